@@ -1,0 +1,140 @@
+// Package record holds what a run leaves behind, as plain versioned types that are written to disk
+// and read again by every later room. It starts nothing and compares nothing.
+package record
+
+import (
+	"time"
+
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// Version is written into every record; a reader refuses a newer one.
+const Version = 1
+
+// Run is the record of one launch of the command.
+type Run struct {
+	Version    int         `json:"version"`
+	ID         string      `json:"id"` // "<experiment>-<number>", unique within its audit
+	Experiment string      `json:"experiment"`
+	Number     int         `json:"number"` // 0-based, within the experiment
+	Levels     seed.Levels `json:"levels"`
+	// Values says in words what each pinned or varied source was set to.
+	Values map[seed.ID]string `json:"values,omitempty"`
+
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"`
+	Exit    Exit      `json:"exit"`
+
+	Metrics   []Series   `json:"metrics"`
+	Artifacts []Artifact `json:"artifacts"`
+	// Deleted lists files of the starting tree that the run removed.
+	Deleted []string `json:"deleted,omitempty"`
+	// Outside lists absolute paths outside the workspace that the run wrote.
+	Outside []string `json:"outside,omitempty"`
+	// Lines is the number of complete lines on standard output; Text is the file name of the kept stream.
+	Stdout Stream `json:"stdout"`
+	Stderr Stream `json:"stderr"`
+
+	// Processes lists the Python processes that said they were alive, by trace name ("main", "main/worker-0").
+	Processes []Process `json:"processes"`
+	// Silent lists Python processes seen by the launcher that never said so.
+	Silent []string `json:"silent,omitempty"`
+	// Isolation says which workspace was used and what it could not isolate.
+	Isolation Isolation `json:"isolation"`
+	// Refused lists what was asked of this machine and not granted, in words.
+	Refused []string `json:"refused,omitempty"`
+	// Truncated says why the run was stopped early by reprocheck itself (a zoom that had seen enough), empty otherwise.
+	Truncated string `json:"truncated,omitempty"`
+	MaxRSS    int64  `json:"max_rss_bytes,omitempty"`
+}
+
+// Exit is how the command's first process ended.
+type Exit struct {
+	Code     int    `json:"code"` // 128+signal when Signal is set
+	Signal   string `json:"signal,omitempty"`
+	TimedOut bool   `json:"timed_out,omitempty"`
+}
+
+// OK reports whether the command ended by itself with status 0.
+func (e Exit) OK() bool { return e.Code == 0 && e.Signal == "" && !e.TimedOut }
+
+// Stream is a kept output stream.
+type Stream struct {
+	Path  string `json:"path"` // relative to the run's directory
+	Bytes int64  `json:"bytes"`
+	Lines int64  `json:"lines"`
+	// SHA256 is over the raw bytes.
+	SHA256 string `json:"sha256"`
+}
+
+// Isolation describes the workspace of a run.
+type Isolation struct {
+	Kind   string   `json:"kind"` // "overlay", "reflink", "copy", "clonefile", "none"
+	Limits []string `json:"limits,omitempty"`
+}
+
+// Process is one Python process of the run's tree.
+type Process struct {
+	Name  string `json:"name"`
+	Trace string `json:"trace"` // trace file, relative to the run's directory
+	// Facts are what the process found out about its environment: versions, thread counts, flags.
+	Facts  map[string]string `json:"facts,omitempty"`
+	Events int64             `json:"events"`
+	// Steps is the number of optimizer steps seen.
+	Steps int64 `json:"steps"`
+}
+
+// Series is one metric over the course of a run.
+type Series struct {
+	Name string `json:"name"`
+	// Origin is "stdout", or the workspace path of the file it was read from.
+	Origin string `json:"origin"`
+	// Volatile says why the values are expected to differ (a time, a throughput); empty for a metric that counts.
+	Volatile string  `json:"volatile,omitempty"`
+	Points   []Point `json:"points"`
+	// Dropped counts points beyond the number kept; Digest covers all of them, kept or not, in order.
+	Dropped int64  `json:"dropped,omitempty"`
+	Digest  string `json:"digest"`
+}
+
+// Point is one value of a metric.
+type Point struct {
+	// Step is the step, epoch or iteration that the program printed beside the value, or the value's ordinal.
+	Step int64 `json:"step"`
+	// Text is the value as printed, and decides equality of printed values; Value is it parsed.
+	Text  string `json:"text"`
+	Value Float  `json:"value"`
+	// Line is the 1-based line of the origin.
+	Line int64 `json:"line"`
+}
+
+// Artifact is one file that the run added or changed.
+type Artifact struct {
+	Path string `json:"path"` // slash-separated, relative to the workspace
+	Size int64  `json:"size"`
+	// SHA256 is over the file's bytes.
+	SHA256 string `json:"sha256"`
+	// Format is the recognised format ("torch-zip", "npz", "json", "text", ...), empty where unknown.
+	Format string `json:"format,omitempty"`
+	// Content is the canonical content digest, empty where the format has none.
+	Content string `json:"content,omitempty"`
+	// Leaves are the named parts of the content: tensors, numbers, strings. Bounded; More says how many were left out.
+	Leaves []Leaf `json:"leaves,omitempty"`
+	More   int64  `json:"more_leaves,omitempty"`
+	// Unread says why a known format could not be read.
+	Unread string `json:"unread,omitempty"`
+	// Link is the target, where the artifact is a symbolic link.
+	Link string `json:"link,omitempty"`
+}
+
+// Leaf is one named part of an artifact's content.
+type Leaf struct {
+	Name string `json:"name"` // e.g. "model.fc.weight"
+	Kind string `json:"kind"` // "tensor", "number", "string", "bytes", "object"
+	// DType and Shape are set for tensors, in the field's names ("float32", [64 8]).
+	DType string  `json:"dtype,omitempty"`
+	Shape []int64 `json:"shape,omitempty"`
+	// Text is the value of a number or a short string; Digest identifies the value exactly.
+	Text   string `json:"text,omitempty"`
+	Digest string `json:"digest"`
+}
