@@ -1,0 +1,65 @@
+package launch
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// lookPath finds the program as execvp(3) does: a name with a slash is relative to dir, any other is searched in the
+// PATH of env. An empty element of PATH is dir.
+func lookPath(name string, env []string, dir string) (string, error) {
+	if strings.Contains(name, "/") {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		return path, executable(path)
+	}
+	search, set := "", false
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, "PATH="); ok {
+			search, set = v, true
+		}
+	}
+	if !set {
+		search = "/usr/local/bin:/usr/bin:/bin"
+	}
+	var denied error
+	for _, d := range filepath.SplitList(search) {
+		if !filepath.IsAbs(d) {
+			d = filepath.Join(dir, d)
+		}
+		path := filepath.Join(d, name)
+		err := executable(path)
+		if err == nil {
+			return path, nil
+		}
+		if denied == nil && !isMissing(err) {
+			denied = err
+		}
+	}
+	if denied != nil {
+		return "", denied
+	}
+	return "", fmt.Errorf("%s: %w in PATH=%s", name, exec.ErrNotFound, search)
+}
+
+// executable returns nil when path is a file that somebody may execute.
+func executable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case isMissing(err):
+		return fmt.Errorf("%s: %w", path, exec.ErrNotFound)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory: %w", path, fs.ErrPermission)
+	case info.Mode()&0o111 == 0:
+		return fmt.Errorf("%s is not executable: %w", path, fs.ErrPermission)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// pythonName matches the file names of Python interpreters.
+var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*[a-z]*$`)
+
+// pythonWatch looks at the tree from time to time and remembers the Python interpreters in it.
+type pythonWatch struct {
+	end, ended chan struct{}
+	once       sync.Once
+	seen       map[int]*sighting
+}
+
+type sighting struct {
+	start uint64
+	exe   string
+	first time.Time
+	sure  bool
+}
+
+// A fresh process is looked for often, a running one ever less.
+const (
+	firstLook  = 10 * time.Millisecond
+	lastLook   = 250 * time.Millisecond
+	transition = 30 * time.Millisecond // longer than a process needs from fork to exec
+)
+
+func newPythonWatch(k *keeper) *pythonWatch {
+	w := &pythonWatch{end: make(chan struct{}), ended: make(chan struct{}), seen: map[int]*sighting{}}
+	go func() {
+		defer close(w.ended)
+		for pause := firstLook; ; pause = min(pause+pause/8, lastLook) {
+			select {
+			case <-w.end:
+				return
+			case <-time.After(pause):
+				w.look()
+			}
+		}
+	}()
+	return w
+}
+
+// look notes every process whose program is a Python interpreter. One that is seen only once may be a fork on its way
+// to another program, so it takes two looks.
+func (w *pythonWatch) look() {
+	now := time.Now()
+	for _, pid := range descendants() {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err != nil || !pythonName.MatchString(filepath.Base(exe)) {
+			continue
+		}
+		s, ok := readStat(pid)
+		if !ok {
+			continue
+		}
+		if old := w.seen[pid]; old != nil && old.start == s.start && old.exe == exe {
+			old.sure = old.sure || now.Sub(old.first) >= transition
+			continue
+		}
+		w.seen[pid] = &sighting{start: s.start, exe: exe, first: now}
+	}
+}
+
+// stop ends the watch and returns what it has seen, by pid.
+func (w *pythonWatch) stop() []PythonProcess {
+	w.once.Do(func() { close(w.end) })
+	<-w.ended
+	var all []PythonProcess
+	for pid, s := range w.seen {
+		if s.sure {
+			all = append(all, PythonProcess{PID: pid, Exe: s.exe})
+		}
+	}
+	slices.SortFunc(all, func(a, b PythonProcess) int { return a.PID - b.PID })
+	return all
+}
