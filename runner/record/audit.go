@@ -34,7 +34,9 @@ type Audit struct {
 	// Reason is the verdict's ground in one sentence.
 	Reason string `json:"reason"`
 	// Failed names the run whose command failed; the audit then has no verdict.
-	Failed          string          `json:"failed,omitempty"`
+	Failed string `json:"failed,omitempty"`
+	// FailedStderr holds the last lines of that run's standard error.
+	FailedStderr    []string        `json:"failed_stderr,omitempty"`
 	FirstDivergence *Divergence     `json:"first_divergence,omitempty"`
 	Causes          []Cause         `json:"causes"`
 	Checklist       []ChecklistItem `json:"checklist"`

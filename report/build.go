@@ -1,0 +1,254 @@
+package report
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// maxPerRun bounds the metrics and the artifacts listed for one run; the records hold all of them.
+const maxPerRun = 10_000
+
+// asShipped is the experiment that answers whether the command gives the same result again.
+const asShipped = "as-shipped"
+
+// Build makes the document of an audit from its record and those of its runs. It is a pure function of them.
+func Build(a *record.Audit, runs []*record.Run) *Document {
+	b := builder{dir: a.Dir, sources: seed.All()}
+	d := &Document{
+		Schema:        Schema,
+		Tool:          Tool{Version: a.Tool},
+		Audit:         a.ID,
+		Command:       list(a.Command),
+		Dir:           a.Dir,
+		Verdict:       a.Verdict,
+		Reason:        a.Reason,
+		Criterion:     criterion(a.Criterion),
+		Experiments:   each(a.Experiments, b.experiment),
+		Runs:          each(runs, b.run),
+		Causes:        each(a.Causes, b.cause),
+		Checklist:     b.checklist(a.Checklist),
+		Metrics:       each(a.Metrics, metricSummary),
+		Sensitivities: each(a.Sensitivities, b.sensitivity),
+		Warnings:      each(a.Warnings, b.warning),
+		Masked:        list(a.Masked),
+		Limits:        list(a.Limits),
+		Workspaces:    []string{},
+	}
+	sortCauses(d.Causes)
+	if a.FirstDivergence != nil {
+		first := *a.FirstDivergence
+		first.File = b.path(first.File)
+		d.FirstDivergence = &first
+	}
+	b.addRunLimits(d, runs)
+	d.Failed = failure(a, runs)
+	if d.Failed != nil || d.Verdict == "" {
+		d.Verdict = record.Inconclusive
+	}
+	if d.Reason == "" {
+		d.Reason = reason(a, d)
+	}
+	d.Bound = bound(a)
+	return d
+}
+
+// builder holds what the parts of a document have in common.
+type builder struct {
+	dir     string // the command's working directory
+	sources []seed.Source
+}
+
+func (b builder) title(id seed.ID) string {
+	for _, s := range b.sources {
+		if s.ID == id {
+			return s.Title
+		}
+	}
+	return ""
+}
+
+// path makes file relative to the command's working directory where it lies below it.
+func (b builder) path(file string) string {
+	if b.dir == "" || !filepath.IsAbs(file) {
+		return file
+	}
+	rel, err := filepath.Rel(b.dir, file)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return file
+	}
+	return filepath.ToSlash(rel)
+}
+
+func criterion(c record.Criterion) Criterion {
+	out := Criterion{Mode: c.Mode, RTol: c.RTol, ATol: c.ATol, DTypeDefaults: c.DTypes,
+		Tolerances: map[string]record.Tolerance{}}
+	if out.Mode == "" {
+		out.Mode = "exact"
+	}
+	for name, t := range c.Tolerances {
+		out.Tolerances[name] = t
+	}
+	return out
+}
+
+func (b builder) experiment(e record.Experiment) Experiment {
+	out := Experiment{Name: e.Name, Levels: map[string]string{}, Runs: list(e.Runs), Verdict: e.Verdict, Says: e.Says}
+	if out.Verdict == "" {
+		out.Verdict = record.Inconclusive
+	}
+	for _, s := range b.sources {
+		out.Levels[string(s.ID)] = string(seed.Inherit)
+	}
+	for id, level := range e.Levels {
+		out.Levels[string(id)] = string(level)
+	}
+	return out
+}
+
+func (b builder) run(r *record.Run) Run {
+	out := Run{ID: r.ID, Experiment: r.Experiment, ExitCode: r.Exit.Code, Signal: r.Exit.Signal,
+		TimedOut: r.Exit.TimedOut, Seconds: r.Seconds, Metrics: map[string]Metric{}, Artifacts: []Artifact{}}
+	if len(r.Values) > 0 {
+		out.Values = map[string]string{}
+		for id, words := range r.Values {
+			out.Values[string(id)] = words
+		}
+	}
+	for i, s := range r.Metrics {
+		if i == maxPerRun {
+			out.MoreMetrics = len(r.Metrics) - i
+			break
+		}
+		m := Metric{Points: int64(len(s.Points)) + s.Dropped, Volatile: s.Volatile}
+		if n := len(s.Points); n > 0 {
+			m.Final = &s.Points[n-1].Value
+		}
+		name := s.Name
+		if _, taken := out.Metrics[name]; taken { // the same metric on stdout and in a file
+			name = s.Name + " (" + s.Origin + ")"
+		}
+		out.Metrics[name] = m
+	}
+	for i, f := range r.Artifacts {
+		if i == maxPerRun {
+			out.MoreArtifacts = len(r.Artifacts) - i
+			break
+		}
+		out.Artifacts = append(out.Artifacts, Artifact{Path: f.Path, Size: f.Size, Format: f.Format, SHA256: f.SHA256, Content: f.Content})
+	}
+	return out
+}
+
+func (b builder) cause(c record.Cause) Cause {
+	return Cause{Source: string(c.Source), Title: b.title(c.Source), Proof: c.Proof, File: b.path(c.File), Line: c.Line, Step: c.Step,
+		Process: c.Process, Story: c.Story, Evidence: list(c.Evidence), Fix: c.Fix, Excerpt: list(c.Excerpt)}
+}
+
+// checklist has an item for every source: one that the audit says nothing about is unknown.
+func (b builder) checklist(items []record.ChecklistItem) []ChecklistItem {
+	out := []ChecklistItem{}
+	for _, s := range b.sources {
+		item := record.ChecklistItem{Source: s.ID, Status: Unknown, Why: "nothing was recorded about it"}
+		if i := slices.IndexFunc(items, func(c record.ChecklistItem) bool { return c.Source == s.ID }); i >= 0 {
+			item = items[i]
+		}
+		out = append(out, ChecklistItem{Source: string(s.ID), Title: s.Title, Used: item.Used, Status: item.Status,
+			File: b.path(item.File), Line: item.Line, Why: item.Why})
+	}
+	return out
+}
+
+func (b builder) sensitivity(s record.Sensitivity) record.Sensitivity {
+	s.File, s.Values = b.path(s.File), list(s.Values)
+	return s
+}
+
+func (b builder) warning(w record.Warning) Warning {
+	return Warning{ID: w.ID, Text: w.Text, File: b.path(w.File), Line: w.Line}
+}
+
+func metricSummary(m record.MetricSummary) record.MetricSummary {
+	m.Finals = list(m.Finals)
+	return m
+}
+
+// sortCauses puts the most certain first, and leaves the order among equals as the diagnosis gave it.
+func sortCauses(causes []Cause) {
+	certainty := []record.Proof{record.Proven, record.Observed, record.Suspected}
+	slices.SortStableFunc(causes, func(x, y Cause) int {
+		return slices.Index(certainty, x.Proof) - slices.Index(certainty, y.Proof)
+	})
+}
+
+// addRunLimits adds what this machine refused to single runs, each once.
+func (b builder) addRunLimits(d *Document, runs []*record.Run) {
+	for _, r := range runs {
+		if kind := r.Isolation.Kind; kind != "" && !slices.Contains(d.Workspaces, kind) {
+			d.Workspaces = append(d.Workspaces, kind)
+		}
+		for _, limit := range slices.Concat(r.Isolation.Limits, r.Refused) {
+			if !slices.Contains(d.Limits, limit) {
+				d.Limits = append(d.Limits, limit)
+			}
+		}
+	}
+}
+
+func failure(a *record.Audit, runs []*record.Run) *Failure {
+	if a.Failed == "" {
+		return nil
+	}
+	f := &Failure{Run: a.Failed, Stderr: list(a.FailedStderr)}
+	for _, r := range runs {
+		if r.ID == a.Failed {
+			f.ExitCode, f.Signal, f.TimedOut = r.Exit.Code, r.Exit.Signal, r.Exit.TimedOut
+		}
+	}
+	return f
+}
+
+// reason states the ground of a verdict whose audit gave none.
+func reason(a *record.Audit, d *Document) string {
+	switch {
+	case d.Failed != nil:
+		return "the command itself failed, so there is nothing to compare"
+	case !a.Finished:
+		return "the audit was interrupted before its runs were complete"
+	}
+	return "no reason was recorded"
+}
+
+// bound takes the audit's own words where it has them.
+func bound(a *record.Audit) *Agreement {
+	for _, e := range a.Experiments {
+		if e.Name != asShipped || e.Verdict != record.Reproducible && e.Verdict != record.WithinTolerance {
+			continue
+		}
+		rate, words := Bound(len(e.Runs))
+		if a.Bound != "" {
+			rate, words = a.BoundRate, a.Bound
+		}
+		return &Agreement{Runs: len(e.Runs), Rate: rate, Text: words}
+	}
+	return nil
+}
+
+// list returns s, or an empty list in place of none: JSON then says [] and not null.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+func each[T, U any](in []T, make func(T) U) []U {
+	out := []U{}
+	for _, v := range in {
+		out = append(out, make(v))
+	}
+	return out
+}

@@ -1,0 +1,163 @@
+package report
+
+import (
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// TextOptions says what the text is written for.
+type TextOptions struct {
+	// Color allows terminal colours.
+	Color bool
+	// Width is the number of columns to fill; 0 is 80.
+	Width int
+}
+
+const (
+	defaultWidth = 80
+	minWidth     = 40
+	// proseWidth is the longest line that is still read with ease, however wide the terminal.
+	proseWidth = 100
+)
+
+// page collects a text report line by line.
+type page struct {
+	b     strings.Builder
+	width int
+	paint palette
+}
+
+type palette struct{ bold, faint, good, bad, unsure *color.Color }
+
+func newPage(o TextOptions) *page {
+	p := &page{width: o.Width, paint: palette{
+		bold:   color.New(color.Bold),
+		faint:  color.New(color.Faint),
+		good:   color.New(color.FgGreen, color.Bold),
+		bad:    color.New(color.FgRed, color.Bold),
+		unsure: color.New(color.FgYellow, color.Bold),
+	}}
+	if p.width == 0 {
+		p.width = defaultWidth
+	}
+	p.width = max(p.width, minWidth)
+	for _, c := range []*color.Color{p.paint.bold, p.paint.faint, p.paint.good, p.paint.bad, p.paint.unsure} {
+		if o.Color { // colour is decided per page; the package color would ask the process's own terminal
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+	}
+	return p
+}
+
+// flush writes the page without trailing spaces.
+func (p *page) flush(w io.Writer) error {
+	lines := strings.Split(strings.TrimRight(p.b.String(), "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
+	return err
+}
+
+func (p *page) line(s string) { p.b.WriteString(s + "\n") }
+
+// section starts a part of the report: its heading, and what follows the heading on its line.
+func (p *page) section(heading, rest string) {
+	p.line("")
+	p.hang("", p.paint.bold, heading, rest, "  ")
+}
+
+// hang writes a painted lead with text after it. The text is wrapped, and its further lines start with indent.
+func (p *page) hang(before string, paint *color.Color, lead, rest, indent string) {
+	width := min(p.width, proseWidth)
+	at := columns(before) + columns(lead)
+	if rest == "" {
+		p.line(before + paint.Sprint(lead))
+		return
+	}
+	for i, l := range wrap(prose(rest), width-at-1, width-columns(indent)) {
+		if i == 0 {
+			p.line(before + paint.Sprint(lead) + " " + l)
+		} else {
+			p.line(indent + l)
+		}
+	}
+}
+
+// bullets writes one paragraph for each of items, the first limit of them.
+func (p *page) bullets(items []string, limit int) {
+	for _, item := range items[:min(limit, len(items))] {
+		p.hang("  ", p.paint.faint, "-", item, "    ")
+	}
+	p.more(len(items) - limit)
+}
+
+// more says how many entries of a list were left out.
+func (p *page) more(n int) {
+	if n > 0 {
+		p.line(p.paint.faint.Sprintf("  and %d more; `reprocheck report --format json` has all of them", n))
+	}
+}
+
+// column is one column of a table.
+type column struct {
+	head  string
+	right bool
+	// flex marks the column that is wrapped to fit the page.
+	flex bool
+}
+
+// table writes rows under their headings, at most limit of them.
+func (p *page) table(columnsOf []column, rows [][]string, limit int) {
+	const gap, indent = 2, 2
+	t := table.NewWriter()
+	t.SetStyle(table.Style{
+		Box:     table.BoxStyle{PaddingRight: strings.Repeat(" ", gap)},
+		Options: table.OptionsNoBordersAndSeparators,
+	})
+	t.SuppressTrailingSpaces()
+	shown := rows[:min(limit, len(rows))]
+
+	head, room := table.Row{}, p.width-indent
+	for i, c := range columnsOf {
+		head = append(head, p.paint.faint.Sprint(c.head))
+		if c.flex {
+			continue
+		}
+		widest := columns(c.head)
+		for _, row := range shown {
+			widest = max(widest, columns(row[i]))
+		}
+		room -= widest + gap
+	}
+	t.AppendHeader(head)
+	var configs []table.ColumnConfig
+	for i, c := range columnsOf {
+		config := table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
+		if c.right {
+			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
+		}
+		if c.flex {
+			config.WidthMax, config.WidthMaxEnforcer = max(room-gap, 12), text.WrapSoft
+		}
+		configs = append(configs, config)
+	}
+	t.SetColumnConfigs(configs)
+	for _, row := range shown {
+		cells := table.Row{}
+		for _, cell := range row {
+			cells = append(cells, cell)
+		}
+		t.AppendRow(cells)
+	}
+	for l := range strings.SplitSeq(t.Render(), "\n") {
+		p.line("  " + l)
+	}
+	p.more(len(rows) - limit)
+}

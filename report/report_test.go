@@ -1,0 +1,109 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/mattn/go-runewidth"
+
+	"github.com/reprocheck/reprocheck/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares got with testdata/<name>.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v (go test -update writes it)", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func text(t *testing.T, d *report.Document, o report.TextOptions) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := report.Text(&b, d, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestText(t *testing.T) {
+	for _, a := range audits() {
+		t.Run(a.name, func(t *testing.T) {
+			golden(t, a.name+".golden", text(t, a.document(), report.TextOptions{}))
+		})
+	}
+	t.Run("wide", func(t *testing.T) {
+		golden(t, "diverged-two-causes-wide.golden", text(t, divergedTwoCauses().document(), report.TextOptions{Width: 160}))
+	})
+	t.Run("color", func(t *testing.T) {
+		golden(t, "diverged-one-cause-color.golden", text(t, divergedOneCause().document(), report.TextOptions{Color: true}))
+	})
+}
+
+// Whatever the data, a report is plain text in lines that fit, unless a single word does not.
+func TestTextIsPlain(t *testing.T) {
+	for _, a := range audits() {
+		for _, width := range []int{40, 80, 200} {
+			var b bytes.Buffer
+			b.Write(text(t, a.document(), report.TextOptions{Width: width}))
+			if err := report.ChecklistText(&b, a.document(), report.TextOptions{Width: width}); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.SplitSeq(strings.TrimSuffix(b.String(), "\n"), "\n") {
+				if strings.TrimRight(line, " ") != line {
+					t.Errorf("%s at %d: trailing space in %q", a.name, width, line)
+				}
+				if i := strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }); i >= 0 {
+					t.Errorf("%s at %d: unprintable character in %q", a.name, width, line)
+				}
+				if width >= 80 && a.name != "hostile" && runewidth.StringWidth(line) > width {
+					t.Errorf("%s at %d: too wide: %q", a.name, width, line)
+				}
+			}
+		}
+	}
+}
+
+// No line that a user's data brought in can be taken for the verdict.
+func TestHostileDataForgesNoVerdict(t *testing.T) {
+	for i, line := range strings.Split(string(text(t, hostile().document(), report.TextOptions{})), "\n") {
+		if i > 0 && strings.HasPrefix(line, "reproducible") {
+			t.Errorf("line %d is forged: %q", i+1, line)
+		}
+	}
+}
+
+func TestChecklistText(t *testing.T) {
+	var b bytes.Buffer
+	if err := report.ChecklistText(&b, divergedOneCause().document(), report.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "checklist.golden", b.Bytes())
+}
+
+func TestExitCode(t *testing.T) {
+	for _, a := range audits() {
+		if got := a.document().ExitCode(); got != a.exit {
+			t.Errorf("%s: exit status %d, want %d", a.name, got, a.exit)
+		}
+	}
+}
