@@ -70,32 +70,51 @@ type Source struct {
 	Vary Control
 }
 
-// Control is what one level does about one source.
+// Control is what one level does about one source; the zero Control does nothing.
 type Control struct {
-	// Doc describes the control in words, for help texts and reports; empty where nothing can be done.
+	// Doc describes the control in words, for help texts and reports; where nothing can be done it says why.
 	Doc string
-	// Env lists the variables set before the process starts. value receives the audit's seed and the
-	// number of the run within its experiment (0-based); pinning ignores the run.
+	// Env lists the variables set before the process starts.
 	Env []Variable
 	// Launch sets what the launcher controls for the whole process tree; nil where it does nothing.
+	// It receives the audit's seed and the number of the run within its experiment (0-based); pinning ignores the run.
 	Launch func(l *Launch, seed uint64, run int)
+	// WholeTree is Launch for what the probe does alone inside Python: it is applied only when the caller asks
+	// for the whole process tree, because it slows every process down.
+	WholeTree func(l *Launch, seed uint64, run int)
 	// Probe says that the probe enforces this level inside Python processes.
 	Probe bool
+	// Seed is the seed that the probe is told, 0 for none; nil where the level needs none.
+	Seed func(seed uint64, run int) uint64
+	// Value names what the run gets, for the probe and for reports; nil where the level alone says it.
+	Value func(run int) string
+	// Workspace says that the runner's workspace enforces this level.
+	Workspace bool
+	// Companions are pinned beside the source at this level, because it has no effect, or no clear one, without them.
+	Companions []ID
 }
 
 // Possible reports whether the level can be set at all.
-func (c Control) Possible() bool { return len(c.Env) > 0 || c.Launch != nil || c.Probe }
+func (c Control) Possible() bool {
+	return len(c.Env) > 0 || c.Launch != nil || c.WholeTree != nil || c.Probe || c.Workspace
+}
 
 // Variable is one environment variable of a control.
 type Variable struct {
-	Name  string
+	Name string
+	// Value is what the variable is set to; it receives the audit's seed and the 0-based number of the run.
 	Value func(seed uint64, run int) string
 	// Accepts reports whether a value that the user has already set serves as well; nil accepts only Value's result.
+	// Only pinning asks: varying replaces the user's value.
 	Accepts func(value string) bool
-	// Accepted describes the accepted values in an error message.
+	// Accepted describes the accepted values in an error message; empty where Value's result is the only one.
 	Accepted string
-	// Merge combines a list-valued variable such as XLA_FLAGS with the user's own value; nil replaces it.
-	Merge func(users, ours string) string
+	// Fallback names the variable that libraries read where this one is unset: a value the user has given to that
+	// one is left to work.
+	Fallback string
+	// Merge adds ours to a list-valued variable such as XLA_FLAGS, and reports whether the user's list allows it;
+	// nil accepts or refuses the user's value as a whole.
+	Merge func(users, ours string) (merged string, ok bool)
 }
 
 // Launch is what the launcher does to the whole process tree of one run.

@@ -1,0 +1,246 @@
+package seed
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Settings are what the levels of one run come down to.
+type Settings struct {
+	// Levels are the levels in force: those asked for, and the companions pinned beside them.
+	Levels Levels
+	// Env holds the variables to set on top of the user's environment.
+	Env map[string]string
+	// Launch is for the launcher, and Probe for the probe's configuration.
+	Launch Launch
+	Probe  map[ID]ProbeLevel
+	// Values says in words what each pinned or varied source was set to.
+	Values map[ID]string
+	// Kept lists the user's own values ("OMP_NUM_THREADS=4") that serve as pins and were left alone, sorted.
+	Kept []string
+}
+
+// ProbeLevel is what the probe is told about one source (docs/probe-protocol.md, "levels").
+type ProbeLevel struct {
+	Level Level  `json:"level"`
+	Seed  uint64 `json:"seed,omitempty"`
+	Value string `json:"value,omitempty"`
+}
+
+// RefusedError says that a variable in the user's environment holds a value under which its source is not pinned.
+// Overwriting it would test another command than the user's.
+type RefusedError struct {
+	Source   ID
+	Name     string
+	Value    string
+	Accepted string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s=%q in the environment does not pin %s: unset it, or use one of: %s", e.Name, e.Value, e.Source, e.Accepted)
+}
+
+// Option changes how [Resolve] controls sources.
+type Option func(*resolution)
+
+// WholeTree controls entropy and directory order in every process of the tree, in any language, where the probe alone
+// would do it for Python.
+func WholeTree(r *resolution) { r.wholeTree = true }
+
+// Resolve works out what the levels mean for one run: seed is the audit's seed, run the 0-based number of the run within
+// its experiment, and users the environment that the command inherits.
+//
+// Pinning follows one rule for every variable: unset, it is filled; set to a value known to be good, it is kept; set to
+// anything else, it is refused with a [RefusedError]. An empty variable counts as unset, as it does to the programs
+// concerned. Varying sets the variable whatever the user's value is.
+//
+// A source that a pinned or varied one needs beside it (see Control.Companions) is pinned too when levels does not
+// mention it. An experiment that releases a source therefore maps it to [Inherit] instead of leaving it out.
+//
+// All errors are found before any is returned; they are joined.
+func Resolve(levels Levels, seed uint64, run int, users map[string]string, options ...Option) (Settings, error) {
+	r := resolution{
+		seed:  seed,
+		run:   run,
+		users: users,
+		settings: Settings{
+			Levels: maps.Clone(levels),
+			Env:    map[string]string{},
+			Probe:  map[ID]ProbeLevel{},
+			Values: map[ID]string{},
+		},
+	}
+	for _, option := range options {
+		option(&r)
+	}
+	if r.settings.Levels == nil {
+		r.settings.Levels = Levels{}
+	}
+	if run < 0 {
+		return Settings{}, fmt.Errorf("run %d: runs are counted from 0", run)
+	}
+	if err := check(levels); err != nil {
+		return Settings{}, err
+	}
+	beside := r.addCompanions()
+	var refused []error
+	for _, source := range All() {
+		if err := r.apply(source, beside[source.ID]); err != nil {
+			refused = append(refused, err)
+		}
+	}
+	if len(refused) > 0 {
+		return Settings{}, errors.Join(refused...)
+	}
+	slices.Sort(r.settings.Kept)
+	return r.settings, nil
+}
+
+// resolution is the state of one call of Resolve.
+type resolution struct {
+	seed      uint64
+	run       int
+	users     map[string]string
+	wholeTree bool
+	settings  Settings
+}
+
+func check(levels Levels) error {
+	var problems []error
+	for _, id := range slices.Sorted(maps.Keys(levels)) {
+		level := levels[id]
+		source, known := Lookup(id)
+		switch {
+		case !known:
+			problems = append(problems, &UnknownError{Name: string(id), Nearest: ID(Nearest(string(id), names()))})
+		case level != Inherit && level != Pin && level != Vary:
+			problems = append(problems, fmt.Errorf("source %q: unknown level %q (known: %s, %s, %s)", id, level, Inherit, Pin, Vary))
+		case level != Inherit && !source.Control(level).Possible():
+			problems = append(problems, &ImpossibleError{ID: id, Level: level, Why: source.Control(level).Doc})
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// addCompanions pins companions that the levels do not mention, and returns for each the source that it accompanies.
+func (r *resolution) addCompanions() map[ID]ID {
+	beside := map[ID]ID{}
+	for _, source := range All() {
+		for _, companion := range source.Control(r.settings.Levels[source.ID]).Companions {
+			if _, mentioned := r.settings.Levels[companion]; !mentioned {
+				r.settings.Levels[companion] = Pin
+				beside[companion] = source.ID
+			}
+		}
+	}
+	return beside
+}
+
+func (r *resolution) apply(source Source, beside ID) error {
+	level := r.settings.Levels[source.ID]
+	control := source.Control(level)
+	if !control.Possible() {
+		return nil
+	}
+	words, err := r.environment(source.ID, level, control.Env)
+	if err != nil {
+		return err
+	}
+	told := ProbeLevel{Level: level}
+	if control.Value != nil {
+		told.Value = control.Value(r.run)
+		words = append(words, told.Value)
+	}
+	if control.Seed != nil {
+		told.Seed = control.Seed(r.seed, r.run)
+	}
+	if told.Seed != 0 {
+		words = append(words, fmt.Sprintf("seed %d", told.Seed))
+	}
+	words = append(words, r.launch(control)...)
+	if control.Probe {
+		r.settings.Probe[source.ID] = told
+	}
+	if len(words) == 0 {
+		words = append(words, control.Doc)
+	}
+	if beside != "" {
+		words = append(words, fmt.Sprintf("needed beside %s", beside))
+	}
+	r.settings.Values[source.ID] = strings.Join(words, ", ")
+	return nil
+}
+
+// environment sets the variables of one control and returns them in words.
+func (r *resolution) environment(id ID, level Level, variables []Variable) ([]string, error) {
+	var words []string
+	var refused []error
+	for _, v := range variables {
+		ours, users := v.Value(r.seed, r.run), r.users[v.Name]
+		if level == Pin && users != "" {
+			accepted := users == ours || v.Accepts != nil && v.Accepts(users)
+			merged, ok := "", false
+			if !accepted && v.Merge != nil {
+				merged, ok = v.Merge(users, ours)
+			}
+			switch {
+			case accepted:
+				r.settings.Kept = append(r.settings.Kept, v.Name+"="+users)
+				words = append(words, fmt.Sprintf("%s=%s (yours)", v.Name, users))
+				continue
+			case !ok:
+				refused = append(refused, &RefusedError{Source: id, Name: v.Name, Value: users, Accepted: v.accepted(ours)})
+				continue
+			}
+			ours = merged
+		}
+		if level == Pin && users == "" && v.Fallback != "" && r.users[v.Fallback] != "" {
+			continue
+		}
+		r.settings.Env[v.Name] = ours
+		words = append(words, v.Name+"="+ours)
+	}
+	return words, errors.Join(refused...)
+}
+
+func (v Variable) accepted(ours string) string {
+	if v.Accepted == "" {
+		return ours
+	}
+	return v.Accepted
+}
+
+// launch applies the control's launcher settings and returns them in words.
+func (r *resolution) launch(control Control) []string {
+	sets := []func(*Launch, uint64, int){control.Launch}
+	if r.wholeTree {
+		sets = append(sets, control.WholeTree)
+	}
+	var alone Launch
+	for _, set := range sets {
+		if set != nil {
+			set(&alone, r.seed, r.run)
+			set(&r.settings.Launch, r.seed, r.run)
+		}
+	}
+	return alone.words()
+}
+
+// words says what the launcher is asked for, beyond what the control's Value says.
+func (l Launch) words() []string {
+	var words []string
+	say := func(asked bool, format string, values ...any) {
+		if asked {
+			words = append(words, fmt.Sprintf(format, values...))
+		}
+	}
+	say(l.Entropy, "getrandom answered from seed %d", l.EntropySeed)
+	say(l.DirOrder != "", "in every process")
+	say(l.NoASLR, "no address-space randomisation")
+	say(l.FixedPIDs, "process ids from a fixed start")
+	say(l.Hostname != "", "host name %s", l.Hostname)
+	return words
+}
