@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,13 +63,14 @@ type builder struct {
 	sources []seed.Source
 }
 
-func (b builder) title(id seed.ID) string {
+// source returns what the registry says of id; all of it is empty for a source that this version does not know.
+func (b builder) source(id seed.ID) seed.Source {
 	for _, s := range b.sources {
 		if s.ID == id {
-			return s.Title
+			return s
 		}
 	}
-	return ""
+	return seed.Source{}
 }
 
 // path makes file relative to the command's working directory where it lies below it.
@@ -144,8 +146,9 @@ func (b builder) run(r *record.Run) Run {
 }
 
 func (b builder) cause(c record.Cause) Cause {
-	return Cause{Source: string(c.Source), Title: b.title(c.Source), Proof: c.Proof, File: b.path(c.File), Line: c.Line, Step: c.Step,
-		Process: c.Process, Story: c.Story, Evidence: list(c.Evidence), Fix: c.Fix, Excerpt: list(c.Excerpt)}
+	source := b.source(c.Source)
+	return Cause{Source: string(c.Source), Title: source.Title, Proof: c.Proof, File: b.path(c.File), Line: c.Line, Step: c.Step,
+		Process: c.Process, Story: c.Story, Evidence: list(c.Evidence), Fix: cmp.Or(c.Fix, source.Fix), Excerpt: list(c.Excerpt)}
 }
 
 // checklist has an item for every source: one that the audit says nothing about is unknown.
@@ -156,7 +159,7 @@ func (b builder) checklist(items []record.ChecklistItem) []ChecklistItem {
 		if i := slices.IndexFunc(items, func(c record.ChecklistItem) bool { return c.Source == s.ID }); i >= 0 {
 			item = items[i]
 		}
-		out = append(out, ChecklistItem{Source: string(s.ID), Title: s.Title, Used: item.Used, Status: item.Status,
+		out = append(out, ChecklistItem{Source: string(s.ID), Title: s.Title, Expects: s.Checklist, Used: item.Used, Status: item.Status,
 			File: b.path(item.File), Line: item.Line, Why: item.Why})
 	}
 	return out

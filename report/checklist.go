@@ -47,6 +47,9 @@ func ChecklistText(w io.Writer, d *Document, o TextOptions) error {
 				where = " " + place(item.File, item.Line)
 			}
 			p.hang("  "+marks[status].box+" ", marks[status].paint, printable(item.Source)+where+":", item.Why, "      ")
+			if status == Uncontrolled && item.Expects != "" {
+				p.hang("      ", p.paint.faint, "expected:", item.Expects, "        ")
+			}
 		}
 	}
 	var known []string

@@ -131,11 +131,13 @@ type Cause struct {
 type ChecklistItem struct {
 	Source string `json:"source"`
 	Title  string `json:"title"`
-	Used   bool   `json:"used"`
-	Status string `json:"status"`
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Why    string `json:"why"`
+	// Expects is the condition under which the source is controlled, in one sentence.
+	Expects string `json:"expects"`
+	Used    bool   `json:"used"`
+	Status  string `json:"status"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Why     string `json:"why"`
 }
 
 // The values of ChecklistItem.Status.

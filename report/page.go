@@ -29,6 +29,8 @@ type page struct {
 	b     strings.Builder
 	width int
 	paint palette
+	// noted says that the last thing written was a note.
+	noted bool
 }
 
 type palette struct{ bold, faint, good, bad, unsure *color.Color }
@@ -70,6 +72,16 @@ func (p *page) line(s string) { p.b.WriteString(s + "\n") }
 // section starts a part of the report: its heading, and what follows the heading on its line.
 func (p *page) section(heading, rest string) {
 	p.line("")
+	p.noted = false
+	p.hang("", p.paint.bold, heading, rest, "  ")
+}
+
+// note writes a part that is one paragraph; notes in a row stand together.
+func (p *page) note(heading, rest string) {
+	if !p.noted {
+		p.line("")
+	}
+	p.noted = true
 	p.hang("", p.paint.bold, heading, rest, "  ")
 }
 
@@ -109,9 +121,11 @@ func (p *page) more(n int) {
 type column struct {
 	head  string
 	right bool
-	// flex marks the column that is wrapped to fit the page.
-	flex bool
+	// shrink makes a cell fit a width; the column that has it takes the room that the others leave.
+	shrink func(cell string, width int) string
 }
+
+func wrapped(cell string, width int) string { return strings.Join(wrap(cell, width, width), "\n") }
 
 // table writes rows under their headings, at most limit of them.
 func (p *page) table(columnsOf []column, rows [][]string, limit int) {
@@ -124,10 +138,10 @@ func (p *page) table(columnsOf []column, rows [][]string, limit int) {
 	t.SuppressTrailingSpaces()
 	shown := rows[:min(limit, len(rows))]
 
-	head, room := table.Row{}, p.width-indent
+	head, room := table.Row{}, min(p.width, proseWidth)-indent
 	for i, c := range columnsOf {
 		head = append(head, p.paint.faint.Sprint(c.head))
-		if c.flex {
+		if c.shrink != nil {
 			continue
 		}
 		widest := columns(c.head)
@@ -143,8 +157,8 @@ func (p *page) table(columnsOf []column, rows [][]string, limit int) {
 		if c.right {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}
-		if c.flex {
-			config.WidthMax, config.WidthMaxEnforcer = max(room-gap, 12), text.WrapSoft
+		if c.shrink != nil {
+			config.WidthMax, config.WidthMaxEnforcer = max(room, 12), c.shrink
 		}
 		configs = append(configs, config)
 	}

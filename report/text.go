@@ -3,7 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
-	"math"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,8 +28,9 @@ func Text(w io.Writer, d *Document, o TextOptions) error {
 	p.firstDivergence(d.FirstDivergence)
 	p.metrics(d)
 	p.experiments(d)
+	p.criterion(d.Criterion)
 	if d.Bound != nil {
-		p.section("What the runs justify:", d.Bound.Text)
+		p.note("What the runs justify:", d.Bound.Text)
 	}
 	p.sensitivities(d.Sensitivities)
 	p.warnings(d.Warnings)
@@ -49,9 +51,15 @@ func (p *page) verdict(d *Document) {
 		paint = p.paint.good
 	}
 	p.hang("", paint, word+":", d.Reason, "  ")
-	p.line("  $ " + shellWords(d.Command))
+	if len(d.Command) > 0 {
+		p.line("  $ " + shellWords(d.Command))
+	}
 	if f := d.Failed; f != nil {
-		p.section("Run "+printable(f.Run), ended(f)+"; its standard error ends:")
+		how := ended(f)
+		if len(f.Stderr) > 0 {
+			how += "; its standard error ends:"
+		}
+		p.section("Run "+printable(f.Run), how)
 		for _, l := range f.Stderr {
 			p.line("  | " + fit(printable(l), p.width-4))
 		}
@@ -82,7 +90,11 @@ func (p *page) causes(causes []Cause) {
 		p.line("  " + p.paint.bold.Sprint(place(c.File, c.Line)) + ", " + moment(c.Step, c.Process))
 		p.excerpt(c.Excerpt)
 		p.labelled("how", []string{c.Story})
-		p.labelled("proof", c.Evidence)
+		if c.Proof == record.Proven {
+			p.labelled("proof", c.Evidence)
+		} else {
+			p.labelled("seen", c.Evidence)
+		}
 		p.labelled("fix", []string{c.Fix})
 	}
 	p.more(len(causes) - maxCauses)
@@ -101,16 +113,20 @@ func certainty(proof record.Proof) string {
 func place(file string, line int) string {
 	switch {
 	case file == "":
-		return "no line of your code"
+		return "no line of your code can be named"
 	case line == 0:
 		return printable(file)
 	}
 	return printable(file) + ":" + strconv.Itoa(line)
 }
 
+// moment says when: the step, and the process where it is not the first.
 func moment(step int64, process string) string {
-	at := "step " + strconv.FormatInt(step, 10)
-	if process != "" {
+	at := "before the first step"
+	if step >= 0 {
+		at = "at step " + strconv.FormatInt(step, 10)
+	}
+	if process != "" && process != "main" {
 		at += " of process " + printable(process)
 	}
 	return at
@@ -156,46 +172,84 @@ func (p *page) firstDivergence(f *record.Divergence) {
 	if f == nil {
 		return
 	}
-	at := moment(f.Step, f.Process) + ", " + printable(f.Event)
+	at := event(f.Event) + " " + moment(f.Step, f.Process)
 	if f.File != "" {
 		at += ", " + place(f.File, f.Line)
 	}
 	p.section("First divergence:", at)
-	detail := f.Detail
+	lead := ""
 	if f.Runs[0] != "" {
-		detail = f.Runs[0] + " and " + f.Runs[1] + ": " + detail
+		lead = printable(f.Runs[0]) + " and " + printable(f.Runs[1]) + ":"
 	}
-	p.hang(" ", p.paint.bold, "", detail, "  ")
+	p.hang("  ", p.paint.faint, lead, f.Detail, "  ")
+}
+
+// event puts the name of a traced event in words.
+func event(name string) string {
+	switch name {
+	case "init":
+		return "the initial parameters"
+	case "grad":
+		return "the gradients"
+	case "params", "final":
+		return "the parameters"
+	case "lr":
+		return "the learning rate"
+	case "batch", "loss":
+		return "the " + name
+	case "metric", "artifact":
+		return "a " + name
+	}
+	return printable(name)
 }
 
 func (p *page) metrics(d *Document) {
 	var differ [][]string
 	var equal []string
-	classes := false
+	classes := map[string][]string{}
 	for _, m := range d.Metrics {
 		switch {
 		case m.Class == "volatile":
 		case m.Equal:
-			equal = append(equal, printable(m.Name)+" "+finalValue(m))
+			equal = append(equal, m.Name+" "+finalValue(m))
 		default:
-			differ = append(differ, []string{fit(printable(m.Name), 24), number(m.Mean), number(m.StdDev), number(m.Spread),
-				number(m.MaxAbs), number(m.MaxRel), firstStep(m), printable(m.Class)})
-			classes = classes || m.Class != "different"
+			differ = append(differ, []string{printable(m.Name), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
+				figure(m.MaxAbs, 3), figure(m.MaxRel, 3), firstStep(m)})
+			classes[m.Class] = append(classes[m.Class], m.Name)
 		}
 	}
 	if len(differ) > 0 {
-		head := []column{{head: "metric"}, {head: "mean", right: true}, {head: "std dev", right: true}, {head: "spread", right: true},
-			{head: "max abs", right: true}, {head: "max rel", right: true}, {head: "first step", right: true}, {head: "how", flex: true}}
-		if !classes {
-			head = head[:len(head)-1]
-			for i := range differ {
-				differ[i] = differ[i][:len(head)]
+		p.section(fmt.Sprintf("Metrics that differ, over %d runs as shipped", runsOf(d, asShipped)), "")
+		p.table([]column{{head: "metric", shrink: fit}, {head: "mean", right: true}, {head: "std dev", right: true}, {head: "spread", right: true},
+			{head: "max abs", right: true}, {head: "max rel", right: true}, {head: "first step", right: true}}, differ, maxRows)
+		for _, class := range slices.Sorted(maps.Keys(classes)) {
+			if words := difference(class); words != "" {
+				p.hang("  ", p.paint.faint, words+":", someNames(classes[class]), "    ")
 			}
 		}
-		p.section(fmt.Sprintf("Metrics that differ, over %d runs as shipped", runsOf(d, asShipped)), "")
-		p.table(head, differ, maxRows)
 	}
 	p.names("Metrics equal in every run:", equal)
+}
+
+// difference says how a metric differs, where that is more than its values being other numbers.
+func difference(class string) string {
+	switch class {
+	case "different":
+		return ""
+	case "within-tolerance":
+		return "within the tolerance"
+	case "nan":
+		return "not a number in some runs"
+	case "signed-zero":
+		return "differs in the sign of a zero"
+	case "length":
+		return "has more points in some runs"
+	case "steps":
+		return "was printed at other steps"
+	case "missing":
+		return "absent from some runs"
+	}
+	return printable(class)
 }
 
 func runsOf(d *Document, experiment string) int {
@@ -214,12 +268,8 @@ func finalValue(m record.MetricSummary) string {
 	return strconv.FormatFloat(float64(m.Finals[0]), 'g', -1, 64)
 }
 
-func number(f record.Float) string {
-	v := float64(f)
-	if math.IsNaN(v) {
-		return "nan"
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
+func figure(f record.Float, digits int) string {
+	return strconv.FormatFloat(float64(f), 'g', digits, 64)
 }
 
 func firstStep(m record.MetricSummary) string {
@@ -238,26 +288,29 @@ func (p *page) experiments(d *Document) {
 		rows = append(rows, []string{fit(printable(e.Name), 34), strconv.Itoa(len(e.Runs)), string(e.Verdict), printable(e.Says)})
 	}
 	p.section("Experiments", "")
-	p.table([]column{{head: "name"}, {head: "runs", right: true}, {head: "verdict"}, {head: "says", flex: true}}, rows, maxRows)
+	p.table([]column{{head: "name"}, {head: "runs", right: true}, {head: "verdict"}, {head: "says", shrink: wrapped}}, rows, maxRows)
 }
 
 func (p *page) sensitivities(list []record.Sensitivity) {
 	if len(list) == 0 {
 		return
 	}
+	p.section("Varied on purpose, as another machine would", "")
 	var rows [][]string
 	for _, s := range list {
-		effect, where := "no change", ""
+		effect := "no change"
 		if s.Changed {
-			effect, where = "results change", "-"
+			effect = "results change"
+			if s.File != "" {
+				effect += ", at " + place(s.File, s.Line)
+			}
 		}
-		if s.File != "" {
-			where = place(s.File, s.Line)
+		if len(s.Values) > 0 {
+			effect += " (" + printable(strings.Join(s.Values, ", ")) + ")"
 		}
-		rows = append(rows, []string{printable(string(s.Source)), effect, where, printable(strings.Join(s.Values, ", "))})
+		rows = append(rows, []string{fit(printable(string(s.Source)), 34), effect})
 	}
-	p.section("Varied on purpose, as another machine would", "")
-	p.table([]column{{head: "source"}, {head: "effect"}, {head: "where"}, {head: "values", flex: true}}, rows, maxRows)
+	p.table([]column{{head: "source"}, {head: "effect (values)", shrink: wrapped}}, rows, maxRows)
 }
 
 func (p *page) warnings(list []Warning) {
@@ -278,14 +331,35 @@ func (p *page) warnings(list []Warning) {
 
 // names writes a list of names as one paragraph.
 func (p *page) names(heading string, names []string) {
-	if len(names) == 0 {
-		return
+	if len(names) > 0 {
+		p.note(heading, someNames(names))
 	}
-	shown := strings.Join(names[:min(len(names), maxNames)], ", ")
+}
+
+func someNames(names []string) string {
+	var shown []string
+	for _, name := range names[:min(len(names), maxNames)] {
+		shown = append(shown, printable(name))
+	}
 	if n := len(names) - maxNames; n > 0 {
-		shown += fmt.Sprintf(" and %d more", n)
+		return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", n)
 	}
-	p.section(heading, shown)
+	return strings.Join(shown, ", ")
+}
+
+// criterion says what was let pass as equal; nothing where that is nothing.
+func (p *page) criterion(c Criterion) {
+	var parts []string
+	if c.DTypeDefaults {
+		parts = append(parts, "the defaults of torch.testing.assert_close for each dtype")
+	}
+	if c.RTol != 0 || c.ATol != 0 {
+		parts = append(parts, fmt.Sprintf("rtol %g and atol %g", c.RTol, c.ATol))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Tolerances)) {
+		parts = append(parts, fmt.Sprintf("rtol %g and atol %g for %s", c.Tolerances[name].RTol, c.Tolerances[name].ATol, printable(name)))
+	}
+	p.names("Taken as equal within:", parts)
 }
 
 // limits is shortest where all is well, since it is read least there.
@@ -296,6 +370,10 @@ func (p *page) limits(d *Document) {
 	limit := maxItems
 	if d.ExitCode() == 0 {
 		limit = 3
+	}
+	if len(d.Limits) == 1 {
+		p.note("Not covered:", d.Limits[0])
+		return
 	}
 	p.section("Not covered by this verdict", "")
 	p.bullets(d.Limits, limit)
@@ -309,5 +387,5 @@ func (p *page) records(d *Document) {
 	if len(d.Workspaces) > 0 {
 		where += " (workspace: " + printable(strings.Join(d.Workspaces, ", ")) + ")"
 	}
-	p.section("Records:", where)
+	p.note("Records:", where)
 }
