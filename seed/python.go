@@ -22,7 +22,7 @@ func pythonHash() Source {
 			Env: []Variable{seed32("PYTHONHASHSEED")},
 		},
 		Vary: Control{
-			Doc: "sets PYTHONHASHSEED to 1, 2, 3, ...",
+			Doc: "sets PYTHONHASHSEED to 1 in the first run, 2 in the second, and so on",
 			Env: []Variable{{Name: "PYTHONHASHSEED", Value: func(_ uint64, run int) string { return strconv.Itoa(run + 1) }}},
 		},
 	}
