@@ -30,12 +30,13 @@ func JSON(w io.Writer, d *Document) error {
 }
 
 // escapeControls escapes the characters that encoding/json leaves as they are although a terminal acts on them:
-// DEL, the C1 controls and the overrides of writing direction. In JSON they occur inside strings only.
+// DEL, the C1 controls and the overrides of writing direction; and the replacement character, which the encoder writes
+// escaped or not depending on where it came from. In JSON they occur inside strings only.
 func escapeControls(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])
-		if 0x7f <= r && r <= 0x9f || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 {
+		if 0x7f <= r && r <= 0x9f || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || r == utf8.RuneError {
 			out = fmt.Appendf(out, `\u%04x`, r)
 		} else {
 			out = append(out, b[i:i+size]...)
