@@ -1,0 +1,63 @@
+package metrics
+
+import "regexp"
+
+// field is one number found on a line.
+type field struct {
+	// label names the number as it was printed, "" where nothing does; index is its place among the numbers after one label.
+	label []byte
+	index int
+	text  []byte
+	value float64
+	// start and end delimit the number and its unit on the line.
+	start, end int
+	role       role
+	// full says of a progress bar that it has come to its end.
+	full bool
+	// why says that the unit or the shape of the text makes the value volatile.
+	why string
+}
+
+// format is one way in which programs print metrics.
+type format interface {
+	// read appends the numbers on the line to fields, and reports whether the line is of this format at all.
+	read(fields []field, line []byte) ([]field, bool)
+}
+
+// formatList tries formats in order; the first that knows a line reads it.
+type formatList []format
+
+// formats lists all formats, the most particular first. A new one is added here.
+func formats(patterns []*regexp.Regexp) formatList {
+	var list formatList
+	if len(patterns) > 0 {
+		list = append(list, patternFormat{patterns})
+	}
+	return append(list, literalFormat{}, pairFormat{})
+}
+
+func (l formatList) read(fields []field, line []byte) []field {
+	for _, f := range l {
+		if out, ok := f.read(fields, line); ok {
+			return out
+		}
+	}
+	return fields
+}
+
+// interesting reports whether a line can hold a number at all, which few lines of a log's bulk may.
+func interesting(line []byte) bool {
+	for i, c := range line {
+		if isDigit(c) {
+			return true
+		}
+		if c|0x20 == 'n' && i+2 < len(line) {
+			if line[i+1]|0x20 == 'a' && line[i+2]|0x20 == 'n' || line[i+1]|0x20 == 'f' && i > 0 && line[i-1]|0x20 == 'i' {
+				return true
+			}
+		} else if c|0x20 == 'f' && i > 1 && line[i-1]|0x20 == 'n' && line[i-2]|0x20 == 'i' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package metrics
+
+import "bytes"
+
+const (
+	maxLabel      = 64
+	maxLabelWords = 6
+)
+
+// labelBefore is the name of a number, given the text between the number before it and itself: the last clause, without the
+// punctuation around it and without a call around the number, such as tensor(0.3). It is nil where there is none.
+func labelBefore(text []byte) []byte {
+	if len(text) > 4*maxLabel {
+		text = text[len(text)-4*maxLabel:]
+	}
+	end := trimLabelRight(text, len(text))
+	for {
+		short := trimWrapper(text, end)
+		if short == end {
+			break
+		}
+		end = trimLabelRight(text, short)
+	}
+	end = trimCopula(text, end)
+	start := clauseStart(text, end)
+	for start < end && (text[start] == ' ' || text[start] == '-' || text[start] == '*' || text[start] == '+' || text[start] == '.' ||
+		text[start] == '\t' || text[start] == '/' || text[start] == '_' && start+1 < end && text[start+1] == ' ') {
+		start++
+	}
+	if start >= end {
+		return nil
+	}
+	return text[start:end]
+}
+
+// trimLabelRight drops the punctuation between a name and its value.
+func trimLabelRight(text []byte, end int) int {
+	for end > 0 {
+		switch text[end-1] {
+		case ' ', '\t', '=', ':', '(', '[', '{', '<', '>', '|', ',', ';', '"', '\'', '`', '#', '~', '$', '*', '%', '/', '+', '!', '?':
+			end--
+		case '-':
+			if end > 1 && text[end-2] != ' ' && text[end-2] != '-' && text[end-2] != '>' && text[end-2] != '\t' {
+				return end
+			}
+			end--
+		case '.':
+			end--
+		case ')', ']':
+			// What is closed right before the separator belongs to the name, "D(x): 0.7", unless nothing of it is left in this text.
+			if opening(text, end) < 0 {
+				end--
+				continue
+			}
+			return end
+		default:
+			return end
+		}
+	}
+	return end
+}
+
+// trimWrapper drops the name of a call around the number.
+func trimWrapper(text []byte, end int) int {
+	for _, w := range [...]string{"tensor", "array", "Array", "np.float64", "np.float32", "np.float16", "np.int64", "jnp.float32",
+		"numpy.float64", "Decimal"} {
+		if end >= len(w) && end < len(text) && text[end] == '(' && string(text[end-len(w):end]) == w &&
+			(end == len(w) || !isWord(text[end-len(w)-1])) {
+			return end - len(w)
+		}
+	}
+	return end
+}
+
+// trimCopula drops "is", "of" and the like between a name and its value.
+func trimCopula(text []byte, end int) int {
+	for {
+		space := bytes.LastIndexByte(text[:end], ' ')
+		if space <= 0 {
+			return end
+		}
+		switch string(text[space+1 : end]) {
+		case "is", "was", "are", "of", "at", "to", "equals", "the", "a":
+			end = trimLabelRight(text, space)
+		default:
+			return end
+		}
+	}
+}
+
+// clauseStart is where the clause that ends at end begins.
+func clauseStart(text []byte, end int) int {
+	words := 0
+	for i := end - 1; i >= 0; i-- {
+		if end-i > maxLabel {
+			return wordStart(text, i+1, end)
+		}
+		c := text[i]
+		if c == ']' && i == end-1 {
+			c = ')' // "losses[mean]"
+		}
+		switch c {
+		case ',', ';', '|', '\t', '(', '[', ']', '{', '}', '"', '`', '=', '<', '>', ':', '!', '?':
+			return i + 1
+		case '\'':
+			if i == 0 || !isLetter(text[i-1]) || i+1 < end && !isLetter(text[i+1]) {
+				return i + 1
+			}
+		case ')':
+			open := opening(text, i+1)
+			if open < 0 {
+				return i + 1
+			}
+			i = open
+		case ' ':
+			if i+2 < end && text[i+1] == '-' && text[i+2] == ' ' {
+				return i + 3
+			}
+			if i > 0 && text[i-1] == '.' && i+1 < end && text[i+1] >= 'A' && text[i+1] <= 'Z' {
+				return i + 1
+			}
+			if i > 0 && text[i-1] != ' ' {
+				words++
+			}
+			if words == maxLabelWords {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+// wordStart is the first start of a word at or after i, so that a label is not cut inside one.
+func wordStart(text []byte, i, end int) int {
+	for j := i; j < end; j++ {
+		if text[j] == ' ' {
+			return j + 1
+		}
+	}
+	return i
+}
+
+// opening is the index of the bracket that the one at text[end-1] closes, on the same clause; -1 where there is none.
+func opening(text []byte, end int) int {
+	depth := 0
+	for i := end - 1; i >= 0 && end-i <= maxLabel; i-- {
+		switch text[i] {
+		case ')', ']':
+			depth++
+		case '(', '[':
+			depth--
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}

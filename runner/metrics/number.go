@@ -1,0 +1,146 @@
+package metrics
+
+import (
+	"math"
+	"strconv"
+)
+
+// number is a numeric token at the start of a text.
+type number struct {
+	size    int // of the number itself, "%" included
+	value   float64
+	integer bool
+	ok      bool
+}
+
+// parseNumber reads a decimal number, "nan" or "inf" at the start of s. It does not look at what follows, except that
+// a word cannot continue: "nano" and "info" are no numbers.
+func parseNumber(s []byte) number {
+	i := 0
+	if i < len(s) && (s[i] == '+' || s[i] == '-') {
+		i++
+	}
+	if i >= len(s) {
+		return number{}
+	}
+	if !isDigit(s[i]) && s[i] != '.' {
+		return parseNotFinite(s, i)
+	}
+	start := i
+	for i < len(s) && isDigit(s[i]) {
+		i++
+	}
+	integer := i > start
+	digits := i - start
+	if i+1 < len(s) && s[i] == '.' && isDigit(s[i+1]) {
+		integer = false
+		for i++; i < len(s) && isDigit(s[i]); i++ {
+			digits++
+		}
+	}
+	if digits == 0 {
+		return number{}
+	}
+	// Fortran's libraries, SciPy's L-BFGS among them, write the exponent with a D.
+	exponent := byte(0)
+	if i+1 < len(s) && (s[i]|0x20 == 'e' || s[i] == 'D') {
+		j := i + 1
+		if s[j] == '+' || s[j] == '-' {
+			j++
+		}
+		if j < len(s) && isDigit(s[j]) {
+			exponent, integer = s[i], false
+			for j < len(s) && isDigit(s[j]) {
+				j++
+			}
+			i = j
+		}
+	}
+	if i > 400 {
+		return number{} // no program prints a metric with as many digits
+	}
+	n := number{size: i, integer: integer, ok: true}
+	n.value = decimal(s[:i], exponent, integer)
+	return n
+}
+
+// decimal converts the digits that parseNumber has delimited.
+func decimal(s []byte, exponent byte, integer bool) float64 {
+	if integer && len(s) <= 15 {
+		sign, v := 1.0, int64(0)
+		for _, c := range s {
+			switch c {
+			case '-':
+				sign = -1
+			case '+':
+			default:
+				v = v*10 + int64(c-'0')
+			}
+		}
+		return sign * float64(v)
+	}
+	if exponent == 'D' {
+		with := []byte(string(s))
+		for i, c := range with {
+			if c == 'D' {
+				with[i] = 'e'
+			}
+		}
+		s = with
+	}
+	v, err := strconv.ParseFloat(string(s), 64)
+	if err != nil && !math.IsInf(v, 0) && v != 0 {
+		return math.NaN()
+	}
+	return v
+}
+
+// parseNotFinite reads nan, inf and infinity in any case, with s[:sign] the sign.
+func parseNotFinite(s []byte, sign int) number {
+	word := 0
+	for sign+word < len(s) && word < 9 && isLetter(s[sign+word]) {
+		word++
+	}
+	end := sign + word
+	if end < len(s) && (isWord(s[end]) && s[end] != '.' || isDigit(s[end])) {
+		return number{}
+	}
+	n := number{size: end, ok: true}
+	switch lower(s[sign:end]) {
+	case "nan":
+		n.value = math.NaN()
+	case "inf", "infinity":
+		n.value = math.Inf(1)
+		if sign == 1 && s[0] == '-' {
+			n.value = math.Inf(-1)
+		}
+	default:
+		return number{}
+	}
+	return n
+}
+
+func lower(s []byte) string {
+	var b [9]byte
+	for i, c := range s {
+		b[i] = c | 0x20
+	}
+	return string(b[:len(s)])
+}
+
+func isDigit(c byte) bool  { return c-'0' <= 9 }
+func isLetter(c byte) bool { return (c|0x20)-'a' <= 'z'-'a' }
+
+// isWord reports whether c continues a word of a metric's name.
+func isWord(c byte) bool { return wordBytes[c] }
+
+var wordBytes = func() (t [256]bool) {
+	for c := range 256 {
+		b := byte(c)
+		t[c] = isDigit(b) || isLetter(b) || b >= 0x80
+	}
+	for _, b := range []byte("_.-+@/\\^") {
+		t[b] = true
+	}
+	return t
+}()

@@ -1,0 +1,53 @@
+package metrics
+
+import (
+	"bytes"
+	"regexp"
+)
+
+// patternFormat reads lines with the user's own patterns. A pattern has the named groups value and, if it likes, name and step;
+// or one group without a name, which is the value. Without a name group the metric is called after the text in front of the
+// value. A line that a pattern matches is read by the patterns alone.
+type patternFormat struct{ patterns []*regexp.Regexp }
+
+func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
+	found := false
+	for _, re := range f.patterns {
+		names := re.SubexpNames()
+		for _, m := range re.FindAllSubmatchIndex(line, 256) {
+			var value, name, step []byte
+			start := 0
+			for g := 1; g < len(names) && 2*g+1 < len(m); g++ {
+				if m[2*g] < 0 {
+					continue
+				}
+				text := line[m[2*g]:m[2*g+1]]
+				switch {
+				case names[g] == "name":
+					name = text
+				case names[g] == "step":
+					step = text
+				case names[g] == "value" || names[g] == "" && value == nil && len(names) == 2:
+					value, start = text, m[2*g]
+				}
+			}
+			value = bytes.TrimSpace(value)
+			n := parseNumber(value)
+			if !n.ok {
+				continue
+			}
+			if name == nil {
+				name = labelBefore(line[m[0]:start])
+			}
+			if name == nil {
+				name = []byte(re.String())
+			}
+			found = true
+			if s := parseNumber(bytes.TrimSpace(step)); s.ok && s.integer {
+				fields = append(fields, field{text: step, value: s.value, role: global})
+			}
+			fields = append(fields, field{label: name, text: value, value: n.value, start: start, end: start + len(value)})
+		}
+	}
+	return fields, found
+}
