@@ -1,0 +1,44 @@
+# Two commands matter: `make demo` shows reprocheck at work, `make test` runs every check.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+BINARY  := bin/reprocheck
+SOURCES := $(shell find cmd runner seed compare report -name '*.go' -o -path 'seed/probe/py/*' -name '*.py') go.mod go.sum
+
+.PHONY: demo test accuracy bench fuzz vet clean
+
+$(BINARY): $(SOURCES)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/reprocheck
+
+# The main job on a training that needs nothing but python3: a named cause, then the repaired script.
+demo: $(BINARY)
+	@sh examples/demo.sh
+
+# Sets up the Python environment that the tests use (kept in the user's cache, keyed by its requirements), then runs every test.
+test: vet $(BINARY)
+	REPROCHECK_PYTHON=$${REPROCHECK_PYTHON:-$$(sh .ci/python-env)} $(GO) test ./...
+
+vet:
+	$(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	test -z "$$(gofmt -l .)"
+
+# reprocheck on every script of fixtures/causes, against what each is known to contain.
+accuracy: $(BINARY)
+	$(GO) run ./fixtures/accuracy -reprocheck $(BINARY) -python $${REPROCHECK_PYTHON:-$$(sh .ci/python-env)} $(ACCURACY)
+
+bench: $(BINARY)
+	REPROCHECK_PYTHON=$${REPROCHECK_PYTHON:-$$(sh .ci/python-env)} $(GO) run ./fixtures/bench -reprocheck $(BINARY)
+
+# Longer than in `make test`, where each target only runs its seeds: make fuzz FUZZTIME=10m
+FUZZTIME ?= 30s
+fuzz:
+	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*).*/\1/p' $$target); do \
+			echo "$$name in $$(dirname $$target)"; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x ./$$(dirname $$target) || exit 1; \
+		done; \
+	done
+
+clean:
+	rm -rf bin

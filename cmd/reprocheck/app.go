@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// version is reprocheck's own; a release build sets it with -ldflags -X main.version=....
+var version = "0.1.0-dev"
+
+// process is what the operating system gives this process, so that tests can give something else.
+type process struct {
+	stdin  *os.File
+	stdout io.Writer
+	stderr io.Writer
+	env    []string
+	dir    func() (string, error)
+}
+
+// run carries out one command line and returns the exit status. It is the only place that prints errors.
+func run(ctx context.Context, args []string, p process) int {
+	app := newApp(p)
+	err := app.RunContext(ctx, args)
+	var status *statusError
+	if errors.As(err, &status) && status.err == nil {
+		return status.code
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(p.stderr, "reprocheck: error: %v\n", err)
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(p.stderr, "reprocheck: hint: %s\n", hint)
+	}
+	return codeOf(err)
+}
+
+func newApp(p process) *cli.App {
+	return &cli.App{
+		Name:            "reprocheck",
+		Usage:           "find out whether a training command gives the same result twice, and what stops it",
+		UsageText:       "reprocheck run -- python train.py\nreprocheck COMMAND --help",
+		Version:         version,
+		Description:     exitStatusHelp,
+		HideHelpCommand: true,
+		Writer:          p.stdout,
+		ErrWriter:       p.stderr,
+		Reader:          p.stdin,
+		Suggest:         true,
+		// The library would otherwise end the process by itself for every error that has an exit code of its own.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usage(err) },
+		CommandNotFound: func(c *cli.Context, name string) {
+			fmt.Fprintf(p.stderr, "reprocheck: error: no command %q\n", name)
+		},
+		Action: func(c *cli.Context) error {
+			if name := c.Args().First(); name != "" {
+				return usagef("there is no command %q; the commands are %s", name, strings.Join(commandNames(c.App), ", "))
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{
+			runCommand(p), compareCommand(p), checklistCommand(p), reportCommand(p), envCommand(p), doctorCommand(p),
+		},
+	}
+}
+
+func commandNames(app *cli.App) []string {
+	var names []string
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// environ is the process's environment by name.
+func (p process) environ() map[string]string {
+	env := map[string]string{}
+	for _, kv := range p.env {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// terminal returns w's file when it is a terminal that can be written to as one.
+func (p process) terminal(w io.Writer) (*os.File, bool) {
+	f, ok := w.(*os.File)
+	if !ok || p.environ()["TERM"] == "dumb" {
+		return nil, false
+	}
+	return f, term.IsTerminal(int(f.Fd()))
+}
+
+// colour reports whether w wants colour: a terminal, and no NO_COLOR (https://no-color.org).
+func (p process) colour(w io.Writer) bool {
+	_, is := p.terminal(w)
+	return is && p.environ()["NO_COLOR"] == ""
+}
+
+// width is the terminal's width in columns, 80 where w is none.
+func (p process) width(w io.Writer) int {
+	if f, is := p.terminal(w); is {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+	}
+	return 80
+}
+
+// noFlagsAfter refuses flags that were typed after an argument, where they would silently be arguments.
+func noFlagsAfter(c *cli.Context) error {
+	for _, arg := range c.Args().Slice() {
+		if strings.HasPrefix(arg, "-") && arg != "-" {
+			return usagef("%s must stand before the arguments: reprocheck %s %s ...", arg, c.Command.Name, arg)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/runner/launch"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+func doctorCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:            "doctor",
+		Usage:           "say what can be observed and controlled on this machine",
+		UsageText:       "reprocheck doctor",
+		HideHelpCommand: true,
+		Action: func(c *cli.Context) error {
+			dir, err := p.dir()
+			if err != nil {
+				return usagef("the working directory cannot be used: %w", err)
+			}
+			t := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
+			if err := doctorWorkspace(c, p, t, dir); err != nil {
+				return err
+			}
+			for _, capability := range launch.Capabilities(c.Context) {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", mark(capability.Available), capability.Name, capability.For, capability.Detail)
+			}
+			if err := t.Flush(); err != nil {
+				return err
+			}
+			return doctorSources(p.stdout)
+		},
+	}
+}
+
+// doctorWorkspace says which workspace a run here would get, and what that cannot isolate.
+func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
+	scratch, err := os.MkdirTemp("", "reprocheck-")
+	if err != nil {
+		return fmt.Errorf("making a scratch directory: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	env := p.environ()
+	kind, limits, err := workspace.Choose(c.Context, workspace.Spec{Project: dir, Home: env["HOME"], Temp: env["TMPDIR"], Scratch: scratch})
+	if err != nil {
+		fmt.Fprintf(w, "%s\tworkspace\ta clean tree for every run\t%v\n", mark(false), err)
+		return nil
+	}
+	fmt.Fprintf(w, "%s\tworkspace\ta clean tree for every run\t%s\n", mark(true), kind)
+	for _, limit := range limits {
+		fmt.Fprintf(w, "\t\t\t%s\n", limit)
+	}
+	return nil
+}
+
+// doctorSources lists what no control here reaches.
+func doctorSources(w io.Writer) error {
+	var none []seed.ID
+	for _, s := range seed.All() {
+		if !s.Pin.Possible() && !s.Vary.Possible() {
+			none = append(none, s.ID)
+		}
+	}
+	_, err := fmt.Fprintf(w, "\nObserved only, on any machine: %v\n", none)
+	return err
+}
+
+func mark(available bool) string {
+	if available {
+		return "yes"
+	}
+	return "no"
+}

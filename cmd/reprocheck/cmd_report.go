@@ -1,0 +1,91 @@
+package main
+
+import (
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/runner"
+)
+
+var storeFlag = &cli.StringFlag{Name: "store", Value: ".reprocheck", Usage: "the store in `DIR`"}
+
+func reportCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "show the report of a kept audit again, without running anything",
+		UsageText: "reprocheck report [--format F] [-o FILE] [AUDIT]",
+		Description: "AUDIT is an audit's id, the path of its directory, or absent for the latest.\n\n" +
+			"   reprocheck report\n   reprocheck report --format json -o report.json",
+		HideHelpCommand: true,
+		Flags: []cli.Flag{
+			storeFlag,
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: " + formatList()},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` instead of standard output"},
+		},
+		Action: func(c *cli.Context) error {
+			d, err := document(c)
+			if err != nil {
+				return err
+			}
+			write := func(w io.Writer) error {
+				if c.String("format") == "text" {
+					o := report.TextOptions{Width: p.width(p.stdout), Color: p.colour(p.stdout) && c.String("output") == ""}
+					return report.Text(w, d, o)
+				}
+				return report.Write(w, c.String("format"), d)
+			}
+			if !knownFormat(c.String("format")) {
+				return usagef("unknown format %q; the formats are %s", c.String("format"), formatList())
+			}
+			if path := c.String("output"); path != "" {
+				return writeReport(path, write)
+			}
+			return write(p.stdout)
+		},
+	}
+}
+
+func checklistCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:            "checklist",
+		Usage:           "list every source of randomness: used, controlled, where, why",
+		UsageText:       "reprocheck checklist [--json FILE] [AUDIT]",
+		HideHelpCommand: true,
+		Flags:           []cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write JSON to `FILE`, - for standard output"}},
+		Action: func(c *cli.Context) error {
+			d, err := document(c)
+			if err != nil {
+				return err
+			}
+			switch path := c.String("json"); path {
+			case "":
+				return report.ChecklistText(p.stdout, d, report.TextOptions{Color: p.colour(p.stdout), Width: p.width(p.stdout)})
+			case "-":
+				return report.JSON(p.stdout, d)
+			default:
+				return writeReport(path, func(w io.Writer) error { return report.JSON(w, d) })
+			}
+		},
+	}
+}
+
+// document builds the report of the audit that the command line names.
+func document(c *cli.Context) (*report.Document, error) {
+	if err := noFlagsAfter(c); err != nil {
+		return nil, err
+	}
+	store := runner.OpenStore(c.String("store"))
+	audit, err := store.Audit(c.Args().First())
+	if err != nil {
+		return nil, err
+	}
+	runs, err := store.Runs(audit)
+	if err != nil {
+		return nil, err
+	}
+	d := report.Build(audit, runs)
+	d.Records = relative(audit.Dir, store.AuditDir(audit.ID))
+	return d, nil
+}

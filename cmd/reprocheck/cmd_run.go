@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/cmd/reprocheck/internal/config"
+	"github.com/reprocheck/reprocheck/compare/diagnose"
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/report/live"
+	"github.com/reprocheck/reprocheck/runner"
+	"github.com/reprocheck/reprocheck/runner/local"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+const runHelp = `The command runs exactly as typed, without a shell, each time in a clean workspace of its own: the same starting tree,
+its own HOME and temporary directory, caches as they were before the first run. Your own files are never written to.
+
+   reprocheck run -- python train.py --epochs 2
+   reprocheck run -n 5 --json report.json -- python -m mypackage.train
+   reprocheck run --vary file-order,threads -- python train.py
+   reprocheck run --tolerance val_loss=1e-6 -- python train.py
+   reprocheck run -- sh -c 'python prepare.py && python train.py'
+
+A command that must write to an absolute path outside its directory: where this machine allows private mounts, give
+the directory with --isolate DIR, and each run writes to a layer of its own there. Elsewhere such writes go through;
+the report lists them.
+
+` + exitStatusHelp
+
+func runCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:            "run",
+		Usage:           "run a command several times, compare, and name what made the runs differ",
+		UsageText:       "reprocheck run [options] -- COMMAND...",
+		Description:     runHelp,
+		Flags:           runFlags(),
+		HideHelpCommand: true,
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usage(err) },
+		Action: func(c *cli.Context) error {
+			o, err := newRunOptions(c, p)
+			if err != nil {
+				return err
+			}
+			return o.run(c.Context, p)
+		},
+	}
+}
+
+func runFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "runs", Aliases: []string{"n"}, Value: config.DefaultRuns, Usage: "`N` runs of the command as it ships"},
+		&cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"},
+		&cli.StringFlag{Name: "pin", Usage: "pin these sources in every run: `IDS` separated by commas, or all"},
+		&cli.StringFlag{Name: "vary", Usage: "also vary these sources on purpose: `IDS`, or all"},
+		&cli.Uint64Flag{Name: "seed", Usage: "`S` from which pinned values are derived"},
+		&cli.BoolFlag{Name: "no-diagnose", Usage: "compare only, make no further runs to find the cause"},
+		&cli.IntFlag{Name: "max-runs", Value: config.DefaultMaxRuns, Usage: "make at most `N` runs in all"},
+		&cli.DurationFlag{Name: "timeout", Usage: "end a run after `D` (90s, 2h)"},
+		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "`N` runs side by side"},
+		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)"},
+		&cli.StringFlag{Name: "config", Usage: "read settings from `FILE` (default: reprocheck.yaml where it exists)"},
+		&cli.Float64Flag{Name: "rtol", Usage: "accept results within this relative tolerance"},
+		&cli.Float64Flag{Name: "atol", Usage: "accept results within this absolute tolerance"},
+		&cli.StringSliceFlag{Name: "tolerance", Usage: "`METRIC=TOL`: accept this metric within an absolute tolerance"},
+		&cli.BoolFlag{Name: "dtype-tolerances", Usage: "accept tensors within torch.testing.assert_close's default for their dtype"},
+		&cli.StringSliceFlag{Name: "metric-regex", Usage: "also read metrics by this `REGEX` (groups: name, value, step)"},
+		&cli.StringSliceFlag{Name: "isolate", Usage: "give each run a private layer over `DIR` outside the project too"},
+		&cli.BoolFlag{Name: "continue", Usage: "go on with the latest audit, from the runs that it has finished"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show the command's own output, each line with its run"},
+	}
+}
+
+// runOptions are what `reprocheck run` is asked to do.
+type runOptions struct {
+	command   []string
+	dir       string
+	store     string
+	json      string
+	resume    bool
+	verbose   bool
+	isolate   []string
+	settings  record.Settings
+	criterion record.Criterion
+}
+
+func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
+	dir, err := p.dir()
+	if err != nil {
+		return nil, usagef("the working directory cannot be used: %w", err)
+	}
+	file, err := loadConfig(c, dir)
+	if err != nil {
+		return nil, usage(err)
+	}
+	o := &runOptions{dir: dir, json: c.String("json"), resume: c.Bool("continue"), verbose: c.Bool("verbose"),
+		isolate: c.StringSlice("isolate"), command: c.Args().Slice()}
+	if len(o.command) == 0 {
+		o.command = file.Command
+	}
+	if len(o.command) == 0 && !o.resume {
+		return nil, hinted(errors.New("no command to run"), exitUsage, "write it after two dashes: reprocheck run -- python train.py")
+	}
+	if err := o.set(c, file); err != nil {
+		return nil, usage(err)
+	}
+	o.store = filepath.Join(dir, ".reprocheck")
+	if s := firstOf(c, "store", c.String("store"), file.Store); s != "" {
+		if o.store, err = filepath.Abs(s); err != nil {
+			return nil, usage(err)
+		}
+	}
+	return o, nil
+}
+
+// loadConfig reads --config, or reprocheck.yaml where it exists.
+func loadConfig(c *cli.Context, dir string) (*config.File, error) {
+	if path := c.String("config"); path != "" {
+		return config.Load(path)
+	}
+	file, err := config.Load(filepath.Join(dir, "reprocheck.yaml"))
+	if errors.Is(err, os.ErrNotExist) {
+		return &config.File{}, nil
+	}
+	return file, err
+}
+
+// firstOf is a flag's value where the flag was given, else the configuration's, else the flag's default.
+func firstOf[T comparable](c *cli.Context, flag string, value, configured T) T {
+	var zero T
+	if !c.IsSet(flag) && configured != zero {
+		return configured
+	}
+	return value
+}
+
+func (o *runOptions) set(c *cli.Context, file *config.File) error {
+	pin, err := seed.Parse(firstOf(c, "pin", c.String("pin"), strings.Join(file.Pin, ",")), seed.Pin)
+	if err != nil {
+		return err
+	}
+	vary, err := seed.Parse(firstOf(c, "vary", c.String("vary"), strings.Join(file.Vary, ",")), seed.Vary)
+	if err != nil {
+		return err
+	}
+	o.settings = record.Settings{
+		Runs: firstOf(c, "runs", c.Int("runs"), file.Runs), MaxRuns: firstOf(c, "max-runs", c.Int("max-runs"), file.MaxRuns),
+		Jobs: firstOf(c, "jobs", c.Int("jobs"), file.Jobs), Seed: firstOf(c, "seed", c.Uint64("seed"), file.Seed),
+		Timeout:  firstOf(c, "timeout", c.Duration("timeout"), file.Timeout),
+		Pin:      pin,
+		Vary:     vary,
+		Diagnose: !c.Bool("no-diagnose") && (file.Diagnose == nil || *file.Diagnose),
+	}
+	if err := checkSettings(o.settings); err != nil {
+		return err
+	}
+	o.criterion, err = newCriterion(c, file)
+	return err
+}
+
+func checkSettings(s record.Settings) error {
+	switch {
+	case s.Runs < 1:
+		return fmt.Errorf("-n %d: at least one run is needed, and two to compare", s.Runs)
+	case s.MaxRuns < s.Runs:
+		return fmt.Errorf("--max-runs %d is less than the %d runs asked for with -n", s.MaxRuns, s.Runs)
+	case s.Jobs < 1:
+		return fmt.Errorf("--jobs %d: at least 1", s.Jobs)
+	case s.Timeout < 0:
+		return fmt.Errorf("--timeout %v is negative", s.Timeout)
+	}
+	return nil
+}
+
+func (o *runOptions) run(ctx context.Context, p process) error {
+	store := runner.OpenStore(o.store)
+	audit, err := o.audit(store)
+	if err != nil {
+		return err
+	}
+	observer, done := o.observer(p)
+	defer done()
+	executor, err := local.New(local.Options{
+		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
+		Isolate: o.isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(p),
+	})
+	if err != nil {
+		return usage(err)
+	}
+	defer executor.Close()
+	r := runner.New(store, executor, observer, audit)
+	observer.AuditStarted(audit.Settings.Runs)
+	err = diagnose.Investigate(ctx, lab{r}, audit)
+	done()
+	var failed *runner.FailedError
+	switch {
+	case errors.As(err, &failed):
+		audit.Failed, audit.Verdict, audit.Reason = failed.Run.ID, record.Inconclusive, failed.Error()
+		audit.Finished = true
+	case err != nil:
+		return errors.Join(err, keepAudit(store, audit))
+	}
+	if err := keepAudit(store, audit); err != nil {
+		return err
+	}
+	return o.report(p, store, audit)
+}
+
+// keepAudit saves the audit when it has anything to save: an audit none of whose runs finished leaves nothing behind.
+func keepAudit(store *runner.Store, audit *record.Audit) error {
+	if len(audit.Experiments) == 0 {
+		return os.RemoveAll(store.AuditDir(audit.ID))
+	}
+	return store.PutAudit(audit)
+}
+
+// audit begins a new audit, or takes up the latest unfinished one.
+func (o *runOptions) audit(store *runner.Store) (*record.Audit, error) {
+	if o.resume {
+		a, err := store.Audit("")
+		if err != nil {
+			return nil, err
+		}
+		if a.Finished && a.Failed == "" {
+			return nil, usagef("audit %s is finished; `reprocheck report` shows it, and `reprocheck run -- COMMAND` makes a new one", a.ID)
+		}
+		fresh := &record.Audit{Version: a.Version, ID: a.ID, Tool: version, Command: a.Command, Dir: a.Dir,
+			Started: a.Started, Settings: a.Settings, Criterion: a.Criterion}
+		return fresh, nil
+	}
+	now := time.Now()
+	id, err := store.NewAudit(now)
+	if err != nil {
+		return nil, err
+	}
+	a := &record.Audit{Version: record.Version, ID: id, Tool: version, Command: o.command, Dir: o.dir, Started: now.UTC(),
+		Settings: o.settings, Criterion: o.criterion}
+	return a, store.PutAudit(a)
+}
+
+func (o *runOptions) observer(p process) (runner.Observer, func()) {
+	f, is := p.terminal(p.stderr)
+	if !is || o.verbose {
+		return runner.NopObserver{}, func() {}
+	}
+	screen := live.New(f, live.Options{Color: p.colour(p.stderr), Width: func() int { return p.width(p.stderr) }})
+	return screen, screen.Close
+}
+
+// output is where -v streams the command's output: standard error, so that standard output holds the report alone.
+func (o *runOptions) output(p process) io.Writer {
+	if !o.verbose {
+		return nil
+	}
+	return p.stderr
+}
+
+func (o *runOptions) report(p process, store *runner.Store, audit *record.Audit) error {
+	runs, err := store.Runs(audit)
+	if err != nil {
+		return err
+	}
+	d := report.Build(audit, runs)
+	d.Records = relative(audit.Dir, store.AuditDir(audit.ID))
+	if err := emit(p, d, o.json); err != nil {
+		return err
+	}
+	return status(d.ExitCode())
+}
+
+// emit writes the text report to standard output and the JSON where it was asked for; with "-" JSON alone.
+func emit(p process, d *report.Document, jsonPath string) error {
+	if jsonPath == "-" {
+		return report.JSON(p.stdout, d)
+	}
+	if jsonPath != "" {
+		if err := writeReport(jsonPath, func(w io.Writer) error { return report.JSON(w, d) }); err != nil {
+			return err
+		}
+	}
+	return report.Text(p.stdout, d, report.TextOptions{Color: p.colour(p.stdout), Width: p.width(p.stdout)})
+}
+
+// writeReport writes a report file whole or not at all.
+func writeReport(path string, write func(io.Writer) error) error {
+	var b strings.Builder
+	if err := write(&b); err != nil {
+		return err
+	}
+	return runner.WriteFile(path, []byte(b.String()))
+}
+
+func relative(base, path string) string {
+	if rel, err := filepath.Rel(base, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/reprocheck/reprocheck/compare/diagnose"
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// lab lets a diagnosis ask the runner for runs.
+type lab struct{ runner *runner.Runner }
+
+func (l lab) Try(ctx context.Context, ask diagnose.Ask) ([]*record.Run, error) {
+	runs, err := l.runner.Try(ctx, runner.Request{Experiment: ask.Experiment, Runs: ask.Runs, Zoom: ask.Zoom,
+		SampleAt: ask.SampleAt, Cover: ask.Cover})
+	if errors.Is(err, runner.ErrBudget) {
+		err = budgetError{err}
+	}
+	return runs, err
+}
+
+func (l lab) Trace(run *record.Run) trace.Source {
+	return trace.OpenDir(filepath.Join(l.runner.Store.RunDir(l.runner.Audit.ID, run.ID)), run)
+}
+
+func (l lab) Left() int { return l.runner.Left() }
+
+func (l lab) Note(text string) { l.runner.Observer.Note(text) }
+
+// budgetError tells a diagnosis that the runs are used up.
+type budgetError struct{ error }
+
+func (e budgetError) Budget() bool  { return true }
+func (e budgetError) Unwrap() error { return e.error }

@@ -1,0 +1,86 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare"
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// difference is everything in which two runs differ that counts.
+type difference struct {
+	expected, actual *observation
+	results          *compare.Result
+	training         trace.Training
+}
+
+func (c *inquiry) differ(expected, actual *observation) (*difference, error) {
+	training, err := trace.State(expected.trace, actual.trace)
+	if err != nil {
+		return nil, err
+	}
+	return &difference{expected: expected, actual: actual, training: training,
+		results: compare.Runs(expected.run, actual.run, c.options)}, nil
+}
+
+// any reports whether the runs differ at all: in a result, or in the state of the training on the way to it.
+func (d *difference) any() bool {
+	return d.results.Verdict() == compare.Different || d.results.Verdict() == compare.Within || d.training.First != nil
+}
+
+// verdict is the pair's verdict under the user's criterion: a tolerance is for results, so where one was asked for,
+// results decide; else the training's state must agree to the last bit as well.
+func (c *inquiry) verdict(d *difference) record.Verdict {
+	switch {
+	case d.results.Verdict() == compare.Different:
+		return record.Diverged
+	case c.audit.Criterion.Mode != "exact" && d.any():
+		return record.WithinTolerance
+	case d.any():
+		return record.Diverged
+	}
+	return record.Reproducible
+}
+
+// first describes the earliest event at which the runs part.
+func (d *difference) first() *record.Divergence {
+	runs := [2]string{d.expected.run.ID, d.actual.run.ID}
+	if s := d.training.First; s != nil {
+		return &record.Divergence{Process: s.Process, Step: s.Step, Event: s.Kind, File: s.File, Line: s.Line,
+			Detail: stateDetail(s), Runs: runs}
+	}
+	if m := d.results.FirstMetric(); m != nil {
+		return &record.Divergence{Process: "main", Step: m.Step, Event: "metric", Runs: runs,
+			Detail: fmt.Sprintf("%s is %s in %s and %s in %s", m.Name, orNothing(m.Expected), runs[0], orNothing(m.Actual), runs[1])}
+	}
+	if a := d.results.FirstArtifact(); a != nil {
+		return &record.Divergence{Process: "main", Event: "artifact", Runs: runs, Detail: a.Path + ": " + a.Detail}
+	}
+	return nil
+}
+
+func stateDetail(s *trace.Divergence) string {
+	names := map[string]string{
+		"init": "initial parameters", "batch": "batch", "loss": "loss", "grad": "gradients", "params": "parameters after the step",
+		"lr": "learning rate", "final": "final parameters",
+	}
+	switch s.What {
+	case "sequence":
+		return fmt.Sprintf("one run goes on with %s of step %d, the other with %s of step %d",
+			names[s.Expected.Kind], s.Expected.Step, names[s.Actual.Kind], s.Actual.Step)
+	case "length":
+		return fmt.Sprintf("only one of the runs comes to the %s of step %d", names[s.Kind], s.Step)
+	}
+	if a, b := s.Expected.DetailString("value"), s.Actual.DetailString("value"); a != "" && a != b {
+		return fmt.Sprintf("%s %s and %s", names[s.Kind], a, b)
+	}
+	return names[s.Kind] + " not the same to the last bit"
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "missing"
+	}
+	return text
+}

@@ -1,0 +1,88 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// evidence is what the traces of two runs that differ say about the sources.
+type evidence struct {
+	expected, actual *observation
+	// changes are the sites at which the two runs saw different things.
+	changes []trace.Change
+	// parted is where the state of the training parted, nil where no state was seen to.
+	parted *trace.Divergence
+}
+
+func newEvidence(d *difference) *evidence {
+	return &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
+		changes: trace.Changes(d.expected.summary, d.actual.summary)}
+}
+
+// before reports whether a site was reached before the training's state parted. A process other than the one that
+// parted has no common clock with it and counts as before.
+func (e *evidence) before(s *trace.Seen) bool {
+	return e.parted == nil || s.Process != e.parted.Process || s.Order < e.parted.Order
+}
+
+// changed returns the first change for which keep holds among those before the divergence.
+func (e *evidence) changed(keep func(trace.Change) bool) *trace.Change {
+	for i := range e.changes {
+		if c := &e.changes[i]; e.before(c.Seen) && keep(*c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// seen returns the first site of the expected run for which keep holds among those before the divergence.
+func (e *evidence) seen(keep func(*trace.Seen) bool) *trace.Seen {
+	for _, s := range e.expected.summary.Sites {
+		if e.before(s) && keep(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// fact is a fact of the main process.
+func (e *evidence) fact(name string) string { return e.expected.summary.Facts["main"][name] }
+
+// inWorker reports whether a site belongs to a DataLoader worker.
+func inWorker(s *trace.Seen) bool {
+	last := s.Process[strings.LastIndexByte(s.Process, '/')+1:]
+	return strings.HasPrefix(last, "worker-")
+}
+
+// reseededFrom returns the seed call, on a stream and before a site, whose explicit value differs between the runs:
+// the draws that follow it are its consequence, and what made the value is the source.
+func (e *evidence) reseededFrom(stream seed.ID, before *trace.Seen) *trace.Change {
+	return e.changed(func(c trace.Change) bool {
+		return isSeeding(c.Seen) && c.Stream == stream && !c.Missing && explicit(c) &&
+			(before == nil || c.Process != before.Process || c.Order <= before.Order)
+	})
+}
+
+// isSeeding reports whether a site set a generator's state: a seed call, or a generator made from a seed.
+func isSeeding(s *trace.Seen) bool { return s.Kind == "seed" || s.Kind == "new" }
+
+// explicit reports whether both runs gave a value of their own.
+func explicit(c trace.Change) bool {
+	return !slices.ContainsFunc(c.Values[:], func(v string) bool { return v == "" || v == "None" || v == "unseeded" })
+}
+
+// seedOrigin is the first seeding of any stream whose explicit value differs between the runs and which the
+// probe, or the line's own text, traces to the given origins.
+func (e *evidence) seedOrigin(origins ...string) *trace.Change {
+	return e.changed(func(c trace.Change) bool {
+		return isSeeding(c.Seen) && explicit(c) && slices.ContainsFunc(c.Origins, func(o string) bool { return slices.Contains(origins, o) })
+	})
+}
+
+// seedOfUnknownOrigin is the first seeding whose explicit value differs for a reason that the probe did not see.
+func (e *evidence) seedOfUnknownOrigin() *trace.Change {
+	return e.changed(func(c trace.Change) bool { return isSeeding(c.Seen) && explicit(c) && len(c.Origins) == 0 })
+}

@@ -1,0 +1,87 @@
+package diagnose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// finish writes what was found into the audit.
+func (c *inquiry) finish() error {
+	a := c.audit
+	slices.SortStableFunc(c.causes, func(x, y conviction) int {
+		rank := []record.Proof{record.Proven, record.Observed, record.Suspected}
+		return cmp.Or(cmp.Compare(slices.Index(rank, x.proof), slices.Index(rank, y.proof)), cmp.Compare(x.order(), y.order()))
+	})
+	for _, v := range c.causes {
+		a.Causes = append(a.Causes, c.cause(v))
+	}
+	c.placeDivergence()
+	a.Checklist = c.checklist()
+	for _, w := range warnings(c.shipped) {
+		a.Warnings = append(a.Warnings, newWarnings(a.Warnings, []record.Warning{w})...)
+	}
+	c.limits()
+	a.Finished = true
+	return nil
+}
+
+func (c *inquiry) cause(v conviction) record.Cause {
+	source, _ := seed.Lookup(v.source)
+	cause := record.Cause{Source: v.source, Proof: v.proof, Process: "main", Story: v.story, Fix: v.fix, Evidence: v.evidence}
+	if cause.Story == "" {
+		cause.Story = source.Doc
+	}
+	if cause.Fix == "" {
+		cause.Fix = source.Fix
+	}
+	if v.site != nil {
+		cause.File, cause.Line, cause.Step, cause.Process = v.site.File, v.site.Line, v.site.Step, v.site.Process
+		cause.Excerpt = excerpt(c.audit.Dir, v.site.File, v.site.Line)
+	}
+	return cause
+}
+
+// placeDivergence gives a divergence that was seen only in results, which have no line, the line of its first cause.
+func (c *inquiry) placeDivergence() {
+	d := c.audit.FirstDivergence
+	if d == nil || d.File != "" || len(c.audit.Causes) == 0 {
+		return
+	}
+	d.File, d.Line = c.audit.Causes[0].File, c.audit.Causes[0].Line
+}
+
+// limits says what the verdict does not cover.
+func (c *inquiry) limits() {
+	a := c.audit
+	for _, o := range c.seen {
+		for _, l := range slices.Concat(o.run.Isolation.Limits, o.run.Refused) {
+			c.limit(l)
+		}
+		if n := len(o.run.Outside); n > 0 {
+			c.limit(fmt.Sprintf("Files outside the workspace were written and are not isolated: %s.", some(o.run.Outside)))
+		}
+	}
+	if len(c.shipped) > 0 {
+		first := c.shipped[0]
+		if len(first.run.Processes) == 0 {
+			c.limit("No Python process was observed: only what the command printed and wrote was compared.")
+		}
+		if first.summary.Omitted > 0 {
+			c.limit(fmt.Sprintf("%d events of the trace come from more places in the code than are kept.", first.summary.Omitted))
+		}
+	}
+	a.Limits = slices.Compact(a.Limits)
+}
+
+func some(paths []string) string {
+	const most = 3
+	if len(paths) <= most {
+		return strings.Join(paths, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(paths[:most], ", "), len(paths)-most)
+}

@@ -1,0 +1,141 @@
+package diagnose
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/plan"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// locate finds the line of every convicted source that the traces did not show, by comparing line-level traces of
+// runs in which the source was free and pinned. What differs between two pinned runs too is not this source's doing.
+func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreement) error {
+	for i := range c.causes {
+		cause := &c.causes[i]
+		if cause.site != nil && cause.site.File != "" && !rereads(cause.source) {
+			continue
+		}
+		free, err := c.zoomedFree(ctx, cause, agreed)
+		if err != nil {
+			return err
+		}
+		pinned, noise, err := c.zoomedPinned(ctx, pair, agreed)
+		if err != nil {
+			return err
+		}
+		if err := cause.place(pinned, noise, free); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rereads reports whether a source's site is where a value was read and not necessarily where it enters: a zoom
+// tells which of several reads it was.
+func rereads(id seed.ID) bool { return id == seed.PythonHash }
+
+// place compares the traces and takes over the first line that shows the source.
+func (v *conviction) place(pinned, noise, free *observation) error {
+	if pinned == nil || free == nil {
+		return nil
+	}
+	differences, err := trace.Zoom(pinned.trace, free.trace)
+	if err != nil {
+		return err
+	}
+	var ignored []trace.LocalDifference
+	if noise != nil {
+		if ignored, err = trace.Zoom(pinned.trace, noise.trace); err != nil {
+			return err
+		}
+	}
+	origin, found := trace.Origin(differences, ignored)
+	if !found {
+		return nil
+	}
+	if v.site != nil && v.site.File != "" {
+		// The trace has named a line already, a seed call say; the zoom only adds what was held there.
+		return nil
+	}
+	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
+		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: "line", File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
+	if words := ruleOf(v.source).words; words != nil {
+		v.story = words(origin)
+	}
+	return nil
+}
+
+// zoomedFree is a zoomed run in which the source was free.
+func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, agreed *agreement) (*observation, error) {
+	if cause.released != nil && cause.released.zoomed {
+		return cause.released, nil
+	}
+	if len(c.causes) == 1 {
+		for _, o := range c.shipped {
+			if o.zoomed {
+				return o, nil
+			}
+		}
+	}
+	e := plan.Release(agreed.experiment, cause.source)
+	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: fullZoom(), Cover: agreed.cover})
+	c.seen = append(c.seen, runs...)
+	if err != nil {
+		return nil, err
+	}
+	return runs[0], nil
+}
+
+// zoomedPinned is a zoomed run of the agreed experiment, and a second one that shows what differs all the same.
+func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, agreed *agreement) (pinned, noise *observation, err error) {
+	zoomed := slices.DeleteFunc(slices.Clone(agreed.runs), func(o *observation) bool { return !o.zoomed })
+	if len(zoomed) < 2 {
+		runs, err := c.observe(ctx, Ask{Experiment: agreed.experiment, Runs: 2 - len(zoomed), Zoom: zoomFor(pair), Cover: agreed.cover})
+		c.seen = append(c.seen, runs...)
+		if err != nil {
+			return nil, nil, err
+		}
+		zoomed = append(zoomed, runs...)
+	}
+	return zoomed[0], zoomed[1], nil
+}
+
+// excerpt reads the lines around one line of the user's code; nil when the file cannot be read.
+func excerpt(dir, file string, line int) []record.SourceLine {
+	const around, longest = 2, 200
+	if file == "" || line <= 0 {
+		return nil
+	}
+	path := file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, file)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var lines []record.SourceLine
+	scan := bufio.NewScanner(f)
+	for n := 1; scan.Scan() && n <= line+around; n++ {
+		if n < line-around {
+			continue
+		}
+		text := []rune(strings.ReplaceAll(scan.Text(), "\t", "    "))
+		if len(text) > longest {
+			text = append(text[:longest-1], '…')
+		}
+		lines = append(lines, record.SourceLine{Number: n, Text: string(text), Here: n == line})
+	}
+	if !slices.ContainsFunc(lines, func(l record.SourceLine) bool { return l.Here }) {
+		return nil
+	}
+	return lines
+}

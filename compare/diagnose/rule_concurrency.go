@@ -1,0 +1,35 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// concurrency is present wherever the user's code started threads or processes, or took results as they came.
+func concurrency() rule {
+	return rule{source: seed.Concurrency, random: true, suspect: func(e *evidence) *suspicion {
+		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == "task" && takesAsTheyCome(s.API) })
+		started := e.seen(func(s *trace.Seen) bool { return s.Kind == "task" })
+		switch {
+		case unordered != nil:
+			return &suspicion{source: seed.Concurrency, strength: present, site: unordered,
+				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s), which is another in every run.", at(unordered), unordered.API)}
+		case started != nil:
+			return &suspicion{source: seed.Concurrency, strength: present, site: started,
+				story: fmt.Sprintf("%s starts work that runs at the same time (%s), and the result depends on which part comes first.", at(started), started.API)}
+		}
+		return nil
+	}}
+}
+
+// takesAsTheyCome reports whether an API hands out results in the order of completion.
+func takesAsTheyCome(api string) bool {
+	switch api {
+	case "concurrent.futures.as_completed", "multiprocessing.Pool.imap_unordered", "multiprocessing.pool.Pool.imap_unordered",
+		"asyncio.as_completed", "concurrent.futures.wait", "asyncio.wait":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,33 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// dataloaderWorkers suspects the seeding of workers when a worker drew in different states, or seeded itself from
+// nothing. Where the main process's own use of its stream differs too, the experiments decide which of them it is.
+func dataloaderWorkers() rule {
+	global := []seed.ID{seed.PythonRandom, seed.NumpyLegacy, seed.TorchCPU}
+	return rule{source: seed.DataloaderWorkers, random: true, suspect: func(e *evidence) *suspicion {
+		reset := e.seen(func(s *trace.Seen) bool {
+			return inWorker(s) && s.Kind == "seed" && s.Values[0] == "None" && slices.Contains(global, s.Stream)
+		})
+		if reset != nil {
+			return &suspicion{source: seed.DataloaderWorkers, strength: entered, site: reset,
+				story: fmt.Sprintf("%s seeds the workers without a value, so each takes one from the operating system's entropy.", at(reset)),
+				fix:   "in worker_init_fn, derive the seed from torch.initial_seed() (torch seeds each worker with base_seed + worker_id) instead of seeding without a value"}
+		}
+		draw := e.changed(func(c trace.Change) bool {
+			return inWorker(c.Seen) && c.Kind == "draw" && !c.Missing && slices.Contains(global, c.Stream)
+		})
+		if draw == nil || e.reseededFrom(draw.Stream, draw.Seen) != nil {
+			return nil
+		}
+		return &suspicion{source: seed.DataloaderWorkers, strength: entered, site: draw.Seen,
+			story: fmt.Sprintf("%s draws from %s inside a DataLoader worker. Workers are seeded from a base seed that the loader draws from torch's stream, which was not the same in both runs.", at(draw.Seen), draw.Stream)}
+	}}
+}

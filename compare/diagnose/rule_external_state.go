@@ -1,0 +1,49 @@
+package diagnose
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// externalState is suspected when the user's code opened a file outside the workspace that a run of this audit wrote:
+// the next run then starts from another state.
+func externalState() rule {
+	return rule{source: seed.ExternalState, random: true, suspect: func(e *evidence) *suspicion {
+		written := slices.Concat(e.expected.run.Outside, e.actual.run.Outside)
+		var wrote *trace.Seen
+		var cover []string
+		for _, s := range e.expected.summary.Sites {
+			path := s.First.DetailString("path")
+			if s.Kind != "open" || path == "" {
+				continue
+			}
+			writes := strings.ContainsAny(s.Values[0], "wax+") || slices.Contains(written, path)
+			if !writes && !openedForWriting(e.expected.summary, path) {
+				continue
+			}
+			if wrote == nil {
+				wrote = s
+			}
+			if dir := filepath.Dir(path); !slices.Contains(cover, dir) {
+				cover = append(cover, dir)
+			}
+		}
+		if wrote == nil {
+			return nil
+		}
+		slices.Sort(cover)
+		return &suspicion{source: seed.ExternalState, strength: present, site: wrote, cover: cover,
+			story: fmt.Sprintf("%s opens %s, outside the project, which the training itself writes: each run finds what the run before it left.", at(wrote), wrote.First.DetailString("path"))}
+	}}
+}
+
+func openedForWriting(sum *trace.Summary, path string) bool {
+	return slices.ContainsFunc(sum.Sites, func(s *trace.Seen) bool {
+		return s.Kind == "open" && s.First.DetailString("path") == path && strings.ContainsAny(s.Values[0], "wax+")
+	})
+}

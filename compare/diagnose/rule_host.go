@@ -1,0 +1,23 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+func host() rule {
+	return rule{source: seed.Host, random: true, suspect: func(e *evidence) *suspicion {
+		read := e.changed(func(c trace.Change) bool { return c.Kind == "host" })
+		if seeding := e.seedOrigin("pid"); seeding != nil {
+			return &suspicion{source: seed.Host, strength: entered, site: seeding.Seen,
+				story: fmt.Sprintf("%s seeds %s from the process id: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
+		}
+		if read == nil {
+			return nil
+		}
+		return &suspicion{source: seed.Host, strength: present, site: read.Seen,
+			story: fmt.Sprintf("%s reads %s, which is not the same in every run.", at(read.Seen), read.API)}
+	}}
+}

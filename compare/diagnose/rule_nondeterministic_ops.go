@@ -1,0 +1,27 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// nondeterministicOps is suspected when the training parts at a loss, a gradient or a step although it saw the same
+// batches, and an operator without a fixed result was used before.
+func nondeterministicOps() rule {
+	return rule{source: seed.TorchNondeterministicOps, random: true, suspect: func(e *evidence) *suspicion {
+		op := e.seen(func(s *trace.Seen) bool { return s.Kind == "op" })
+		if op == nil {
+			return nil
+		}
+		s := &suspicion{source: seed.TorchNondeterministicOps, strength: possibleOnly, site: op,
+			story: fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide.", at(op), op.First.DetailString("op"))}
+		if p := e.parted; p != nil && (p.Kind == "loss" || p.Kind == "grad" || p.Kind == "params") && e.changed(isDraw) == nil {
+			s.strength = entered
+		}
+		return s
+	}}
+}
+
+func isDraw(c trace.Change) bool { return c.Kind == "draw" || isSeeding(c.Seen) }

@@ -1,0 +1,28 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+func osEntropy() rule {
+	return rule{source: seed.OSEntropy, random: true, suspect: func(e *evidence) *suspicion {
+		read := e.changed(func(c trace.Change) bool { return c.Kind == "entropy" })
+		if seeding := e.seedOrigin("entropy", "uuid"); seeding != nil {
+			s := &suspicion{source: seed.OSEntropy, strength: entered, site: seeding.Seen,
+				story: fmt.Sprintf("%s seeds %s from the operating system's entropy: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
+			if read != nil {
+				s.site = read.Seen
+				s.story = fmt.Sprintf("%s (%s) reads the operating system's entropy, and %s seeds %s with it.", at(read.Seen), read.API, at(seeding.Seen), seeding.Stream)
+			}
+			return s
+		}
+		if read == nil {
+			return nil
+		}
+		return &suspicion{source: seed.OSEntropy, strength: present, site: read.Seen,
+			story: fmt.Sprintf("%s (%s) reads the operating system's entropy, which is new in every run.", at(read.Seen), read.API)}
+	}}
+}

@@ -1,0 +1,48 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
+// own. A seed that differs although nothing random was read is most often made with hash().
+func pythonHash() rule {
+	words := func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
+	}
+	return rule{source: seed.PythonHash, random: true, words: words, suspect: func(e *evidence) *suspicion {
+		if e.fact("hash_seed") != "random" {
+			return nil
+		}
+		if seeding := e.seedOfUnknownOrigin(); seeding != nil && e.seedOrigin("clock", "entropy", "uuid", "pid") == nil {
+			return &suspicion{source: seed.PythonHash, strength: entered, site: seeding.Seen,
+				story: fmt.Sprintf("%s seeds %s with a value made by hash(), which Python salts anew in every process: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1]),
+				fix:   "derive the seed from something stable: zlib.crc32(text.encode()) or hashlib, not hash()"}
+		}
+		return &suspicion{source: seed.PythonHash, strength: possibleOnly}
+	}}
+}
+
+// heldDifferently says what a variable held in the two runs.
+func heldDifferently(l trace.LocalDifference) string {
+	if l.Name == "" {
+		return "from there the runs go different ways."
+	}
+	if l.Values[0] == "" && l.Values[1] == "" {
+		return fmt.Sprintf("%s is not the same in both runs.", l.Name)
+	}
+	return fmt.Sprintf("%s is %s in one run and %s in the other.", l.Name, shorten(l.Values[0]), shorten(l.Values[1]))
+}
+
+func shorten(text string) string {
+	const most = 60
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}

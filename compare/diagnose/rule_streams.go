@@ -1,0 +1,121 @@
+package diagnose
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+func pythonRandom() rule {
+	return rule{source: seed.PythonRandom, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.PythonRandom) }}
+}
+
+func numpyLegacy() rule {
+	return rule{source: seed.NumpyLegacy, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.NumpyLegacy) }}
+}
+
+func numpyGenerator() rule {
+	return rule{source: seed.NumpyGenerator, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.NumpyGenerator) }}
+}
+
+func torchCPU() rule {
+	return rule{source: seed.TorchCPU, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCPU) }}
+}
+
+func torchCUDA() rule {
+	return rule{source: seed.TorchCUDA, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCUDA) }}
+}
+
+// streamSuspect suspects a random stream when the runs drew from it in different states, or when a generator was made
+// without a seed. A state that follows from a seed call with another explicit value is that value's doing.
+func streamSuspect(e *evidence, stream seed.ID) *suspicion {
+	on := func(c trace.Change) bool { return c.Stream == stream }
+	unseeded := e.seen(func(s *trace.Seen) bool {
+		return s.Stream == stream && s.Kind == "new" && s.Values[0] == "unseeded" && !inWorker(s)
+	})
+	reset := e.seen(func(s *trace.Seen) bool {
+		return s.Stream == stream && s.Kind == "seed" && s.Values[0] == "None" && !inWorker(s)
+	})
+	draw := e.changed(func(c trace.Change) bool {
+		return on(c) && c.Kind == "draw" && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
+	})
+	switch {
+	case reset != nil && (draw == nil || reset.Process != draw.Process || reset.Order <= draw.Order):
+		return &suspicion{source: stream, strength: entered, site: reset, story: resetStory(stream, reset)}
+	case draw != nil:
+		if e.reseededFrom(stream, draw.Seen) != nil || e.seededEqually(stream, draw) {
+			break
+		}
+		return &suspicion{source: stream, strength: entered, site: draw.Seen, story: drawStory(e, stream, draw)}
+	}
+	if unseeded != nil {
+		return &suspicion{source: stream, strength: entered, site: unseeded,
+			story: fmt.Sprintf("%s makes a generator without a seed%s, so it starts from the operating system's entropy.", at(unseeded), through(unseeded))}
+	}
+	moved := e.changed(func(c trace.Change) bool {
+		return on(c) && c.Kind == "stream" && !inWorker(c.Seen) && usedAndUnseeded(c.Seen)
+	})
+	if moved != nil && e.reseededFrom(stream, moved.Seen) == nil && !e.seededEqually(stream, moved) {
+		return &suspicion{source: stream, strength: entered,
+			story: "The stream was used and never seeded; compiled code drew from it, so no single line could be seen doing so."}
+	}
+	return nil
+}
+
+// seededEqually reports whether both runs had set the stream to the same value before a change: then the states part
+// because something else had already made the runs take different ways.
+func (e *evidence) seededEqually(stream seed.ID, c *trace.Change) bool {
+	same := func(sum *trace.Summary) (value string, found bool) {
+		for _, s := range sum.Sites {
+			if s.Kind == "seed" && s.Stream == stream && s.Process == c.Process && s.Order < c.Order && s.Values[0] != "None" {
+				value, found = s.Values[len(s.Values)-1], true
+			}
+		}
+		return value, found
+	}
+	a, seededA := same(e.expected.summary)
+	b, seededB := same(e.actual.summary)
+	return seededA && seededB && a == b
+}
+
+func usedAndUnseeded(s *trace.Seen) bool {
+	return s.First.DetailBool("used") && !s.First.DetailBool("seeded")
+}
+
+func drawStory(e *evidence, stream seed.ID, draw *trace.Change) string {
+	late := e.seen(func(s *trace.Seen) bool {
+		return s.Kind == "seed" && s.Stream == stream && s.Process == draw.Process && s.Order > draw.Order && s.Values[0] != "None"
+	})
+	if late != nil {
+		return fmt.Sprintf("The seed is set too late: %s draws from the stream%s before %s seeds it.", at(draw.Seen), through(draw.Seen), at(late))
+	}
+	if draw.Purpose == "shuffle" {
+		return fmt.Sprintf("%s iterates a DataLoader that shuffles with the global stream, which nothing has seeded.", at(draw.Seen))
+	}
+	return fmt.Sprintf("%s draws from the stream%s, and nothing has seeded it.", at(draw.Seen), through(draw.Seen))
+}
+
+func resetStory(stream seed.ID, reset *trace.Seen) string {
+	if reset.Lib != "" {
+		return fmt.Sprintf("The stream is re-seeded by a library: %s, called from %s, seeds it afresh from the operating system's entropy.", reset.Lib, at(reset))
+	}
+	return fmt.Sprintf("%s seeds the stream without a value, which takes one from the operating system's entropy.", at(reset))
+}
+
+// at names a site for a sentence.
+func at(s *trace.Seen) string {
+	if s.File == "" {
+		return "code without a source line"
+	}
+	return fmt.Sprintf("%s:%d", s.File, s.Line)
+}
+
+// through names the library that stood between the user's line and the event.
+func through(s *trace.Seen) string {
+	if s.Lib == "" {
+		return ""
+	}
+	return " (through " + s.Lib + ")"
+}

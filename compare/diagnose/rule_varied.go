@@ -1,0 +1,48 @@
+package diagnose
+
+import (
+	"fmt"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// The sources below are alike in every run on one machine, so they seldom make plain repeats differ; --vary asks for them.
+
+func uninitialisedMemory() rule {
+	return rule{source: seed.UninitialisedMemory, suspect: func(e *evidence) *suspicion {
+		if s := siteOf(e.expected, seed.UninitialisedMemory); s != nil {
+			return &suspicion{source: seed.UninitialisedMemory, strength: possibleOnly, site: s,
+				story: fmt.Sprintf("%s asks for memory without a value (%s), and the result depends on what was there.", at(s), s.API)}
+		}
+		return nil
+	}}
+}
+
+func threads() rule {
+	return rule{source: seed.Threads, suspect: func(*evidence) *suspicion {
+		return &suspicion{source: seed.Threads, strength: possibleOnly}
+	}, words: func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where the number of threads first shows: %s", l.File, l.Line, heldDifferently(l))
+	}}
+}
+
+func fileOrder() rule {
+	return rule{source: seed.FileOrder, suspect: func(e *evidence) *suspicion {
+		if s := siteOf(e.expected, seed.FileOrder); s != nil {
+			return &suspicion{source: seed.FileOrder, strength: possibleOnly, site: s,
+				story: fmt.Sprintf("%s lists a directory (%s) and uses the names in the order in which the file system gives them.", at(s), s.API)}
+		}
+		return nil
+	}}
+}
+
+// siteOf is where a run first used a source, nil where the trace does not show it.
+func siteOf(o *observation, id seed.ID) *trace.Seen {
+	for _, s := range o.summary.Sites {
+		if s.Stream == id && s.File != "" {
+			return s
+		}
+	}
+	return nil
+}

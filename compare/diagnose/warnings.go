@@ -1,0 +1,47 @@
+package diagnose
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// warnings are what a user should know of runs that is no cause of a difference.
+func warnings(shipped []*observation) []record.Warning {
+	if len(shipped) == 0 {
+		return nil
+	}
+	first := shipped[0]
+	return slices.Concat(equalWorkers(first), lateHashSeed(first))
+}
+
+// equalWorkers warns of DataLoader workers that draw the same numbers, the old NumPy fork fault and its kin.
+func equalWorkers(o *observation) []record.Warning {
+	type start struct{ stream, state string }
+	where := map[start]string{}
+	for _, s := range o.summary.Sites {
+		if s.Kind != "draw" || !inWorker(s) {
+			continue
+		}
+		key := start{s.Stream, s.Values[0]}
+		if other, known := where[key]; known && other != s.Process {
+			return []record.Warning{{ID: "worker-streams-equal", File: s.File, Line: s.Line,
+				Text: fmt.Sprintf("DataLoader workers %s and %s draw the same numbers from %s: their samples are augmented alike.", other, s.Process, s.Stream)}}
+		}
+		where[key] = s.Process
+	}
+	return nil
+}
+
+// lateHashSeed warns of a program that sets PYTHONHASHSEED for itself, which Python reads only when it starts.
+func lateHashSeed(o *observation) []record.Warning {
+	for _, s := range o.summary.Sites {
+		if s.Kind == "seed" && s.Stream == seed.PythonHash {
+			return []record.Warning{{ID: "pythonhashseed-too-late", File: s.File, Line: s.Line,
+				Text: fmt.Sprintf("%s sets PYTHONHASHSEED inside the program, where it has no effect: Python reads it when it starts.", at(s))}}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package trace
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// Site is a place at which a source of randomness was seen: one kind of event, on one stream, at one line.
+type Site struct {
+	Process string
+	Thread  string
+	Kind    probe.Kind
+	Stream  seed.ID
+	File    string
+	Line    int
+	Func    string
+	Lib     string
+	API     string
+	// Purpose says what a draw was for, where the probe knows ("shuffle", "worker-base-seed").
+	Purpose string
+}
+
+// Seen is what happened at a site over one run.
+type Seen struct {
+	Site
+	// Count is the number of events, Order and Step the place of the first of them.
+	Count int64
+	Order int64
+	Step  int64
+	// Values are the compared values of the first events, and First the first event itself.
+	Values []string
+	First  probe.Event
+	// Origins are the origins that the probe found for seed values ("clock", "entropy", ...).
+	Origins []string
+}
+
+// Summary is everything about one run's trace that depends on the number of places in the code only.
+type Summary struct {
+	Sites []*Seen // in order of process, then of first appearance
+	// Facts holds the last value of each fact, for each process.
+	Facts map[string]map[string]string
+	// Omitted counts events at sites beyond the number kept.
+	Omitted int64
+	// Ended lists the processes that ended in the ordinary way.
+	Ended []string
+}
+
+const (
+	maxSites  = 20_000
+	maxValues = 64
+)
+
+// sourceKinds are the events that show a source of randomness; the others show the process or the training.
+var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, probe.KindStream, probe.KindEntropy, probe.KindClock,
+	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindTask, probe.KindEmpty, probe.KindOp, probe.KindWorker}
+
+// Summarise reads a run's whole trace once.
+func Summarise(s Source) (*Summary, error) {
+	sum := &Summary{Facts: map[string]map[string]string{}}
+	for _, process := range s.Processes() {
+		sites := map[Site]*Seen{}
+		err := each(s, process, func(order int64, e probe.Event) {
+			switch {
+			case e.Kind == probe.KindFact:
+				if sum.Facts[process] == nil {
+					sum.Facts[process] = map[string]string{}
+				}
+				if name := e.DetailString("name"); len(sum.Facts[process]) < maxValues*4 {
+					sum.Facts[process][name] = e.Value
+				}
+			case e.Kind == probe.KindProcess:
+				if sum.Facts[process] == nil {
+					sum.Facts[process] = map[string]string{}
+				}
+				sum.Facts[process]["hash_seed"] = e.DetailString("hash_seed")
+			case e.Kind == probe.KindExit:
+				sum.Ended = append(sum.Ended, process)
+			case slices.Contains(sourceKinds, e.Kind):
+				sum.add(sites, process, order, e)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sum, nil
+}
+
+func (sum *Summary) add(sites map[Site]*Seen, process string, order int64, e probe.Event) {
+	site := Site{Process: process, Thread: e.Thread, Kind: e.Kind, Stream: e.Stream, File: e.File, Line: int(e.Line),
+		Func: e.Func, Lib: e.Lib, API: e.DetailString("api"), Purpose: e.DetailString("purpose")}
+	seen := sites[site]
+	if seen == nil {
+		if len(sum.Sites) >= maxSites {
+			sum.Omitted++
+			return
+		}
+		seen = &Seen{Site: site, Order: order, Step: e.Step, First: e}
+		sites[site] = seen
+		sum.Sites = append(sum.Sites, seen)
+	}
+	seen.Count++
+	if len(seen.Values) < maxValues {
+		seen.Values = append(seen.Values, e.Value)
+	}
+	if origin := e.DetailString("origin"); origin != "" && !slices.Contains(seen.Origins, origin) {
+		seen.Origins = append(seen.Origins, origin)
+	}
+}
+
+// Find returns the sites for which keep holds.
+func (sum *Summary) Find(keep func(*Seen) bool) []*Seen {
+	var found []*Seen
+	for _, s := range sum.Sites {
+		if keep(s) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// Change is a site at which two runs saw different things.
+type Change struct {
+	*Seen // in the expected run; in the actual one where only that has the site
+	// Index is the first event at the site that differs, Values what the two runs saw there ("" where nothing).
+	Index  int
+	Values [2]string
+	// Missing says that only one of the runs came by this site.
+	Missing bool
+}
+
+// Changes lists the sites at which two runs differ, in order of process, then of first appearance.
+func Changes(expected, actual *Summary) []Change {
+	theirs := map[Site]*Seen{}
+	for _, s := range actual.Sites {
+		theirs[s.Site] = s
+	}
+	var changes []Change
+	for _, s := range expected.Sites {
+		other := theirs[s.Site]
+		delete(theirs, s.Site)
+		if other == nil {
+			changes = append(changes, Change{Seen: s, Values: [2]string{s.Values[0], ""}, Missing: true})
+			continue
+		}
+		for i := range max(len(s.Values), len(other.Values)) {
+			if a, b := at(s.Values, i), at(other.Values, i); a != b {
+				changes = append(changes, Change{Seen: s, Index: i, Values: [2]string{a, b}})
+				break
+			}
+		}
+	}
+	for _, s := range actual.Sites {
+		if theirs[s.Site] != nil {
+			changes = append(changes, Change{Seen: s, Values: [2]string{"", s.Values[0]}, Missing: true})
+		}
+	}
+	place := map[string]int{}
+	for _, c := range changes {
+		if _, known := place[c.Process]; !known {
+			place[c.Process] = len(place)
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(place[a.Process], place[b.Process]), cmp.Compare(a.Order, b.Order))
+	})
+	return changes
+}
+
+func at(values []string, i int) string {
+	if i < len(values) {
+		return values[i]
+	}
+	return ""
+}

@@ -1,0 +1,254 @@
+package local
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	checkpoints "github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+)
+
+const (
+	// maxArtifacts is how many files are recorded one by one, those whose paths come first. The rest is one more
+	// artifact, so that a run that writes a million files is still compared as a whole.
+	maxArtifacts = 20_000
+	// maxLeaves bounds the named parts that are kept of one artifact.
+	maxLeaves = 20_000
+	// maxText is the longest text of a leaf.
+	maxText = 200
+)
+
+// collectFiles records what the run wrote.
+func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run) error {
+	single, err := recordedSingly(ws)
+	if err != nil {
+		return err
+	}
+	var rest surplus
+	for change, err := range ws.Changes() {
+		if err != nil {
+			return fmt.Errorf("looking for what the run wrote: %w", err)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		switch {
+		case change.Op == workspace.Deleted:
+			if len(run.Deleted) < maxArtifacts {
+				run.Deleted = append(run.Deleted, change.Path)
+			}
+			continue
+		case change.Special != "":
+			continue
+		case !single(change.Path):
+			if err := rest.add(change); err != nil {
+				return err
+			}
+			continue
+		}
+		artifact, series, err := readArtifact(ctx, change)
+		if err != nil {
+			return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
+		}
+		run.Artifacts = append(run.Artifacts, artifact)
+		run.Metrics = append(run.Metrics, series...)
+	}
+	slices.Sort(run.Deleted)
+	slices.SortFunc(run.Artifacts, func(a, b record.Artifact) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(run.Metrics, func(a, b record.Series) int {
+		if a.Origin == b.Origin || a.Origin == "stdout" || b.Origin == "stdout" {
+			return 0
+		}
+		return cmp.Compare(a.Origin, b.Origin)
+	})
+	if rest.files > 0 {
+		run.Artifacts = append(run.Artifacts, rest.artifact())
+	}
+	return nil
+}
+
+// recordedSingly finds out which of the files are recorded one by one: all of them, or those with the first paths.
+func recordedSingly(ws *workspace.Workspace) (func(path string) bool, error) {
+	var first paths
+	for change, err := range ws.Changes() {
+		if err != nil {
+			return nil, fmt.Errorf("looking for what the run wrote: %w", err)
+		}
+		if change.Op == workspace.Deleted || change.Special != "" {
+			continue
+		}
+		heap.Push(&first, change.Path)
+		if len(first) > maxArtifacts {
+			heap.Pop(&first)
+		}
+	}
+	if len(first) < maxArtifacts {
+		return func(string) bool { return true }, nil
+	}
+	last := first[0]
+	return func(path string) bool { return path <= last }, nil
+}
+
+// paths is a heap with the last path on top.
+type paths []string
+
+func (p paths) Len() int           { return len(p) }
+func (p paths) Less(i, j int) bool { return p[i] > p[j] }
+func (p paths) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *paths) Push(x any)        { *p = append(*p, x.(string)) }
+func (p *paths) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	return last
+}
+
+func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, error) {
+	artifact := record.Artifact{Path: change.Path, Size: change.Size, Link: change.Link}
+	if change.Link != "" {
+		sum := sha256.Sum256([]byte(change.Link))
+		artifact.SHA256, artifact.Format = hex.EncodeToString(sum[:]), "symlink"
+		return artifact, nil, nil
+	}
+	f, err := os.Open(change.OnDisk)
+	if err != nil {
+		return artifact, nil, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return artifact, nil, err
+	}
+	artifact.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	if err := readContent(ctx, f, &artifact); err != nil {
+		return artifact, nil, err
+	}
+	series, err := metricsOf(f, artifact)
+	return artifact, series, err
+}
+
+// readContent adds what a checkpoint reader makes of the file. That a file is of no known format, or damaged, is a
+// fact about the run and no failure of ours.
+func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) error {
+	file, err := checkpoints.OpenReader(ctx, f, artifact.Size, artifact.Path)
+	if errors.Is(err, checkpoint.ErrUnknownFormat) {
+		return maskText(f, artifact)
+	}
+	if err == nil {
+		defer file.Close()
+		err = addContent(ctx, file, artifact)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		artifact.Unread = err.Error()
+	}
+	return nil
+}
+
+func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Artifact) error {
+	artifact.Format = file.Format
+	digests, err := checkpoint.Digest(ctx, file)
+	if err != nil {
+		return err
+	}
+	artifact.Content = digests.Content
+	for i, entry := range file.Entries {
+		if entry.Structure {
+			continue
+		}
+		if len(artifact.Leaves) >= maxLeaves {
+			artifact.More++
+			continue
+		}
+		leaf := record.Leaf{Name: entry.Name, Kind: string(entry.Kind), Digest: digests.Entries[i], Text: clip(entry.Text)}
+		if t := entry.Tensor(); t != nil {
+			leaf.DType, leaf.Shape = string(t.DType), t.Shape
+		}
+		artifact.Leaves = append(artifact.Leaves, leaf)
+	}
+	return nil
+}
+
+// maskText gives a text file the digest of its text without what is expected to differ, such as times.
+func maskText(f *os.File, artifact *record.Artifact) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	digest, isText, err := metrics.MaskedDigest(f)
+	if err != nil {
+		return err
+	}
+	if isText {
+		artifact.Format, artifact.Content = "text", digest
+	}
+	return nil
+}
+
+func metricsOf(f *os.File, artifact record.Artifact) ([]record.Series, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return metrics.ReadFile(artifact.Path, f, artifact.Size)
+}
+
+func clip(text string) string {
+	if runes := []rune(text); len(runes) > maxText {
+		return string(runes[:maxText-1]) + "…"
+	}
+	return text
+}
+
+// surplus sums up the files beyond maxArtifacts, whatever their order.
+type surplus struct {
+	files int64
+	bytes int64
+	sum   [sha256.Size]byte
+}
+
+func (s *surplus) add(change workspace.Change) error {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d:%s", len(change.Path), change.Path)
+	if err := hashFile(h, change); err != nil {
+		return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
+	}
+	// Digests are combined by exclusive or, which does not depend on the order; paths differ, so no two cancel out.
+	for i, b := range h.Sum(nil) {
+		s.sum[i] ^= b
+	}
+	s.files++
+	s.bytes += change.Size
+	return nil
+}
+
+func hashFile(h hash.Hash, change workspace.Change) error {
+	if change.Link != "" {
+		_, err := io.Copy(h, strings.NewReader(change.Link))
+		return err
+	}
+	f, err := os.Open(change.OnDisk)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(h, f)
+	return err
+}
+
+func (s *surplus) artifact() record.Artifact {
+	digest := hex.EncodeToString(s.sum[:])
+	return record.Artifact{Path: fmt.Sprintf("(%d further files)", s.files), Size: s.bytes, SHA256: digest, Format: "files", Content: digest}
+}

@@ -1,0 +1,123 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/reprocheck/reprocheck/runner/launch"
+	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/plan"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// collector turns what a run left into its record.
+type collector struct {
+	step     plan.Step
+	dir      string
+	patterns []*regexp.Regexp
+	stdout   *stream
+	stderr   *stream
+}
+
+func (c *collector) openStreams(output io.Writer, mu *sync.Mutex) (err error) {
+	var eyes [2]*prefixer
+	if output != nil {
+		for i := range eyes {
+			eyes[i] = &prefixer{to: output, mu: mu, prefix: c.step.RunID()}
+		}
+	}
+	if c.stdout, err = openStream(c.dir, "stdout", eyes[0]); err != nil {
+		return err
+	}
+	c.stderr, err = openStream(c.dir, "stderr", eyes[1])
+	return err
+}
+
+func (c *collector) closeStreams() {
+	for _, s := range []*stream{c.stdout, c.stderr} {
+		if s != nil {
+			s.file.Close()
+		}
+	}
+}
+
+func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces string, outcome launch.Outcome) (*record.Run, error) {
+	for _, s := range []*stream{c.stdout, c.stderr} {
+		if s.eyes != nil {
+			s.eyes.flush()
+		}
+	}
+	run := &record.Run{
+		Version: record.Version, ID: c.step.RunID(), Experiment: c.step.Experiment.Name, Number: c.step.Number,
+		Seconds: outcome.Seconds, MaxRSS: outcome.MaxRSS,
+		Exit:   record.Exit{Code: outcome.Code, Signal: outcome.Signal, TimedOut: outcome.TimedOut},
+		Stdout: c.stdout.record(), Stderr: c.stderr.record(),
+		Outside: outcome.Outside, Refused: outcome.Refused,
+		Isolation: record.Isolation{Kind: string(ws.Kind()), Limits: ws.Limits()},
+		Metrics:   []record.Series{}, Artifacts: []record.Artifact{}, Processes: []record.Process{},
+	}
+	if err := c.keepTraces(traces); err != nil {
+		return nil, err
+	}
+	processes, err := probe.Processes(filepath.Join(c.dir, "trace"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the traces: %w", err)
+	}
+	run.Processes, run.Silent = c.processes(processes, outcome.Pythons)
+	if err := c.printedMetrics(run); err != nil {
+		return nil, err
+	}
+	return run, collectFiles(ctx, ws, run)
+}
+
+// keepTraces moves the traces from the path that the run knew to the run's directory.
+func (c *collector) keepTraces(traces string) error {
+	kept := filepath.Join(c.dir, "trace")
+	if os.Rename(traces, kept) == nil {
+		return nil
+	}
+	if err := os.CopyFS(kept, os.DirFS(traces)); err != nil {
+		return fmt.Errorf("keeping the traces: %w", err)
+	}
+	return nil
+}
+
+// processes matches the heartbeats with the interpreters that the launcher saw; an interpreter that never said it was
+// alive was not observed.
+func (c *collector) processes(alive []probe.Process, seen []launch.PythonProcess) (known []record.Process, silent []string) {
+	known = []record.Process{}
+	var pids []int64
+	for _, p := range alive {
+		pids = append(pids, p.PID)
+		known = append(known, record.Process{Name: p.Name, Trace: filepath.Join("trace", p.Trace), Facts: p.Facts, Events: p.Events, Steps: p.Steps})
+	}
+	for _, p := range seen {
+		if !slices.Contains(pids, int64(p.PID)) {
+			silent = append(silent, p.Exe+" (pid "+strconv.Itoa(p.PID)+")")
+		}
+	}
+	return known, silent
+}
+
+func (c *collector) printedMetrics(run *record.Run) error {
+	f, err := os.Open(c.stdout.file.Name())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	series, err := metrics.Read(f, metrics.Options{Regex: c.patterns})
+	if err != nil {
+		return fmt.Errorf("reading metrics from standard output: %w", err)
+	}
+	run.Metrics = append(run.Metrics, series...)
+	return nil
+}

@@ -1,0 +1,202 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/reprocheck/reprocheck/runner/launch"
+	"github.com/reprocheck/reprocheck/runner/plan"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// Options say what is executed; they are the same for all steps of an audit.
+type Options struct {
+	Command []string
+	// Dir is the command's working directory and the tree that each run gets a clean copy of.
+	Dir string
+	// Env is the user's environment.
+	Env     []string
+	Timeout time.Duration
+	// Store is the directory of the records, which no run is to see.
+	Store string
+	// Isolate lists directories outside Dir that get a private layer too.
+	Isolate []string
+	// Kind is the kind of workspace; empty is the best by trial.
+	Kind workspace.Kind
+	// MetricRegex are the user's own patterns for metrics on standard output.
+	MetricRegex []string
+	// Output receives the command's output as it comes, each line with its run; nil for none.
+	Output io.Writer
+}
+
+// Executor launches steps. It is safe for concurrent use.
+type Executor struct {
+	options  Options
+	patterns []*regexp.Regexp
+	env      map[string]string
+	scratch  string
+	probe    string // the unpacked probe
+	output   *sync.Mutex
+
+	slots chan int
+}
+
+// New makes an executor and the scratch directory that its workspaces live in; Close removes it.
+func New(o Options) (*Executor, error) {
+	e := &Executor{options: o, env: map[string]string{}, output: &sync.Mutex{}, slots: make(chan int, maxSlots)}
+	for _, pattern := range o.MetricRegex {
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("--metric-regex: %w", err)
+		}
+		e.patterns = append(e.patterns, re)
+	}
+	for _, kv := range o.Env {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			e.env[name] = value
+		}
+	}
+	for i := range maxSlots {
+		e.slots <- i
+	}
+	var err error
+	if e.scratch, err = os.MkdirTemp("", "reprocheck-"); err != nil {
+		return nil, fmt.Errorf("making a scratch directory: %w", err)
+	}
+	e.probe = filepath.Join(e.scratch, "probe")
+	if err := probe.Unpack(e.probe); err != nil {
+		return nil, errors.Join(fmt.Errorf("unpacking the probe: %w", err), e.Close())
+	}
+	return e, nil
+}
+
+// maxSlots bounds the runs side by side. Runs that follow one another use the same slot and so see the same paths,
+// whose text can enter hashes and whose length moves addresses.
+const maxSlots = 256
+
+// Close removes the scratch directory.
+func (e *Executor) Close() error { return os.RemoveAll(e.scratch) }
+
+// Execute implements runner.Executor.
+func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
+	slot := <-e.slots
+	defer func() { e.slots <- slot }()
+	link := filepath.Join(e.scratch, fmt.Sprintf("link-%d", slot))
+	defer os.RemoveAll(link)
+	traces := filepath.Join(link, "trace")
+	if err := os.MkdirAll(traces, 0o755); err != nil {
+		return nil, fmt.Errorf("making the trace's directory: %w", err)
+	}
+
+	settings, err := e.resolve(step)
+	if err != nil {
+		return nil, err
+	}
+	ws, err := workspace.Prepare(ctx, e.spec(step, link))
+	if err != nil {
+		return nil, fmt.Errorf("preparing a clean workspace: %w", err)
+	}
+	defer ws.Close()
+	config := filepath.Join(link, "probe.json")
+	if err := e.probeConfig(step, settings, ws.Dir(), traces).Write(config); err != nil {
+		return nil, fmt.Errorf("writing the probe's configuration: %w", err)
+	}
+
+	c := &collector{step: step, dir: dir, patterns: e.patterns}
+	if err := c.openStreams(e.options.Output, e.output); err != nil {
+		return nil, err
+	}
+	defer c.closeStreams()
+	started := time.Now()
+	process, err := launch.Start(ctx, launch.Command{
+		Argv: e.options.Command, Dir: ws.Dir(), Env: e.environment(settings, ws, config),
+		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: ws.Mounts(), Audit: true,
+		Private: slices.Concat(ws.Private(), []string{link}), Timeout: e.options.Timeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stop := watch(traces, progress)
+	outcome, err := process.Wait()
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	run, err := c.collect(ctx, ws, traces, outcome)
+	if err != nil {
+		return nil, fmt.Errorf("collecting what the run left: %w", err)
+	}
+	run.Started, run.Levels, run.Values = started.UTC(), settings.Levels, settings.Values
+	return run, nil
+}
+
+func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
+	var options []seed.Option
+	if step.Experiment.Name == "pinned" {
+		options = append(options, seed.WholeTree)
+	}
+	settings, err := seed.Resolve(step.Experiment.Levels, step.Seed, step.Number, e.env, options...)
+	if err != nil {
+		return settings, err
+	}
+	return settings, nil
+}
+
+func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
+	spec := workspace.Spec{
+		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch, Kind: e.options.Kind,
+		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
+	}
+	if rel, err := filepath.Rel(e.options.Dir, e.options.Store); err == nil && !strings.HasPrefix(rel, "..") && rel != "." {
+		spec.Hide = []string{rel}
+	}
+	return spec
+}
+
+func (e *Executor) probeConfig(step plan.Step, settings seed.Settings, root, traces string) probe.Config {
+	config := probe.Config{Protocol: probe.Protocol, TraceDir: traces, Root: root, Levels: settings.Probe, SampleAt: step.SampleAt}
+	if step.Zoom != nil {
+		config.Zoom = &probe.Zoom{UntilStep: step.Zoom.UntilStep, Events: step.Zoom.Events}
+	}
+	return config
+}
+
+// environment is the user's own, with what the levels set and what the probe needs to be found.
+func (e *Executor) environment(settings seed.Settings, ws *workspace.Workspace, config string) []string {
+	set := map[string]string{"REPROCHECK_PROBE": config, "PYTHONPATH": e.probe}
+	if users := e.env["PYTHONPATH"]; users != "" {
+		set["PYTHONPATH"] += string(os.PathListSeparator) + users
+	}
+	for name, value := range settings.Env {
+		set[name] = value
+	}
+	env := slices.DeleteFunc(slices.Clone(e.options.Env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		_, ours := set[name]
+		return ours
+	})
+	names := make([]string, 0, len(set))
+	for name := range set {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		env = append(env, name+"="+set[name])
+	}
+	return ws.Env(env)
+}

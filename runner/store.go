@@ -1,0 +1,198 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// ErrNoAudit says that a store holds no audit of the name asked for.
+var ErrNoAudit = errors.New("no such audit")
+
+// maxRecord bounds what is read of one record: a record is written by reprocheck, but read as if by anyone.
+const maxRecord = 256 << 20
+
+// Store is a directory of audits: <dir>/audits/<id>/audit.json and <dir>/audits/<id>/runs/<run>/run.json with the
+// run's streams and traces beside it.
+type Store struct{ dir string }
+
+// OpenStore returns the store at dir, which need not exist yet.
+func OpenStore(dir string) *Store { return &Store{dir: dir} }
+
+// Dir is the store's directory.
+func (s *Store) Dir() string { return s.dir }
+
+// AuditDir is where an audit is kept.
+func (s *Store) AuditDir(audit string) string { return filepath.Join(s.dir, "audits", audit) }
+
+// RunDir is where a run of an audit is kept.
+func (s *Store) RunDir(audit, run string) string {
+	return filepath.Join(s.AuditDir(audit), "runs", run)
+}
+
+// NewAudit makes the directory of an audit that begins at the given time and returns its id.
+func (s *Store) NewAudit(at time.Time) (string, error) {
+	if err := os.MkdirAll(filepath.Join(s.dir, "audits"), 0o755); err != nil {
+		return "", fmt.Errorf("making the store: %w", err)
+	}
+	base := at.UTC().Format("20060102-150405")
+	for n := 1; ; n++ {
+		id := base
+		if n > 1 {
+			id = fmt.Sprintf("%s-%d", base, n)
+		}
+		err := os.Mkdir(s.AuditDir(id), 0o755)
+		if err == nil {
+			return id, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("making the audit's directory: %w", err)
+		}
+	}
+}
+
+// PutAudit writes the audit's record, whole or not at all.
+func (s *Store) PutAudit(a *record.Audit) error {
+	return writeJSON(filepath.Join(s.AuditDir(a.ID), "audit.json"), a)
+}
+
+// Audit reads an audit by id, by the path of its directory, or the latest when name is empty.
+func (s *Store) Audit(name string) (*record.Audit, error) {
+	dir := s.AuditDir(name)
+	switch {
+	case name == "":
+		ids, err := s.Audits()
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) == 0 {
+			return nil, fmt.Errorf("%w: %s holds none; `reprocheck run` makes one", ErrNoAudit, s.dir)
+		}
+		dir = s.AuditDir(ids[len(ids)-1])
+	case strings.ContainsRune(name, filepath.Separator):
+		dir = name
+	}
+	var a record.Audit
+	if err := readJSON(filepath.Join(dir, "audit.json"), &a); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s", ErrNoAudit, dir)
+		}
+		return nil, err
+	}
+	if a.Version > record.Version {
+		return nil, fmt.Errorf("audit %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", a.ID, a.Version, record.Version)
+	}
+	return &a, nil
+}
+
+// Audits lists the ids of the store's audits, oldest first.
+func (s *Store) Audits() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "audits"))
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("listing the store: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if _, err := os.Stat(filepath.Join(s.AuditDir(e.Name()), "audit.json")); err == nil {
+			ids = append(ids, e.Name())
+		}
+	}
+	sort.Strings(ids)
+	return ids, nil
+}
+
+// PutRun writes a run's record, whole or not at all: a run that has a record is finished.
+func (s *Store) PutRun(audit string, r *record.Run) error {
+	return writeJSON(filepath.Join(s.RunDir(audit, r.ID), "run.json"), r)
+}
+
+// Run reads a finished run's record; fs.ErrNotExist says that the run has not finished.
+func (s *Store) Run(audit, run string) (*record.Run, error) {
+	var r record.Run
+	if err := readJSON(filepath.Join(s.RunDir(audit, run), "run.json"), &r); err != nil {
+		return nil, err
+	}
+	if r.Version > record.Version {
+		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d", run, r.Version, record.Version)
+	}
+	return &r, nil
+}
+
+// Runs reads the records of all runs that the audit's experiments name, in their order.
+func (s *Store) Runs(a *record.Audit) ([]*record.Run, error) {
+	var runs []*record.Run
+	for _, e := range a.Experiments {
+		for _, id := range e.Runs {
+			r, err := s.Run(a.ID, id)
+			if err != nil {
+				return nil, fmt.Errorf("reading run %s: %w", id, err)
+			}
+			runs = append(runs, r)
+		}
+	}
+	return runs, nil
+}
+
+func writeJSON(path string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", filepath.Base(path), err)
+	}
+	return WriteFile(path, append(data, '\n'))
+}
+
+// WriteFile writes data to path whole or not at all: a reader sees the old file or the new one, never a part.
+func WriteFile(path string, data []byte) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+			err = fmt.Errorf("writing %s: %w", path, err)
+		}
+	}()
+	if _, err = tmp.Write(data); err != nil {
+		return err
+	}
+	if err = tmp.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func readJSON(path string, v any) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(data) > maxRecord {
+		return fmt.Errorf("reading %s: larger than %d bytes, not a record of reprocheck's", path, maxRecord)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
+}
