@@ -89,6 +89,11 @@ func (t *tree) wait() (Outcome, error) {
 	return o, nil
 }
 
+// TryMounts refuses: this system has no private mounts.
+func TryMounts(ctx context.Context, mounts []Mount) (refused []error, mapped bool, err error) {
+	return nil, false, fmt.Errorf("%w: this system has no private mounts", ErrMount)
+}
+
 // RunIfStub does nothing here: only Linux needs the stub.
 func RunIfStub(args []string) (code int, ran bool) { return 0, false }
 

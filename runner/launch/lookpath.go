@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -38,7 +39,8 @@ func lookPath(name string, env []string, dir string) (string, error) {
 		if err == nil {
 			return path, nil
 		}
-		if denied == nil && !isMissing(err) {
+		// A directory that may not be searched says nothing about the program.
+		if denied == nil && errors.Is(err, errNotExecutable) {
 			denied = err
 		}
 	}
@@ -47,6 +49,9 @@ func lookPath(name string, env []string, dir string) (string, error) {
 	}
 	return "", fmt.Errorf("%s: %w in PATH=%s", name, exec.ErrNotFound, search)
 }
+
+// errNotExecutable says that a file is there and cannot be a program.
+var errNotExecutable = fmt.Errorf("not executable: %w", fs.ErrPermission)
 
 // executable returns nil when path is a file that somebody may execute.
 func executable(path string) error {
@@ -57,9 +62,9 @@ func executable(path string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return fmt.Errorf("%s is a directory: %w", path, fs.ErrPermission)
+		return fmt.Errorf("%s is a directory: %w", path, errNotExecutable)
 	case info.Mode()&0o111 == 0:
-		return fmt.Errorf("%s is not executable: %w", path, fs.ErrPermission)
+		return fmt.Errorf("%s: %w", path, errNotExecutable)
 	}
 	return nil
 }

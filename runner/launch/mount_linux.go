@@ -2,73 +2,127 @@ package launch
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// mountAll makes the mounts in order. All targets and sources are opened before the first mount, because a mount hides
-// what lies below it: a directory below an earlier target is still reached through its descriptor.
+// mountAll makes the mounts in order.
 func mountAll(mounts []Mount) error {
-	type opened struct{ lower, source int }
-	files := make([]opened, len(mounts))
-	for i, m := range mounts {
-		var err error
-		if files[i].lower, err = openPath(m.Target); err != nil {
+	for _, err := range mountEach(mounts) {
+		if err != nil {
 			return err
-		}
-		defer unix.Close(files[i].lower)
-		if m.Source == "" {
-			continue
-		}
-		if files[i].source, err = openPath(m.Source); err != nil {
-			return err
-		}
-		defer unix.Close(files[i].source)
-	}
-	for i, m := range mounts {
-		if m.Source != "" {
-			if err := unix.Mount(descriptorPath(files[i].source), m.Target, "", unix.MS_BIND, ""); err != nil {
-				return fmt.Errorf("binding %s over %s: %w", m.Source, m.Target, err)
-			}
-			continue
-		}
-		if err := mountOverlay(descriptorPath(files[i].lower), m); err != nil {
-			return fmt.Errorf("mounting an overlay on %s: %w", m.Target, err)
 		}
 	}
 	return nil
 }
 
-func mountOverlay(lower string, m Mount) error {
-	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, escapeOption(m.Upper), escapeOption(m.Work))
+// mountEach makes the mounts in order and returns one error for each. Every directory is opened before the first
+// mount, because a mount hides what lies below it: later ones reach theirs through the descriptors.
+func mountEach(mounts []Mount) []error {
+	errs := make([]error, len(mounts))
+	below := make([]directories, len(mounts))
+	for i, m := range mounts {
+		below[i], errs[i] = openDirectories(m)
+		defer below[i].close()
+	}
+	for i, m := range mounts {
+		if errs[i] == nil {
+			errs[i] = below[i].mount(m.Target)
+		}
+	}
+	return errs
+}
+
+// directories are the open directories of one mount: the source of a bind, or the layers of an overlay.
+type directories struct {
+	source             *os.File
+	lower, upper, work *os.File
+}
+
+func openDirectories(m Mount) (d directories, err error) {
+	for _, o := range []struct {
+		to   **os.File
+		path string
+	}{{&d.source, m.Source}, {&d.upper, m.Upper}, {&d.work, m.Work}, {&d.lower, m.Target}} {
+		if o.path == "" {
+			continue
+		}
+		// Only a path: a bind of a directory that may not be read is allowed.
+		if *o.to, err = os.OpenFile(o.path, unix.O_PATH, 0); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+func (d directories) close() {
+	for _, f := range []*os.File{d.source, d.lower, d.upper, d.work} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+func (d directories) mount(target string) error {
+	if d.source != nil {
+		if err := unix.Mount(descriptorPath(d.source), target, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("binding %s over %s: %w", d.source.Name(), target, err)
+		}
+		return nil
+	}
+	if d.upper == nil || d.work == nil {
+		return fmt.Errorf("a mount on %s without a source and without an upper layer", target)
+	}
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", descriptorPath(d.lower), descriptorPath(d.upper), descriptorPath(d.work))
 	// userxattr (Linux 5.11) is what a user namespace may use; without it the kernel keeps its marks in trusted.*, which only
 	// the machine's root may. Trying both needs no knowledge of which of the two this is.
-	err := unix.Mount("overlay", m.Target, "overlay", 0, options+",userxattr")
+	err := unix.Mount("overlay", target, "overlay", 0, options+",userxattr")
 	if err == unix.EINVAL {
-		err = unix.Mount("overlay", m.Target, "overlay", 0, options)
+		err = unix.Mount("overlay", target, "overlay", 0, options)
+	}
+	if err != nil {
+		return fmt.Errorf("mounting an overlay on %s: %w", target, err)
+	}
+	return nil
+}
+
+func descriptorPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
+
+// tryMounts makes the mounts and writes, renames and removes a file in each overlay.
+func tryMounts(mounts []Mount) []string {
+	words := make([]string, len(mounts))
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		for i := range words {
+			words[i] = fmt.Sprintf("making mounts private: %v", err)
+		}
+		return words
+	}
+	for i, err := range mountEach(mounts) {
+		if err == nil && mounts[i].Source == "" {
+			err = tryWrite(mounts[i].Target)
+		}
+		if err != nil {
+			words[i] = err.Error()
+		}
+	}
+	return words
+}
+
+// tryWrite leaves the directory as it was.
+func tryWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".reprocheck-trial-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("trial")
+	f.Close()
+	moved := f.Name() + "-moved"
+	if err == nil {
+		err = os.Rename(f.Name(), moved)
+	}
+	if err == nil {
+		err = os.Remove(moved)
 	}
 	return err
 }
-
-// escapeOption protects the characters that separate mount options and lower layers.
-func escapeOption(path string) string {
-	var out []byte
-	for i := range len(path) {
-		switch path[i] {
-		case ',', ':', '\\':
-			out = append(out, '\\')
-		}
-		out = append(out, path[i])
-	}
-	return string(out)
-}
-
-func openPath(path string) (int, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, fmt.Errorf("opening %s: %w", path, err)
-	}
-	return fd, nil
-}
-
-func descriptorPath(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }

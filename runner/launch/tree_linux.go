@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -96,7 +97,24 @@ var stubCapabilities = []uintptr{
 	unix.CAP_DAC_OVERRIDE, unix.CAP_DAC_READ_SEARCH, unix.CAP_FOWNER, unix.CAP_CHOWN, unix.CAP_FSETID, unix.CAP_MKNOD,
 }
 
-func startIsolated(c Command, files [3]*os.File, i isolation) (_ *tree, err error) {
+// startIsolated starts the stub in its namespaces and the command under it.
+func startIsolated(c Command, files [3]*os.File, i isolation) (*tree, error) {
+	t, err := startStub(files, i)
+	if err != nil {
+		return nil, err
+	}
+	a, err := t.ask(newSetup(c, i))
+	if err == nil && a.Failure != nil {
+		err = a.Failure
+	}
+	if err != nil {
+		t.discard()
+		return nil, fmt.Errorf("starting %s: %w", c.Argv[0], err)
+	}
+	return t, nil
+}
+
+func startStub(files [3]*os.File, i isolation) (*tree, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening a control socket: %w", err)
@@ -104,12 +122,7 @@ func startIsolated(c Command, files [3]*os.File, i isolation) (_ *tree, err erro
 	theirs := os.NewFile(uintptr(pair[1]), "control")
 	defer theirs.Close()
 	unix.SetNonblock(pair[0], true) // so that Close ends a pending Read
-	t := &tree{control: os.NewFile(uintptr(pair[0]), "control")}
-	defer func() {
-		if err != nil {
-			t.control.Close()
-		}
-	}()
+	control := os.NewFile(uintptr(pair[0]), "control")
 	attr := &syscall.SysProcAttr{Setsid: true, Cloneflags: i.flags()}
 	if i.user {
 		uid, gid := os.Geteuid(), os.Getegid()
@@ -117,7 +130,7 @@ func startIsolated(c Command, files [3]*os.File, i isolation) (_ *tree, err erro
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 		attr.AmbientCaps = stubCapabilities
 	}
-	t.stub, err = os.StartProcess("/proc/self/exe", []string{stubName}, &os.ProcAttr{
+	stub, err := os.StartProcess("/proc/self/exe", []string{stubName}, &os.ProcAttr{
 		Dir: "/",
 		// The stub needs two processors' worth of scheduling even on one: while the command is being executed one of its
 		// threads is suspended, and another answers the filter.
@@ -126,23 +139,73 @@ func startIsolated(c Command, files [3]*os.File, i isolation) (_ *tree, err erro
 		Sys:   attr,
 	})
 	if err != nil {
+		control.Close()
 		return nil, fmt.Errorf("starting the launcher's stub: %w", err)
 	}
-	theirs.Close()
-	t.in, t.out = gob.NewDecoder(t.control), gob.NewEncoder(t.control)
-	var a answer
-	if err = t.out.Encode(newSetup(c, i)); err == nil {
+	return &tree{stub: stub, control: control, in: gob.NewDecoder(control), out: gob.NewEncoder(control)}, nil
+}
+
+// ask sends the setup and returns the stub's first answer.
+func (t *tree) ask(s setup) (a answer, err error) {
+	if err = t.out.Encode(s); err == nil {
 		err = t.in.Decode(&a)
 	}
-	if err == nil && a.Failure != nil {
-		err = a.Failure
-	}
+	return a, err
+}
+
+// discard ends a stub that never ran its command.
+func (t *tree) discard() {
+	t.stub.Kill()
+	t.stub.Wait()
+	t.control.Close()
+}
+
+// TryMounts makes the mounts in a namespace of a process that does nothing else, writes to each overlay, and
+// returns what was refused, one error for each mount. It takes a few milliseconds and leaves nothing behind.
+// mapped reports that a user namespace is needed, in which files of other owners cannot be changed.
+func TryMounts(ctx context.Context, mounts []Mount) (refused []error, mapped bool, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		t.stub.Kill()
-		t.stub.Wait()
-		return nil, fmt.Errorf("starting %s: %w", c.Argv[0], err)
+		return nil, false, err
 	}
-	return t, nil
+	defer null.Close()
+	for _, i := range isolations(Command{Mounts: mounts}, os.Geteuid()) {
+		if i.pid || !i.mount {
+			continue // a pid namespace adds nothing to a trial of mounts
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		var words []string
+		if words, err = tryIsolated(null, mounts, i); err != nil {
+			continue
+		}
+		refused = make([]error, len(mounts))
+		all := len(mounts) > 0
+		for n, w := range words {
+			if w != "" {
+				refused[n] = fmt.Errorf("%w: %s", ErrMount, w)
+			}
+			all = all && w != ""
+		}
+		if !all || i.user {
+			return refused, i.user, nil
+		}
+	}
+	return nil, false, fmt.Errorf("%w: %w", ErrMount, err)
+}
+
+func tryIsolated(null *os.File, mounts []Mount, i isolation) ([]string, error) {
+	t, err := startStub([3]*os.File{null, null, null}, i)
+	if err != nil {
+		return nil, err
+	}
+	defer t.discard()
+	a, err := t.ask(setup{Trial: true, Mounts: mounts})
+	if err == nil && len(a.Tried) != len(mounts) {
+		err = io.ErrUnexpectedEOF
+	}
+	return a.Tried, err
 }
 
 // The first pid of a tree in its namespace: somewhere among the usual, and never twice the same unless it is asked for,

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"encoding/gob"
 	"errors"
 	"io/fs"
 	"os/exec"
@@ -28,6 +27,8 @@ type setup struct {
 	PIDNamespace  bool
 	FirstPID      int
 	UserNamespace bool
+	// Trial asks for nothing but a trial of the mounts.
+	Trial bool
 	// HostNamespace says that the host name may be set.
 	HostNamespace bool
 }
@@ -41,8 +42,10 @@ const (
 	orderKill
 )
 
-// answer is a message from the stub: first Started or Failure, then Ended.
+// answer is a message from the stub: first Started, Tried or Failure, then Ended.
 type answer struct {
+	// Tried holds what is wrong with each mount of a trial, empty for one that works.
+	Tried   []string
 	Started bool
 	Failure *failure
 	Ended   *Outcome
@@ -91,10 +94,4 @@ func (f *failure) Unwrap() []error {
 		errs = append(errs, ErrDirectory)
 	}
 	return errs
-}
-
-// talk is one end of the control socket.
-type talk struct {
-	*gob.Encoder
-	*gob.Decoder
 }

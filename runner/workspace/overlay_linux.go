@@ -1,0 +1,154 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprocheck/reprocheck/runner/launch"
+)
+
+// bestFirst lists the kinds to try.
+func bestFirst() []Kind { return []Kind{Overlay, Reflink, Copy} }
+
+// overlay plans a private layer for the project, HOME, the temporary directory and what is to be covered, and tries it.
+func (w *Workspace) overlay(ctx context.Context) error {
+	if w.spec.Project == "/" {
+		return errors.New("the project is the root directory")
+	}
+	layers, limits := w.spec.layers()
+	w.limits = limits
+	var mounts []launch.Mount
+	for n, l := range layers {
+		m, err := makeLayer(l.path, filepath.Join(w.root, strconv.Itoa(n)))
+		if err != nil {
+			return err
+		}
+		if l.need {
+			if err := w.hide(m.Upper); err != nil {
+				w.limits = append(w.limits, err.Error())
+			}
+		}
+		mounts = append(mounts, m)
+	}
+	for _, dir := range w.spec.Share {
+		mounts = append(mounts, launch.Mount{Target: dir, Source: dir})
+	}
+	refused, mapped, err := launch.TryMounts(ctx, mounts)
+	if err != nil {
+		return err
+	}
+	for n, m := range mounts {
+		switch {
+		case refused[n] == nil:
+			w.mounts = append(w.mounts, m)
+			if n < len(layers) && layers[n].need {
+				w.changes = overlayChanges(m.Upper, w.spec.Project, w.spec.Hide)
+			}
+		case n >= len(layers) || layers[n].need:
+			return refused[n]
+		default:
+			w.limits = append(w.limits, fmt.Sprintf("%s %s has no private layer: %v", layers[n].what, m.Target, refused[n]))
+		}
+	}
+	if mapped {
+		if err := foreignOwners(w.spec.Project); err != nil {
+			return err
+		}
+	}
+	w.dir = w.asked
+	w.env["PWD"] = w.dir
+	return nil
+}
+
+// makeLayer makes the upper and work directories of an overlay on target. The merged root looks like the upper one, so it
+// gets target's mode, owner and times.
+func makeLayer(target, at string) (launch.Mount, error) {
+	m := launch.Mount{Target: target, Upper: filepath.Join(at, "upper"), Work: filepath.Join(at, "work")}
+	for _, dir := range []string{at, m.Upper, m.Work} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return m, fmt.Errorf("making a private layer: %w", err)
+		}
+	}
+	return m, copyDirAttributes(target, m.Upper)
+}
+
+// copyDirAttributes gives the directory to the attributes of the directory from. The owner can be given by root only.
+func copyDirAttributes(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		if err := os.Chown(to, int(st.Uid), int(st.Gid)); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(to, info.Mode().Perm()|info.Mode()&(fs.ModeSticky|fs.ModeSetgid)); err != nil {
+		return err
+	}
+	return os.Chtimes(to, info.ModTime(), info.ModTime())
+}
+
+// hide puts whiteouts for Spec.Hide into the project's upper layer.
+func (w *Workspace) hide(upper string) error {
+	for _, rel := range w.spec.Hide {
+		if _, err := os.Lstat(filepath.Join(w.spec.Project, rel)); err != nil {
+			continue // nothing to hide
+		}
+		at := upper
+		parent, _ := filepath.Split(filepath.Clean(rel))
+		below := ""
+		for _, name := range strings.Split(strings.Trim(parent, "/"), "/") {
+			if name == "" {
+				continue
+			}
+			below, at = filepath.Join(below, name), filepath.Join(at, name)
+			if err := os.Mkdir(at, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("hiding %s: %w", rel, err)
+			}
+			if err := copyDirAttributes(filepath.Join(w.spec.Project, below), at); err != nil {
+				return fmt.Errorf("hiding %s: %w", rel, err)
+			}
+		}
+		// Any user may make this one device since Linux 5.8.
+		if err := unix.Mknod(filepath.Join(upper, rel), unix.S_IFCHR, 0); err != nil {
+			return fmt.Errorf("hiding %s: %w", rel, err)
+		}
+	}
+	return nil
+}
+
+// foreignLook bounds the search for files of other owners: 20,000 lstat calls take about 50 ms.
+const foreignLook = 20_000
+
+// foreignOwners returns an error when the tree holds a file of another owner or group. In a user namespace such a file
+// cannot be changed (EOVERFLOW), so a run would fail where the user's own would not.
+func foreignOwners(root string) error {
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	seen := 0
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if seen++; err != nil || seen > foreignLook {
+			if seen > foreignLook {
+				return fs.SkipAll
+			}
+			return nil // a directory that cannot be read cannot be read by the run either
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && (st.Uid != uid || st.Gid != gid) {
+			return fmt.Errorf("%s belongs to %d:%d, not to %d:%d, and could not be changed in a user namespace", path, st.Uid, st.Gid, uid, gid)
+		}
+		return nil
+	})
+}
