@@ -75,33 +75,40 @@ func (f *File) take(root *yaml.Node) error {
 	})
 }
 
-// located completes problems with the file's name and bounds their number.
-func located(path string, err error) error {
-	var problems []error
-	for _, e := range flatten(err) {
-		if p, ok := e.(*Error); ok {
-			p.Path = path
-		}
-		problems = append(problems, e)
+// problems collects what is wrong, up to a bound.
+type problems []error
+
+func (p *problems) add(err error) {
+	if err != nil && len(*p) < maxProblems {
+		*p = append(*p, err)
 	}
-	if rest := len(problems) - maxProblems; rest > 0 {
-		problems = append(problems[:maxProblems], fmt.Errorf("%s: and %d more problems", path, rest))
-	}
-	return errors.Join(problems...)
 }
 
-func flatten(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, flatten(e)...)
+func (p problems) joined() error { return errors.Join(p...) }
+
+// located completes problems with the file's name.
+func located(path string, err error) error {
+	var all problems
+	for _, e := range flatten(err) {
+		e.Path = path
+		all.add(e)
+	}
+	return all.joined()
+}
+
+// flatten lists the problems in a tree of joined errors, all of which problem made.
+func flatten(err error) []*Error {
+	switch e := err.(type) {
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, inner := range e.Unwrap() {
+			all = append(all, flatten(inner)...)
 		}
 		return all
 	}
-	if err == nil {
-		return nil
-	}
-	return []error{err}
+	return nil
 }
 
 func problem(n *yaml.Node, format string, values ...any) error {
@@ -136,29 +143,28 @@ func mapping(n *yaml.Node, entries []entry) error {
 	if n.Kind != yaml.MappingNode {
 		return expected(n, "keys and values (key: value)")
 	}
+	take := map[string]func(*yaml.Node) error{}
 	var known []string
 	for _, e := range entries {
+		take[e.key] = e.take
 		known = append(known, e.key)
 	}
-	var problems []error
+	var found problems
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		at := slices.Index(known, key.Value)
 		first, again := lines[key.Value]
 		switch {
-		case key.Kind != yaml.ScalarNode || at < 0:
-			problems = append(problems, unknownKey(key, known))
+		case key.Kind != yaml.ScalarNode || take[key.Value] == nil:
+			found.add(unknownKey(key, known))
 		case again:
-			problems = append(problems, problem(key, "key %q was already given on line %d", key.Value, first))
+			found.add(problem(key, "key %q was already given on line %d", clip(key.Value), first))
 		default:
 			lines[key.Value] = key.Line
-			if err := entries[at].take(value); err != nil {
-				problems = append(problems, named(key.Value, err))
-			}
+			found.add(named(key.Value, take[key.Value](value)))
 		}
 	}
-	return errors.Join(problems...)
+	return found.joined()
 }
 
 func unknownKey(key *yaml.Node, known []string) error {
@@ -174,9 +180,7 @@ func unknownKey(key *yaml.Node, known []string) error {
 // named puts the key before the problems of its value.
 func named(key string, err error) error {
 	for _, e := range flatten(err) {
-		if p, ok := e.(*Error); ok {
-			p.Problem = key + ": " + p.Problem
-		}
+		e.Problem = clip(key) + ": " + e.Problem
 	}
 	return err
 }
@@ -287,12 +291,13 @@ func texts(n *yaml.Node) ([]string, error) {
 		return []string{one}, nil
 	}
 	var list []string
-	var problems []error
+	var found problems
 	for _, item := range n.Content {
 		s, err := text(item)
-		list, problems = append(list, s), append(problems, err)
+		list = append(list, s)
+		found.add(err)
 	}
-	return list, errors.Join(problems...)
+	return list, found.joined()
 }
 
 func command(n *yaml.Node) ([]string, error) {
@@ -300,48 +305,50 @@ func command(n *yaml.Node) ([]string, error) {
 		return nil, expected(n, "a list of words, such as [python, train.py, --epochs, 2]")
 	}
 	var words []string
-	var problems []error
-	for _, item := range n.Content {
-		// An empty word is an argument like any other, once it is quoted.
-		if item.Kind == yaml.ScalarNode && item.ShortTag() == "!!str" && item.Value == "" {
+	var found problems
+	for i, item := range n.Content {
+		// An empty argument is an argument, once it is quoted; an empty program is none.
+		if i > 0 && item.Kind == yaml.ScalarNode && item.ShortTag() == "!!str" && item.Value == "" {
 			words = append(words, "")
 			continue
 		}
 		s, err := text(item)
-		words, problems = append(words, s), append(problems, err)
+		words = append(words, s)
+		found.add(err)
 	}
-	if words[0] == "" && errors.Join(problems...) == nil {
-		problems = append(problems, expected(n.Content[0], "the program to run"))
-	}
-	return words, errors.Join(problems...)
+	return words, found.joined()
 }
 
 func patterns(n *yaml.Node) ([]string, error) {
-	list, err := texts(n)
-	if err != nil {
-		return nil, err
-	}
-	items := n.Content
-	if n.Kind != yaml.SequenceNode {
-		items = []*yaml.Node{n}
-	}
-	var problems []error
-	for i, pattern := range list {
-		if _, err := regexp.Compile(pattern); err != nil {
-			problems = append(problems, problem(items[i], "%v", err))
-		}
-	}
-	return list, errors.Join(problems...)
+	return checked(n, func(pattern string) error {
+		_, err := regexp.Compile(pattern)
+		return err
+	})
 }
 
 // sources reads source ids for a level: a list of them, or one text as the option takes it.
 func sources(n *yaml.Node, level seed.Level) ([]string, error) {
+	return checked(n, func(ids string) error {
+		_, err := seed.Parse(ids, level)
+		return err
+	})
+}
+
+// checked is texts with a check of each.
+func checked(n *yaml.Node, check func(string) error) ([]string, error) {
 	list, err := texts(n)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := seed.Parse(strings.Join(list, ","), level); err != nil {
-		return nil, problem(n, "%v", err)
+	items := []*yaml.Node{n}
+	if n.Kind == yaml.SequenceNode {
+		items = n.Content
 	}
-	return list, nil
+	var found problems
+	for i, item := range items {
+		if err := check(list[i]); err != nil {
+			found.add(problem(item, "%v", err))
+		}
+	}
+	return list, found.joined()
 }
