@@ -1,0 +1,30 @@
+"""Generators that a program made for itself, without a seed: did anybody draw from them?"""
+
+# More generators than this are written when they are made, but not followed.
+_FOLLOWED = 256
+
+
+class Generators:
+    """Keeps the unseeded generators of one stream, and says at the end of the process which of them have moved."""
+
+    def __init__(self, probe, stream):
+        self._probe = probe
+        self._stream = stream
+        self._kept = []
+        self._number = 0
+        probe.at_exit(self._end)
+        probe.after_fork(self._kept.clear)
+
+    def made(self, frame, api, generator, state):
+        """Writes that generator was made without a seed; state(generator) returns the digest of its state."""
+        self._number += 1
+        first = state(generator)
+        where = self._stream.made(frame, api, "unseeded", first, self._number)
+        if len(self._kept) < _FOLLOWED:
+            self._kept.append((self._number, where, generator, state, first))
+
+    def _end(self):
+        for number, where, generator, state, first in self._kept:
+            now = state(generator)
+            self._probe.emit("stream", self._stream.source, where, now,
+                             {"at": "exit", "id": number, "used": now != first, "seeded": False})

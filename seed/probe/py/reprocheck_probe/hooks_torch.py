@@ -1,0 +1,215 @@
+"""torch: its global generators, facts and flags."""
+
+import os
+import sys
+
+from .streams import Stream
+
+CPU = "torch-cpu"
+CUDA = "torch-cuda"
+
+_FUNCTIONS = ("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson", "rand_like",
+              "randn_like", "randint_like", "dropout", "feature_dropout", "alpha_dropout")
+_FUNCTIONAL = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "rrelu",
+               "gumbel_softmax", "scaled_dot_product_attention", "multi_head_attention_forward",
+               "fractional_max_pool2d", "fractional_max_pool3d")
+_METHODS = ("uniform_", "normal_", "random_", "bernoulli_", "exponential_", "log_normal_", "cauchy_", "geometric_",
+            "bernoulli", "multinomial")
+
+
+def install(probe):
+    probe.imports.when("torch", lambda module: _hook(probe, module))
+
+
+def _hook(probe, torch):
+    probe.emit("fact", value=str(torch.__version__), detail={"name": "torch"})
+    set_seed = torch._C.default_generator.manual_seed
+    cpu = Stream(probe, CPU, lambda: _cpu_state(torch), set_seed)
+    cuda = _Cuda(probe, torch) if _has_gpu() else None
+    for name in _FUNCTIONS:
+        cpu.watch(torch, name)
+    for name in _METHODS:
+        cpu.watch(torch.Tensor, name, method=True)
+    for name in _FUNCTIONAL:
+        cpu.watch(torch.nn.functional, name)
+    _watch_seeding(probe, torch, cpu, cuda)
+    _stand_aside(torch, cpu)
+    _set_flags(probe, torch)
+
+
+class _Cuda(Stream):
+    """The generators of the CUDA devices. There is none to read before CUDA has been initialised."""
+
+    def __init__(self, probe, torch):
+        self._torch = torch
+        super().__init__(probe, CUDA, self._states, self._seed_all)
+
+    def _states(self):
+        cuda = self._torch.cuda
+        if not cuda.is_initialized():
+            return b""
+        return b"".join(_bytes(cuda.get_rng_state(device)) for device in range(cuda.device_count()))
+
+    def _seed_all(self, seed):
+        # Before CUDA is initialised the call is queued until it is.
+        self._torch.cuda.manual_seed_all(seed % 2**63)
+
+
+def _has_gpu():
+    return os.path.exists("/proc/driver/nvidia/version")
+
+
+def _cpu_state(torch):
+    return _bytes(torch._C.default_generator.get_state())
+
+
+def _bytes(tensor):
+    from ctypes import string_at
+
+    return string_at(tensor.data_ptr(), tensor.numel())
+
+
+def _watch_seeding(probe, torch, cpu, cuda):
+    """Watches the functions that seed, under each name that a user may call them by."""
+    def manual(api, owners, name, streams):
+        original = getattr(owners[0], name)
+
+        def seeding(*args, **kwargs):
+            if probe.thread.busy:
+                return original(*args, **kwargs)
+            probe.thread.busy = True
+            try:
+                result = original(*args, **kwargs)
+            finally:
+                probe.thread.busy = False
+            frame = sys._getframe(1)
+            value = args[0] if args else kwargs.get("seed")
+            for stream in streams:
+                if stream is not None:
+                    stream.guarded(stream.set, frame, api, value)
+            return result
+
+        _put(owners, name, original, seeding)
+
+    def from_entropy(api, owners, name, streams):
+        original = getattr(owners[0], name)
+
+        def seeding():
+            if probe.thread.busy:
+                return original()
+            frame = sys._getframe(1)
+            instead = cpu.guarded(cpu.instead_of_none, api)
+            probe.thread.busy = True
+            try:
+                if instead is None:
+                    result = original()
+                else:
+                    result = instead % 2**63
+                    torch.manual_seed(result)
+            finally:
+                probe.thread.busy = False
+            for stream in streams:
+                if stream is not None:
+                    stream.guarded(stream.set, frame, api, None)
+            return result
+
+        _put(owners, name, original, seeding)
+
+    def restoring(api, owners, name, stream):
+        original = getattr(owners[0], name)
+
+        def restore(*args, **kwargs):
+            result = original(*args, **kwargs)
+            if not probe.thread.busy and stream is not None:
+                frame = sys._getframe(1)
+                stream.guarded(lambda: stream.set(frame, api, None, "state:" + stream.digest(), again=False))
+            return result
+
+        _put(owners, name, original, restore)
+
+    manual("torch.manual_seed", (torch, torch.random), "manual_seed", (cpu, cuda))
+    from_entropy("torch.seed", (torch, torch.random), "seed", (cpu, cuda))
+    restoring("torch.set_rng_state", (torch, torch.random), "set_rng_state", cpu)
+    for name in ("manual_seed", "manual_seed_all"):
+        manual("torch.cuda." + name, (torch.cuda, torch.cuda.random), name, (cuda,))
+    restoring("torch.cuda.set_rng_state", (torch.cuda, torch.cuda.random), "set_rng_state", cuda)
+
+
+def _put(owners, name, original, replacement):
+    replacement.__name__ = original.__name__
+    replacement.__qualname__ = original.__qualname__
+    replacement.__doc__ = original.__doc__
+    replacement.__module__ = original.__module__
+    replacement.__wrapped__ = original
+    for owner in owners:
+        if getattr(owner, name, None) is original:
+            setattr(owner, name, replacement)
+
+
+def _stand_aside(torch, stream):
+    """TorchScript and Dynamo know functions by identity: they must find torch's own."""
+    script = torch.jit.script
+
+    def scripting(*args, **kwargs):
+        watching = stream.watching
+        stream.rest()
+        try:
+            return script(*args, **kwargs)
+        finally:
+            if watching:
+                stream.rouse()
+
+    _put((torch.jit,), "script", script, scripting)
+    compile = getattr(torch, "compile", None)
+    if compile is None:
+        return
+
+    def compiling(*args, **kwargs):
+        # The tracing is done when the compiled function is called.
+        stream.rest()
+        stream.retire()
+        return compile(*args, **kwargs)
+
+    _put((torch,), "compile", compile, compiling)
+
+
+def _set_flags(probe, torch):
+    """Sets what the levels of torch's flags ask for; each flag is a source of its own."""
+    backends = torch.backends
+    level = probe.level("torch-nondeterministic-ops")
+    if level is not None and level.level == "pin":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        deterministic = getattr(torch.utils, "deterministic", None)
+        if deterministic is not None:
+            # Filling is another source's business (uninitialised-memory), and would change the values of a faulty program.
+            deterministic.fill_uninitialized_memory = False
+    if probe.level("cudnn-benchmark") is not None:
+        backends.cudnn.benchmark = probe.level("cudnn-benchmark").level == "vary"
+    if probe.level("cudnn-deterministic") is not None:
+        backends.cudnn.deterministic = probe.level("cudnn-deterministic").level == "pin"
+    level = probe.level("matmul-precision")
+    if level is not None:
+        precise = level.level == "pin"
+        torch.set_float32_matmul_precision("highest" if precise else level.value or "high")
+        backends.cudnn.allow_tf32 = not precise
+    level = probe.level("threads")
+    if level is not None and level.value is not None:
+        torch.set_num_threads(int(level.value))
+
+
+def facts(torch):
+    """Returns the settings in force as a dict of text."""
+    backends = torch.backends
+    found = {
+        "torch.num_threads": torch.get_num_threads(),
+        "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
+        "torch.cuda": torch.version.cuda or "none",
+        "torch.default_dtype": torch.get_default_dtype(),
+        "cudnn.benchmark": backends.cudnn.benchmark,
+        "cudnn.deterministic": backends.cudnn.deterministic,
+    }
+    if hasattr(torch, "get_float32_matmul_precision"):
+        found["matmul.precision"] = torch.get_float32_matmul_precision()
+    if torch.cuda.is_initialized():
+        found["torch.device"] = torch.cuda.get_device_name()
+    return {name: str(value) for name, value in found.items()}

@@ -1,0 +1,208 @@
+"""The state of a training: what two runs are compared by.
+
+An optimizer's step is the clock. At sampled steps the loss, the gradients, the parameters and the streams are digested.
+"""
+
+import sys
+import weakref
+
+from . import digest, hooks_torch, tensors
+
+# Digests listed one by one; the value covers all tensors.
+_LISTED = 64
+# backward calls written for one step.
+_BACKWARDS = 32
+
+
+def install(probe):
+    probe.imports.when("torch.optim.optimizer", lambda module: _Optimizers(probe, module))
+    probe.imports.when("torch", lambda module: _watch_backward(probe, module))
+
+
+class _Optimizers:
+    """Watches every torch.optim.Optimizer."""
+
+    def __init__(self, probe, module):
+        self._probe = probe
+        self._alive = []
+        self._rates = {}
+        self._facts = False
+        probe.at_exit(self._end)
+        probe.after_fork(self._after_fork)
+        original = module.Optimizer.__init__
+        watch = self
+
+        def __init__(self, *args, **kwargs):
+            original(self, *args, **kwargs)
+            watch.made(self, sys._getframe(1))
+
+        __init__.__doc__ = original.__doc__
+        __init__.__wrapped__ = original
+        module.Optimizer.__init__ = __init__
+
+    def made(self, optimizer, frame):
+        probe = self._probe
+        thread = probe.thread
+        if thread.busy:
+            return
+        thread.busy = True
+        try:
+            self._watch_step(type(optimizer))
+            self._alive.append(weakref.ref(optimizer))
+            parameters = _parameters(optimizer)
+            probe.emit("init", where=probe.where(frame), **_digested(parameters, None, type(optimizer).__name__))
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+
+    def _watch_step(self, kind):
+        """Replaces the step of an optimizer's class, once, and after torch has wrapped it for its own hooks."""
+        original = kind.step
+        if getattr(original, "_reprocheck", False):
+            return
+        watch = self
+        probe = self._probe
+        thread = probe.thread
+
+        def step(self, *args, **kwargs):
+            # An optimizer that calls another's step, or its own base class's, makes one step.
+            if thread.busy or getattr(thread, "stepping", False):
+                return original(self, *args, **kwargs)
+            thread.stepping = True
+            try:
+                close = probe.sampled(probe.steps)
+                frame = sys._getframe(1) if close else None
+                if close:
+                    watch.before(self, frame)
+                result = original(self, *args, **kwargs)
+                probe.steps += 1
+                watch.after(self, frame)
+                return result
+            finally:
+                thread.stepping = False
+
+        # Schedulers and torch itself look for marks on the function.
+        vars(step).update(vars(original))
+        step.__name__ = original.__name__
+        step.__qualname__ = original.__qualname__
+        step.__doc__ = original.__doc__
+        step.__module__ = original.__module__
+        step.__wrapped__ = original
+        step._reprocheck = True
+        kind.step = step
+
+    def before(self, optimizer, frame):
+        probe = self._probe
+        thread = probe.thread
+        thread.busy = True
+        try:
+            if not self._facts:
+                self._facts = True
+                _write_facts(probe)
+            gradients = [parameter.grad for parameter in _parameters(optimizer)]
+            probe.emit("grad", where=probe.where(frame), **_digested(gradients, tensors.BUDGET))
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+
+    def after(self, optimizer, frame):
+        """Writes the state after a step; frame is None where the step is not a sampled one."""
+        probe = self._probe
+        thread = probe.thread
+        thread.busy = True
+        try:
+            rates = [group.get("lr") for group in optimizer.param_groups]
+            plain = all(type(rate) is float for rate in rates)
+            if (plain or frame is not None) and (not plain or rates != self._rates.get(id(optimizer))):
+                self._rates[id(optimizer)] = rates
+                probe.emit("lr", where=probe.where(frame or sys._getframe(2)),
+                           value=",".join(repr(float(rate)) for rate in rates if rate is not None))
+            if frame is not None:
+                probe.emit("params", where=probe.where(frame), **_digested(_parameters(optimizer), tensors.BUDGET))
+                for stream in list(probe.streams.values()):
+                    stream.boundary("step")
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+        if probe.zoom is not None:
+            probe.zoom.stepped()
+
+    def _after_fork(self):
+        # The parent's optimizers are the parent's to report.
+        self._alive.clear()
+        self._facts = False
+        self._probe.steps = 0
+
+    def _end(self):
+        if not self._facts and self._alive:
+            _write_facts(self._probe)
+        for reference in self._alive:
+            optimizer = reference()
+            if optimizer is not None:
+                self._probe.emit("final", **_digested(_parameters(optimizer), None, type(optimizer).__name__))
+
+
+def _parameters(optimizer):
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _digested(parameters, budget, optimizer=None):
+    digests = tensors.of_list(parameters, budget)
+    detail = {"tensors": digests[:_LISTED], "n": len(digests)}
+    if optimizer:
+        detail["optimizer"] = optimizer
+    return {"value": digest.of_text(",".join(digests)), "detail": detail}
+
+
+def _write_facts(probe):
+    for name, value in hooks_torch.facts(sys.modules["torch"]).items():
+        probe.emit("fact", value=value, detail={"name": name})
+
+
+def _watch_backward(probe, torch):
+    thread = probe.thread
+    seen = {"step": -1, "n": 0}
+
+    def loss(tensor, frame):
+        if seen["step"] != probe.steps:
+            seen["step"], seen["n"] = probe.steps, 0
+        seen["n"] += 1
+        if seen["n"] > _BACKWARDS or not isinstance(tensor, torch.Tensor):
+            return
+        thread.busy = True
+        try:
+            detail = {"value": repr(tensor.item())} if tensor.numel() == 1 else None
+            probe.emit("loss", where=probe.where(frame), value=tensors.of_tensor(tensor), detail=detail)
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+
+    original = torch.Tensor.backward
+
+    def backward(self, *args, **kwargs):
+        if probe.sampled(probe.steps) and not thread.busy:
+            loss(self, sys._getframe(1))
+        return original(self, *args, **kwargs)
+
+    backward.__doc__ = original.__doc__
+    backward.__wrapped__ = original
+    torch.Tensor.backward = backward
+
+    package = torch.autograd
+    whole = package.backward
+
+    def of_many(tensors, *args, **kwargs):
+        frame = sys._getframe(1)
+        # Tensor.backward calls this function too; that call has been written already.
+        if frame.f_code.co_filename != torch._tensor.__file__ and probe.sampled(probe.steps) and not thread.busy:
+            for tensor in tensors if isinstance(tensors, (list, tuple)) else (tensors,):
+                loss(tensor, frame)
+        return whole(tensors, *args, **kwargs)
+
+    of_many.__doc__ = whole.__doc__
+    of_many.__wrapped__ = whole
+    package.backward = of_many

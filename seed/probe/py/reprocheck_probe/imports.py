@@ -1,0 +1,65 @@
+"""Calls the probe back when the user's program has imported a module."""
+
+import sys
+
+
+class Finder:
+    """A meta path finder that lets the others find the modules of interest and learns when they have been executed."""
+
+    def __init__(self):
+        self._waiting = {}
+
+    def install(self):
+        sys.meta_path.insert(0, self)
+
+    def when(self, name, callback):
+        """Calls callback(module) once the module name has been imported, at once if it is there already."""
+        module = sys.modules.get(name)
+        if module is not None:
+            _call(callback, module)
+        else:
+            self._waiting.setdefault(name, []).append(callback)
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self._waiting:
+            return None
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            if finder is self or find is None:
+                continue
+            spec = find(name, path, target)
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec.loader, self._waiting.pop(name))
+                return spec
+        return None
+
+
+class _Loader:
+    """Stands in for a module's own loader until the module has been executed."""
+
+    def __init__(self, loader, callbacks):
+        self._loader = loader
+        self._callbacks = callbacks
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        # From here on nothing shows that the probe stood between.
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        for callback in self._callbacks:
+            _call(callback, module)
+
+
+def _call(callback, module):
+    try:
+        callback(module)
+    except Exception:
+        pass

@@ -1,0 +1,135 @@
+"""The probe of one process: what its parts share."""
+
+import sys
+from _thread import _local, get_ident
+
+from . import digest
+from .frames import Frames
+from .identity import Identity
+from .imports import Finder
+from .origin import Origins
+from .sampling import sampled
+from .trace import Trace
+
+
+class _Thread(_local):
+    # True while the probe itself works in this thread: what it calls is not the user's doing.
+    busy = False
+
+
+class Probe:
+    """Carries the settings, the trace and the state that hooks share; every hook is given it."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.trace = Trace(settings.trace_dir)
+        self.frames = Frames(settings.root)
+        self.imports = Finder()
+        self.origins = Origins()
+        self.identity = Identity(self)
+        self.thread = _Thread()
+        self.steps = 0
+        self.zoom = None
+        self.streams = {}
+        self._main_thread = get_ident()
+        self._at_exit = []
+        self._forked = []
+
+    def install(self):
+        """Writes the heartbeat and places every hook."""
+        from . import families
+
+        self.identity.begin()
+        self.imports.install()
+        families.install(self)
+        self._register()
+
+    def level(self, source):
+        """Returns the settings.Level of a source, or None when it inherits."""
+        return self.settings.levels.get(source)
+
+    def derived(self, source, *names):
+        """Returns 64 bits made from the level's seed, the process's name and the names, for a source that has a seed."""
+        return digest.number(self.level(source).seed, source, self.identity.name, *names)
+
+    def sampled(self, step):
+        """Reports whether tensors of this step are to be digested."""
+        return sampled(step) or step in self.settings.sample_at
+
+    def where(self, frame):
+        return self.frames.user(frame)
+
+    def emit(self, kind, stream=None, where=None, value=None, detail=None):
+        """Writes one event. where is a frames.Where; value a str."""
+        event = {"k": kind, "s": self.steps}
+        if stream is not None:
+            event["r"] = stream
+        if where is not None:
+            event["f"] = where.file
+            event["l"] = where.line
+            event["fn"] = where.function
+            if where.lib:
+                event["lib"] = where.lib
+        ident = get_ident()
+        if ident != self._main_thread:
+            event["th"] = _thread_name(ident)
+        if value is not None:
+            event["v"] = value
+        if detail:
+            event["d"] = detail
+        self.trace.write(event)
+
+    def at_exit(self, call):
+        """Has call() made when the process ends in the ordinary way, the last registered first."""
+        self._at_exit.append(call)
+
+    def after_fork(self, call):
+        """Has call() made in a forked child once it has a trace of its own."""
+        self._forked.append(call)
+
+    def finish(self):
+        """Writes what is known at the end of the process. Only the first call in a process does."""
+        calls, self._at_exit = self._at_exit, []
+        self.thread.busy = True
+        try:
+            for call in reversed(calls):
+                try:
+                    call()
+                except Exception:
+                    pass
+        finally:
+            self.thread.busy = False
+        if calls:
+            self.emit("exit", detail={"events": self.trace.written + 1})
+
+    def _register(self):
+        import atexit
+        import os
+
+        atexit.register(self.finish)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._before_fork, after_in_child=self._after_fork)
+
+    def _before_fork(self):
+        try:
+            self.identity.before_fork()
+            self._ends = list(self._at_exit)
+        except Exception:
+            pass
+
+    def _after_fork(self):
+        try:
+            self._main_thread = get_ident()
+            self._at_exit = self._ends
+            self.trace.reopen()
+            self.identity.after_fork()
+            for call in self._forked:
+                call()
+        except Exception:
+            pass
+
+
+def _thread_name(ident):
+    threading = sys.modules.get("threading")
+    thread = threading._active.get(ident) if threading is not None else None
+    return thread.name if thread is not None else "?"

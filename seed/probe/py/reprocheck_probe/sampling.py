@@ -1,0 +1,8 @@
+"""Decides at which counts something is looked at closely: densely at first, then ever more sparsely."""
+
+
+def sampled(count):
+    """Reports whether count (from 0) is one of 0 to 7 or of about eight in each doubling after that."""
+    if count < 8:
+        return True
+    return count % (1 << (count.bit_length() - 4)) == 0

@@ -1,0 +1,229 @@
+"""A stream of random numbers: its seeding, its first draws, its state at boundaries."""
+
+import sys
+
+from . import digest
+
+# Draws written after a seed call: of one line, and in all.
+_OF_A_LINE = 8
+_IN_ALL = 64
+# Calls looked at after a seed call: a call that moves nothing (dropout in evaluation) must not be looked at for ever.
+_CALLS = 2048
+# Seed calls written, and seed calls that have the draws looked at again: a program may seed in its inner loop.
+_SEEDS = 512
+_AGAIN = 32
+
+
+class Stream:
+    """One source of random numbers. state() returns its state as bytes; reseed(seed) sets it, or is None."""
+
+    def __init__(self, probe, source, state, reseed=None):
+        self._probe = probe
+        self.source = source
+        self.state = state
+        self._reseed = reseed
+        self._recorders = []
+        self._seeds = _SEEDS
+        self._again = _AGAIN
+        self.watching = True
+        self.seeded = False
+        self._draws = 0
+        self._fresh()
+        self._set = self.digest()
+        probe.streams[source] = self
+        probe.at_exit(lambda: self.boundary("exit"))
+        probe.after_fork(self._after_fork)
+        self.pin()
+
+    def digest(self):
+        return digest.of_bytes(self.state())
+
+    def pin(self):
+        """Sets the stream to its pinned state, unless the user has set it."""
+        level = self._probe.level(self.source)
+        if level is None or level.seed is None or self._reseed is None or self.seeded:
+            return
+        self._reseed(self._probe.derived(self.source))
+        self._set = self.digest()
+
+    def instead_of_none(self, api):
+        """Returns the seed to use for a seed call without one, None to leave it as it is."""
+        level = self._probe.level(self.source)
+        if level is None or level.seed is None:
+            return None
+        self._nones = getattr(self, "_nones", 0) + 1
+        return self._probe.derived(self.source, api, self._nones)
+
+    def watch(self, owner, name, method=False):
+        """Has the calls of owner.name looked at; method: owner is a class and name one of its methods."""
+        original = getattr(owner, name, None)
+        if original is None:
+            return
+        recorder = _method(self, name, original) if method else Recorder(self, name, original)
+        own = name in vars(owner)
+        self._recorders.append((owner, name, original, recorder, own))
+        setattr(owner, name, recorder)
+
+    def rest(self):
+        """Puts every original back: from now on nothing of this stream costs anything."""
+        self.watching = False
+        for owner, name, original, recorder, own in self._recorders:
+            if vars(owner).get(name) is recorder:
+                if own:
+                    setattr(owner, name, original)
+                else:
+                    delattr(owner, name)
+
+    def rouse(self):
+        if self.watching or self._again <= 0:
+            return
+        self._again -= 1
+        self.watching = True
+        for owner, name, original, recorder, own in self._recorders:
+            if getattr(owner, name, None) is original:
+                setattr(owner, name, recorder)
+
+    def retire(self):
+        """Has the draws of this process never looked at again."""
+        self._again = 0
+
+    def set(self, frame, api, value, text=None, again=True):
+        """Writes a seed call that has just been made; value is what it was given, text how that is shown.
+        again is False for a state that is put back: the draws after it are none of a new stream."""
+        self.seeded = True
+        self._set = self.digest()
+        if self._seeds > 0:
+            self._seeds -= 1
+            detail = {"api": api, "draws": self._draws}
+            origin = self._probe.origins.of(value) if value is not None else None
+            if origin:
+                detail["origin"] = origin
+            where = self._probe.where(frame)
+            self._probe.emit("seed", self.source, where, text or digest.short(value), detail)
+        if again:
+            self._draws = 0
+            self._fresh()
+            self.rouse()
+
+    def made(self, frame, api, value, state=None, number=None):
+        """Writes that a generator of this kind was made; value is "unseeded" or "seeded:..."."""
+        detail = {"api": api}
+        if state is not None:
+            detail["state"] = state
+        if number is not None:
+            detail["id"] = number
+        where = self._probe.where(frame)
+        self._probe.emit("new", self.source, where, value, detail)
+        return where
+
+    def drawn(self, where, api, before, purpose=None):
+        """Writes a draw; before is the state's digest before it."""
+        detail = {"api": api}
+        if purpose:
+            detail["purpose"] = purpose
+        self._probe.emit("draw", self.source, where, before, detail)
+
+    def boundary(self, at):
+        """Writes the state at a boundary."""
+        now = self.digest()
+        self._probe.emit("stream", self.source, None, now,
+                         {"at": at, "used": now != self._set, "seeded": self.seeded})
+
+    def look(self, frame):
+        """Returns where a call comes from and the state before it, or None when it is not to be written."""
+        self._calls -= 1
+        if self._calls < 0:
+            self.rest()
+            return None
+        where = self._probe.where(frame)
+        line = (where.file, where.line) if where is not None else None
+        if self._lines.get(line, 0) >= _OF_A_LINE:
+            return None
+        return where, line, self.state()
+
+    def looked(self, look, api):
+        """Writes the draw that look preceded, if there was one."""
+        where, line, before = look
+        self._draws += 1
+        if before == self._last or before == self.state():
+            return
+        self._last = before
+        self._lines[line] = self._lines.get(line, 0) + 1
+        self.drawn(where, api, digest.of_bytes(before))
+        self._left -= 1
+        if self._left <= 0:
+            self.rest()
+
+    def quiet(self):
+        """Reports whether the probe itself, or nobody who matters, makes a call in this thread."""
+        return self._probe.thread.busy
+
+    def guarded(self, call, *args):
+        """Returns call(*args), made as the probe's own, or None when it fails."""
+        thread = self._probe.thread
+        thread.busy = True
+        try:
+            return call(*args)
+        except Exception:
+            return None
+        finally:
+            thread.busy = False
+
+    def _fresh(self):
+        self._calls = _CALLS
+        self._left = _IN_ALL
+        self._lines = {}
+        self._last = None
+
+    def _after_fork(self):
+        self._draws = 0
+        self._fresh()
+        self.rouse()
+
+
+class Recorder:
+    """Stands in for a function that draws. Not a function: as a class's attribute it is not bound, like a builtin."""
+
+    def __init__(self, stream, name, original):
+        self._stream = stream
+        self._original = original
+        self.__wrapped__ = original
+        self.__name__ = name
+        self.__qualname__ = getattr(original, "__qualname__", name)
+        self.__doc__ = getattr(original, "__doc__", None)
+        self.__module__ = getattr(original, "__module__", None)
+
+    def __call__(self, *args, **kwargs):
+        stream = self._stream
+        if not stream.watching or stream.quiet():
+            return self._original(*args, **kwargs)
+        look = stream.guarded(stream.look, sys._getframe(1))
+        result = self._original(*args, **kwargs)
+        if look is not None:
+            stream.guarded(stream.looked, look, self.__name__)
+        return result
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__["_original"], name)
+
+    def __reduce_ex__(self, protocol):
+        return self._original.__reduce_ex__(protocol)
+
+    def __repr__(self):
+        return repr(self._original)
+
+
+def _method(stream, name, original):
+    def recorder(*args, **kwargs):
+        if not stream.watching or stream.quiet():
+            return original(*args, **kwargs)
+        look = stream.guarded(stream.look, sys._getframe(1))
+        result = original(*args, **kwargs)
+        if look is not None:
+            stream.guarded(stream.looked, look, name)
+        return result
+
+    recorder.__name__ = name
+    recorder.__doc__ = getattr(original, "__doc__", None)
+    recorder.__wrapped__ = original
+    return recorder

@@ -1,0 +1,134 @@
+"""Digests of tensors, arrays and of what a batch is made of. Bitwise: -0.0 is not 0.0, and the order of rows counts.
+
+A tensor in the CPU's memory is read in place. One on a device is reduced there, in integers, and only the sums travel.
+Nothing here draws a random number, records a gradient or changes a tensor.
+"""
+
+import sys
+from zlib import crc32
+
+from . import digest
+
+# Elements of one process's parameters that are digested at a step; of more, every n-th is, so that a large model's
+# training is not slowed down. What is digested at the beginning and at the end is digested whole.
+BUDGET = 16 * 1024 * 1024
+
+# A batch is followed into nested containers this deep and this wide.
+_DEEPEST = 6
+_WIDEST = 256
+
+# The multiplier of elements on a device: the golden ratio in 32 bits, as in Knuth's multiplicative hashing.
+_GOLDEN = 0x9E3779B1
+
+
+def of_tensor(tensor, stride=1):
+    """Returns "float32[64,8]:<8 hexadecimal digits>" for a dense tensor of which every stride-th element is read."""
+    torch = sys.modules["torch"]
+    return "%s:%s" % (_shape(tensor), _content(torch, tensor, stride))
+
+
+def of_list(tensors, budget=None):
+    """Returns a list of digests, "-" for None; of all elements, or of so many that budget is kept."""
+    torch = sys.modules["torch"]
+    stride = 1
+    if budget is not None:
+        total = sum(tensor.numel() for tensor in tensors if tensor is not None)
+        stride = total // budget + 1
+    return ["-" if tensor is None else _content(torch, tensor, stride) for tensor in tensors]
+
+
+def of_value(value, depth=0):
+    """Returns the digest of anything that a DataLoader may hand out."""
+    return digest.of_text(_describe(value, depth))
+
+
+def _describe(value, depth):
+    kind = type(value)
+    if value is None or kind in (int, float, bool, str, bytes, complex):
+        return "%s:%r" % (kind.__name__, value)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return of_tensor(value)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
+        return of_array(numpy, value)
+    if depth >= _DEEPEST:
+        return kind.__name__
+    if isinstance(value, dict):
+        items = list(value.items())[:_WIDEST]
+        return "{%s}" % ",".join(_describe(key, depth + 1) + "=" + _describe(item, depth + 1) for key, item in items)
+    if isinstance(value, (list, tuple)):
+        return "%s[%d:%s]" % (kind.__name__, len(value),
+                              ",".join(_describe(item, depth + 1) for item in value[:_WIDEST]))
+    fields = getattr(value, "__dict__", None)
+    if isinstance(fields, dict):
+        return kind.__name__ + _describe(fields, depth + 1)
+    return kind.__name__
+
+
+def of_array(numpy, array):
+    """Returns the digest of a NumPy array or scalar."""
+    array = numpy.asarray(array)
+    head = "%s[%s]" % (array.dtype, ",".join(map(str, array.shape)))
+    if array.dtype.hasobject:
+        return head + ":" + digest.of_text(repr(array.tolist())[:1 << 16])
+    return "%s:%08x" % (head, crc32(numpy.ascontiguousarray(array).view(numpy.uint8) if array.size else b""))
+
+
+def _shape(tensor):
+    return "%s[%s]" % (str(tensor.dtype)[6:], ",".join(map(str, tensor.shape)))
+
+
+def _content(torch, tensor, stride):
+    try:
+        if tensor.numel() == 0:
+            return "00000000"
+        with torch.no_grad():
+            if tensor.layout is not torch.strided or tensor.is_quantized:
+                return _special(torch, tensor)
+            if stride > 1:
+                tensor = tensor.detach().reshape(-1)[::stride]
+            if tensor.device.type == "cpu":
+                return "%08x" % crc32(_memory(torch, tensor))
+            return _on_device(torch, tensor)
+    except Exception:
+        # A tensor without memory of its own (meta, fake, a wrapper subclass) is known by its shape alone.
+        return "?"
+
+
+def _memory(torch, tensor):
+    """Returns the elements in order as a buffer; the tensor's own memory when they lie there in order."""
+    from ctypes import c_char
+
+    if tensor.is_conj() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
+    if not tensor.is_contiguous():
+        tensor = tensor.contiguous()
+    size = tensor.numel() * tensor.element_size()
+    view = (c_char * size).from_address(tensor.data_ptr())
+    view.keep = tensor
+    return view
+
+
+def _on_device(torch, tensor):
+    """Two sums over the bits, one of them weighted by position: equal sums with other contents or another order are
+    as unlikely as equal 64-bit digests of random contents."""
+    tensor = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor).reshape(-1)
+    size = tensor.element_size()
+    bits = tensor.view({1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[size]).to(torch.int64)
+    places = torch.arange(bits.numel(), device=bits.device, dtype=torch.int64)
+    # An odd multiplier, and one that depends on the place: both wrap at 64 bits.
+    weighted = (bits * _GOLDEN + 1) * (places * 2 + 1)
+    first, second = torch.stack((bits.sum(), (weighted ^ (weighted >> 29)).sum())).tolist()
+    return "%08x%08x" % (first & 0xFFFFFFFF, (second ^ second >> 32) & 0xFFFFFFFF)
+
+
+def _special(torch, tensor):
+    if tensor.layout is torch.sparse_coo:
+        whole = tensor.detach().coalesce()
+        return digest.of_text(_content(torch, whole.indices(), 1) + _content(torch, whole.values(), 1))
+    if tensor.is_quantized:
+        return _content(torch, tensor.int_repr(), 1)
+    return _content(torch, tensor.detach().to_dense(), 1)
