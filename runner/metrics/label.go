@@ -103,7 +103,7 @@ func clauseStart(text []byte, end int) int {
 		case ',', ';', '|', '\t', '(', '[', ']', '{', '}', '"', '`', '=', '<', '>', ':', '!', '?':
 			return i + 1
 		case '\'':
-			if i == 0 || !isLetter(text[i-1]) || i+1 < end && !isLetter(text[i+1]) {
+			if i == 0 || !isLetter(text[i-1]) && !isDigit(text[i-1]) || i+1 < end && !isLetter(text[i+1]) {
 				return i + 1
 			}
 		case ')':

@@ -85,7 +85,7 @@ func TestReadRealLines(t *testing.T) {
 		"logging":              {"2026-11-23 16:04:11,123 - INFO - epoch 3 - loss 0.5\n", []string{"~a date or time stamp", "loss@3=0.5"}},
 		"root logger":          {"INFO:root:loss=0.25\n", []string{"loss@0=0.25"}},
 		"glog":                 {"I1123 16:04:11.123456 12345 train.py:31] loss 0.3\n", []string{"~a date or time stamp", "loss@0=0.3"}},
-		"detectron":            {"[11/23 16:04:11 d2.utils.events]: eta: 0:12:33  iter: 19  total_loss: 1.5  time: 0.5  data_time: 0.01  lr: 1.9e-05  max_mem: 1234M\n", []string{"~a time or duration", "~eta", "total_loss@19=1.5", "~time", "~data_time", "lr@19=1.9e-05", "~max_mem"}},
+		"detectron":            {"[11/23 16:04:11 d2.utils.events]: eta: 0:12:33  iter: 19  total_loss: 1.5  time: 0.5  data_time: 0.01  lr: 1.9e-05  max_mem: 1234M\n", []string{"~a date or time stamp", "~eta", "total_loss@19=1.5", "~time", "~data_time", "lr@19=1.9e-05", "~max_mem"}},
 		"cleanrl":              {"global_step=512, episodic_return=21.0\nSPS: 1234\n", []string{"episodic_return@512=21.0", "~SPS"}},
 		"karpathy":             {"step    5 | loss: 6.25 | lr 4.2857e-06 | norm: 4.5 | dt: 123.45ms | tok/sec: 12345.67\n", []string{"loss@5=6.25", "lr@5=4.2857e-06", "norm@5=4.5", "~dt", "~tok/sec"}},
 		"carriage returns":     {"loss 0.9\rloss 0.5\r\nloss 0.4\r\n", []string{"loss@0=0.5", "loss@1=0.4"}},

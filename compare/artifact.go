@@ -1,0 +1,213 @@
+package compare
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// ArtifactDiff compares one file of two runs.
+type ArtifactDiff struct {
+	// Path is the expected run's, ActualPath the other's; one is empty where the file is missing.
+	Path, ActualPath string
+	Format           string
+	Class            Class
+	// Leaves are the parts that differ, in the order of the file, at most maxLeafDiffs.
+	Leaves []LeafDiff
+	// Detail says in words how the files differ.
+	Detail string
+}
+
+// LeafDiff is one part of an artifact's content that differs.
+type LeafDiff struct {
+	Name             string
+	Kind             string
+	Class            Class
+	Expected, Actual string // texts of numbers and strings; type and shape of tensors
+}
+
+const maxLeafDiffs = 64
+
+// pairing is a file of the expected run and its counterpart; one may be nil.
+type pairing struct{ a, b *record.Artifact }
+
+func diffArtifacts(expected, actual []record.Artifact, o Options, masked maskedSet) []ArtifactDiff {
+	var out []ArtifactDiff
+	for _, p := range pairArtifacts(expected, actual) {
+		out = append(out, diffArtifact(p, o, masked))
+	}
+	return out
+}
+
+// pairArtifacts finds the counterparts: by path, then, among what is left, by the path without its volatile parts, then by content.
+func pairArtifacts(expected, actual []record.Artifact) []pairing {
+	out := make([]pairing, len(expected), len(expected)+len(actual))
+	free := make([]*record.Artifact, len(actual))
+	byPath := map[string]int{}
+	for j := range actual {
+		free[j] = &actual[j]
+		byPath[actual[j].Path] = j
+	}
+	for i := range expected {
+		out[i].a = &expected[i]
+		if j, ok := byPath[expected[i].Path]; ok {
+			out[i].b, free[j] = &actual[j], nil
+		}
+	}
+	for _, key := range []func(*record.Artifact) string{
+		func(a *record.Artifact) string { return volatile.MaskPath(a.Path) + "\x00" + identity(a) },
+		func(a *record.Artifact) string { return volatile.MaskPath(a.Path) },
+		identity,
+	} {
+		matchFree(out, free, key)
+	}
+	for _, b := range free {
+		if b != nil {
+			out = append(out, pairing{nil, b})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].path() < out[j].path() })
+	return out
+}
+
+func (p pairing) path() string {
+	if p.a != nil {
+		return p.a.Path
+	}
+	return p.b.Path
+}
+
+// matchFree pairs what is still alone and has the same key, in order.
+func matchFree(pairs []pairing, free []*record.Artifact, key func(*record.Artifact) string) {
+	waiting := map[string][]int{}
+	for j, b := range free {
+		if b != nil {
+			waiting[key(b)] = append(waiting[key(b)], j)
+		}
+	}
+	for i := range pairs {
+		if pairs[i].b != nil {
+			continue
+		}
+		k := key(pairs[i].a)
+		if js := waiting[k]; len(js) > 0 {
+			pairs[i].b, free[js[0]] = free[js[0]], nil
+			waiting[k] = js[1:]
+		}
+	}
+}
+
+// identity is the content of a file where its format has a canonical digest, else its bytes.
+func identity(a *record.Artifact) string {
+	switch {
+	case a.Link != "":
+		return "link:" + a.Link
+	case a.Content != "":
+		return a.Format + ":" + a.Content
+	}
+	return "bytes:" + a.SHA256
+}
+
+func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
+	d := ArtifactDiff{Class: Equal}
+	if p.a != nil {
+		d.Path, d.Format = p.a.Path, p.a.Format
+	}
+	if p.b != nil {
+		d.ActualPath = p.b.Path
+		if p.a == nil {
+			d.Format = p.b.Format
+		}
+	}
+	why := volatile.Container(p.path())
+	if why == "" {
+		why = volatile.Format(d.Format)
+	}
+	switch {
+	case p.a == nil || p.b == nil:
+		if why != "" {
+			masked.add(p.path(), why)
+			d.Class = Volatile
+			return d
+		}
+		d.Class, d.Detail = Missing, "only the first run wrote it"
+		if p.a == nil {
+			d.Detail = "only the second run wrote it"
+		}
+		return d
+	case p.a.Link != "" || p.b.Link != "":
+		a, _ := volatile.Mask(p.a.Link)
+		b, _ := volatile.Mask(p.b.Link)
+		if volatile.MaskPath(a) != volatile.MaskPath(b) {
+			d.Class, d.Detail = Different, fmt.Sprintf("links to %q, and to %q", p.a.Link, p.b.Link)
+		}
+		return d
+	case p.a.SHA256 == p.b.SHA256:
+		if p.a.Path != p.b.Path {
+			d.Class, d.Detail = SameContent, "the same bytes under another name"
+			masked.add(p.a.Path, "a file name that differs between runs")
+		}
+		return d
+	case why != "":
+		d.Class = Volatile
+		masked.add(p.a.Path, why)
+		return d
+	}
+	d.content(p.a, p.b, o, masked)
+	if p.a.Path != p.b.Path {
+		masked.add(p.a.Path, "a file name that differs between runs")
+	}
+	return d
+}
+
+// content compares two files whose bytes differ.
+func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSet) {
+	switch {
+	case a.Format != b.Format:
+		d.Class, d.Detail = Different, fmt.Sprintf("format %s against %s", named(a.Format), named(b.Format))
+		return
+	case a.Content != "" && a.Content == b.Content:
+		d.Class, d.Detail = SameContent, "the same content in other bytes"
+		diffLeaves(a, b, o, masked) // names what is volatile inside
+		return
+	case a.Unread != "" || b.Unread != "":
+		d.Class, d.Detail = Different, "other bytes, and the content could not be read: "+a.Unread+b.Unread
+		if a.Unread == b.Unread {
+			d.Detail = "other bytes, and the content could not be read: " + a.Unread
+		}
+		return
+	case a.Content == "" && b.Content == "" && len(a.Leaves)+len(b.Leaves) == 0:
+		d.Class, d.Detail = Different, "other bytes; nothing is known about the content of this format"
+		if a.Format == "" {
+			d.Detail = "other bytes; the format is unknown"
+		}
+		return
+	}
+	leaves, maskedAny := diffLeaves(a, b, o, masked)
+	d.Leaves = leaves[:min(len(leaves), maxLeafDiffs)]
+	within := 0
+	for _, l := range leaves {
+		if l.Class == Within {
+			within++
+		}
+	}
+	switch {
+	case len(leaves) > within:
+		d.Class, d.Detail = Different, fmt.Sprintf("%d of %d parts differ", len(leaves), len(a.Leaves))
+	case within > 0:
+		d.Class, d.Detail = Within, fmt.Sprintf("%d of %d parts differ within tolerance", within, len(a.Leaves))
+	case a.More > 0 || b.More > 0 || !maskedAny:
+		d.Class, d.Detail = Different, "the content differs in parts that the record does not keep"
+	default:
+		d.Class, d.Detail = SameContent, "differs only in values that differ by nature"
+	}
+}
+
+func named(format string) string {
+	if format == "" {
+		return "unknown"
+	}
+	return format
+}

@@ -1,0 +1,142 @@
+// Package compare holds two records of runs side by side and says where they differ first.
+//
+// It compares what the records hold, metrics and artifacts, and opens no file. Equality is exact unless Options allow
+// tolerances. Each difference has a Class, so that a NaN, a signed zero, a missing point or another length is never told as "a
+// different value"; and what differs by nature (times, throughputs, identifiers) is masked and listed, never compared.
+package compare
+
+import (
+	"sort"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// Options decide when two values agree. The zero value asks for exact equality.
+type Options struct {
+	// RTol and ATol accept |actual-expected| <= ATol + RTol*|expected| for metrics, and for tensors unless DTypes is set.
+	RTol, ATol float64
+	// DTypes compares tensors by the tolerances of their types, see DTypeTolerance.
+	DTypes bool
+	// Tolerances override RTol and ATol for the metrics that a name, or a pattern of path.Match, stands for.
+	Tolerances map[string]record.Tolerance
+}
+
+// Class says how two things differ.
+type Class string
+
+// The classes.
+const (
+	Equal       Class = "equal"
+	Within      Class = "within-tolerance"
+	Different   Class = "different"
+	NaN         Class = "nan"          // not a number on one side only
+	SignedZero  Class = "signed-zero"  // 0.0 on one side, -0.0 on the other
+	Length      Class = "length"       // one side goes on where the other has ended
+	Steps       Class = "steps"        // values were recorded at different steps
+	Missing     Class = "missing"      // on one side only
+	Volatile    Class = "volatile"     // expected to differ, and not compared
+	SameContent Class = "same-content" // other bytes or another name, the same content
+)
+
+// Result is what comparing two runs has shown.
+type Result struct {
+	// Metrics and Artifacts list everything compared, equal or not, in the order of the expected run.
+	Metrics   []MetricDiff
+	Artifacts []ArtifactDiff
+	// Masked names what was not compared because it differs by nature, each with the reason, sorted.
+	Masked   []string
+	Warnings []record.Warning
+}
+
+// Runs compares actual with expected; expected is the reference side of every tolerance.
+func Runs(expected, actual *record.Run, o Options) *Result {
+	r := &Result{}
+	masked := maskedSet{}
+	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, o, masked)
+	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, o, masked)
+	r.Masked = masked.list()
+	r.Warnings = warnings(r, expected, actual)
+	return r
+}
+
+// Verdict is Different when anything differs beyond what Options allow, Within when something needed a tolerance, else Equal.
+func (r *Result) Verdict() Class {
+	verdict := Equal
+	for _, m := range r.Metrics {
+		verdict = worse(verdict, m.Class.verdict())
+	}
+	for _, a := range r.Artifacts {
+		verdict = worse(verdict, a.Class.verdict())
+	}
+	return verdict
+}
+
+// verdict maps a class to Equal, Within or Different.
+func (c Class) verdict() Class {
+	switch c {
+	case Equal, Volatile, SameContent:
+		return Equal
+	case Within:
+		return Within
+	}
+	return Different
+}
+
+func worse(a, b Class) Class {
+	if a == Different || b == Different {
+		return Different
+	}
+	if a == Within || b == Within {
+		return Within
+	}
+	return Equal
+}
+
+// FirstMetric is the differing metric whose first difference comes earliest in the output, nil where none differs.
+func (r *Result) FirstMetric() *MetricDiff {
+	var first *MetricDiff
+	for i := range r.Metrics {
+		m := &r.Metrics[i]
+		if m.Class.verdict() != Different {
+			continue
+		}
+		if first == nil || m.before(first) {
+			first = m
+		}
+	}
+	return first
+}
+
+// FirstArtifact is the first artifact that differs, in the order of paths, nil where none does.
+func (r *Result) FirstArtifact() *ArtifactDiff {
+	for i := range r.Artifacts {
+		if r.Artifacts[i].Class.verdict() == Different {
+			return &r.Artifacts[i]
+		}
+	}
+	return nil
+}
+
+// maskedSet gathers names that are masked, with the reason for each.
+type maskedSet map[string]string
+
+func (m maskedSet) add(name, why string) {
+	if name == "" || name == why {
+		m[why] = ""
+		return
+	}
+	m[name] = why
+}
+
+// list is sorted, as "name (reason)".
+func (m maskedSet) list() []string {
+	out := make([]string, 0, len(m))
+	for name, why := range m {
+		if why != "" {
+			name += " (" + why + ")"
+		}
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
+}

@@ -1,0 +1,199 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// MetricDiff compares one series of two runs.
+type MetricDiff struct {
+	Name   string
+	Origin string
+	Class  Class
+	// Step, Line and the texts are of the first difference; a text is empty where that side has no such point.
+	Step             int64
+	Line             int64
+	Expected, Actual string
+	// Compared counts the points at equal steps, Differing those of them that are not equal.
+	Compared, Differing int64
+	// MaxAbs and MaxRel are the largest |actual-expected| and |actual-expected|/|expected| over finite pairs.
+	MaxAbs, MaxRel float64
+	// Detail says in words what the numbers do not.
+	Detail string
+
+	found bool // a first difference has been noted
+}
+
+func (m *MetricDiff) before(other *MetricDiff) bool {
+	if m.Origin == other.Origin && m.Line != other.Line && m.Line > 0 && other.Line > 0 {
+		return m.Line < other.Line
+	}
+	return m.Origin == other.Origin && m.Step < other.Step
+}
+
+// seriesKey identifies a series within a run.
+type seriesKey struct{ origin, name string }
+
+func diffMetrics(expected, actual []record.Series, o Options, masked maskedSet) []MetricDiff {
+	others := map[seriesKey]*record.Series{}
+	for i := range actual {
+		s := &actual[i]
+		if s.Volatile != "" {
+			masked.add(s.Name, s.Volatile)
+			continue
+		}
+		others[keyOf(s)] = s
+	}
+	var out []MetricDiff
+	for i := range expected {
+		s := &expected[i]
+		if s.Volatile != "" {
+			masked.add(s.Name, s.Volatile)
+			continue
+		}
+		other := others[keyOf(s)]
+		if other == nil {
+			out = append(out, missing(s, true))
+			continue
+		}
+		delete(others, keyOf(s))
+		out = append(out, diffSeries(s, other, o.forMetric(s.Name)))
+	}
+	for i := range actual {
+		if s := &actual[i]; others[keyOf(s)] == s {
+			out = append(out, missing(s, false))
+		}
+	}
+	return out
+}
+
+func keyOf(s *record.Series) seriesKey { return seriesKey{maskedOrigin(s.Origin), s.Name} }
+
+func missing(s *record.Series, inExpected bool) MetricDiff {
+	d := MetricDiff{Name: s.Name, Origin: s.Origin, Class: Missing, Detail: "only the first run has it"}
+	if !inExpected {
+		d.Detail = "only the second run has it"
+	}
+	if len(s.Points) > 0 {
+		p := s.Points[0]
+		d.Step, d.Line = p.Step, p.Line
+		if inExpected {
+			d.Expected = p.Text
+		} else {
+			d.Actual = p.Text
+		}
+	}
+	return d
+}
+
+// diffSeries aligns two series by their steps and compares point by point.
+func diffSeries(expected, actual *record.Series, t record.Tolerance) MetricDiff {
+	d := MetricDiff{Name: expected.Name, Origin: expected.Origin, Class: Equal}
+	a, b := expected.Points, actual.Points
+	stepsDiffer := false
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		switch {
+		case i == len(a) || j == len(b):
+			d.unpaired(a, b, i, j, Length)
+			i, j = len(a), len(b)
+		case a[i].Step == b[j].Step:
+			d.pair(a[i], b[j], t)
+			i, j = i+1, j+1
+		case a[i].Step < b[j].Step:
+			stepsDiffer = true
+			d.unpaired(a, b, i, len(b), Steps)
+			i++
+		default:
+			stepsDiffer = true
+			d.unpaired(a, b, len(a), j, Steps)
+			j++
+		}
+	}
+	switch {
+	case d.Differing == 0 && stepsDiffer && d.Compared > 0 && sameEnd(a, b):
+		// A program that prints by the clock prints at other steps each time; the values tell that the training was the same.
+		d.Class = Equal
+		d.Detail = "printed at different steps, with equal values wherever both printed"
+	case d.Class == Equal && (expected.Dropped != actual.Dropped || (expected.Dropped > 0 && expected.Digest != actual.Digest)):
+		d.Class = Different
+		d.Detail = "differs beyond the points that the record keeps"
+	}
+	return d
+}
+
+// sameEnd reports whether both series end at the same step with the same value.
+func sameEnd(a, b []record.Point) bool {
+	x, y := a[len(a)-1], b[len(b)-1]
+	return x.Step == y.Step && classify(x, y, record.Tolerance{}) == Equal
+}
+
+func (d *MetricDiff) pair(a, b record.Point, t record.Tolerance) {
+	d.Compared++
+	class := classify(a, b, t)
+	if class == Equal {
+		return
+	}
+	d.Differing++
+	x, y := float64(a.Value), float64(b.Value)
+	if diff := math.Abs(y - x); !math.IsNaN(diff) && !math.IsInf(diff, 0) {
+		d.MaxAbs = max(d.MaxAbs, diff)
+		switch {
+		case x != 0:
+			d.MaxRel = max(d.MaxRel, diff/math.Abs(x))
+		case diff != 0:
+			d.MaxRel = math.Inf(1)
+		}
+	}
+	if !d.found || d.Class == Within && class != Within {
+		d.found = true
+		d.Class, d.Step, d.Line, d.Expected, d.Actual = class, a.Step, a.Line, a.Text, b.Text
+	}
+}
+
+// unpaired notes a point that the other side does not have; an index equal to the length means that side has none.
+func (d *MetricDiff) unpaired(a, b []record.Point, i, j int, class Class) {
+	if d.found && d.Class != Within {
+		return
+	}
+	d.found = true
+	d.Class = class
+	d.Expected, d.Actual = "", ""
+	if i < len(a) {
+		d.Step, d.Line, d.Expected = a[i].Step, a[i].Line, a[i].Text
+	} else {
+		d.Step, d.Line, d.Actual = b[j].Step, b[j].Line, b[j].Text
+	}
+	if class == Length {
+		d.Detail = fmt.Sprintf("%d points against %d; equal up to the end of the shorter", len(a), len(b))
+		if d.Differing > 0 {
+			d.Detail = fmt.Sprintf("%d points against %d", len(a), len(b))
+		}
+		return
+	}
+	d.Detail = "recorded at different steps"
+}
+
+// classify compares two printed values. Printed alike is equal; printed otherwise, "0.10" and "0.1" are still the same number.
+func classify(a, b record.Point, t record.Tolerance) Class {
+	if a.Text == b.Text {
+		return Equal
+	}
+	x, y := float64(a.Value), float64(b.Value)
+	switch {
+	case math.IsNaN(x) || math.IsNaN(y):
+		if math.IsNaN(x) && math.IsNaN(y) {
+			return Equal
+		}
+		return NaN
+	case x == 0 && y == 0 && math.Signbit(x) != math.Signbit(y):
+		return SignedZero
+	case x == y && metrics.SameNumber(a.Text, b.Text):
+		return Equal
+	case t != (record.Tolerance{}) && Close(x, y, t):
+		return Within
+	}
+	return Different
+}
