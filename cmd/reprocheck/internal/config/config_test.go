@@ -135,6 +135,7 @@ func TestParseRefuses(t *testing.T) {
 		"list for the document":   {"- runs", 1, "keys and values"},
 		"text for the document":   {"runs", 1, "keys and values"},
 		"alias":                   {"store: &a x\nisolate: *a", 2, "found the alias *a"},
+		"alias as a key":          {"store: &runs x\n*runs : 3", 2, "expected a key, found the alias *runs"},
 		"merge":                   {"<<: {runs: 3}", 1, "unknown key"},
 		"foreign type":            {"store: !!python/object:os.system x", 1, "a text"},
 		"mapping as a key":        {"{a: b}: 1", 1, "expected a key"},
