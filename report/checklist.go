@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/fatih/color"
+
+	"github.com/reprocheck/reprocheck/report/terminal"
 )
 
 // ChecklistText writes every source with whether it was used and controlled, where, and why: what needs attention
@@ -46,7 +48,7 @@ func ChecklistText(w io.Writer, d *Document, o TextOptions) error {
 			if item.File != "" {
 				where = " " + place(item.File, item.Line)
 			}
-			p.hang("  "+marks[status].box+" ", marks[status].paint, printable(item.Source)+where+":", item.Why, "      ")
+			p.hang("  "+marks[status].box+" ", marks[status].paint, terminal.Printable(item.Source)+where+":", item.Why, "      ")
 			if status == Uncontrolled && item.Expects != "" {
 				p.hang("      ", p.paint.faint, "expected:", item.Expects, "        ")
 			}

@@ -7,6 +7,8 @@ import (
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/reprocheck/reprocheck/report/terminal"
 )
 
 // TextOptions says what the text is written for.
@@ -88,12 +90,12 @@ func (p *page) note(heading, rest string) {
 // hang writes a painted lead with text after it. The text is wrapped, and its further lines start with indent.
 func (p *page) hang(before string, paint *color.Color, lead, rest, indent string) {
 	width := min(p.width, proseWidth)
-	at := columns(before) + columns(lead)
+	at := terminal.Cells(before) + terminal.Cells(lead)
 	if rest == "" {
 		p.line(before + paint.Sprint(lead))
 		return
 	}
-	for i, l := range wrap(prose(rest), width-at-1, width-columns(indent)) {
+	for i, l := range terminal.Wrap(prose(rest), width-at-1, width-terminal.Cells(indent)) {
 		if i == 0 {
 			p.line(before + paint.Sprint(lead) + " " + l)
 		} else {
@@ -125,10 +127,12 @@ type column struct {
 	shrink func(cell string, width int) string
 }
 
-func wrapped(cell string, width int) string { return strings.Join(wrap(cell, width, width), "\n") }
+func wrapped(cell string, width int) string {
+	return strings.Join(terminal.Wrap(cell, width, width), "\n")
+}
 
 // table writes rows under their headings, at most limit of them.
-func (p *page) table(columnsOf []column, rows [][]string, limit int) {
+func (p *page) table(columns []column, rows [][]string, limit int) {
 	const gap, indent = 2, 2
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
@@ -139,20 +143,20 @@ func (p *page) table(columnsOf []column, rows [][]string, limit int) {
 	shown := rows[:min(limit, len(rows))]
 
 	head, room := table.Row{}, min(p.width, proseWidth)-indent
-	for i, c := range columnsOf {
+	for i, c := range columns {
 		head = append(head, p.paint.faint.Sprint(c.head))
 		if c.shrink != nil {
 			continue
 		}
-		widest := columns(c.head)
+		widest := terminal.Cells(c.head)
 		for _, row := range shown {
-			widest = max(widest, columns(row[i]))
+			widest = max(widest, terminal.Cells(row[i]))
 		}
 		room -= widest + gap
 	}
 	t.AppendHeader(head)
 	var configs []table.ColumnConfig
-	for i, c := range columnsOf {
+	for i, c := range columns {
 		config := table.ColumnConfig{Number: i + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
 		if c.right {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight

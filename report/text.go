@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/reprocheck/reprocheck/report/terminal"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -59,9 +60,9 @@ func (p *page) verdict(d *Document) {
 		if len(f.Stderr) > 0 {
 			how += "; its standard error ends:"
 		}
-		p.section("Run "+printable(f.Run), how)
+		p.section("Run "+terminal.Printable(f.Run), how)
 		for _, l := range f.Stderr {
-			p.line("  | " + fit(printable(l), p.width-4))
+			p.line("  | " + terminal.Fit(terminal.Printable(l), p.width-4))
 		}
 	}
 }
@@ -71,7 +72,7 @@ func ended(f *Failure) string {
 	case f.TimedOut:
 		return "was ended after its time limit"
 	case f.Signal != "":
-		return "was ended by " + printable(f.Signal)
+		return "was ended by " + terminal.Printable(f.Signal)
 	}
 	return fmt.Sprintf("ended with exit status %d", f.ExitCode)
 }
@@ -82,9 +83,9 @@ func (p *page) causes(causes []Cause) {
 		if len(causes) > 1 {
 			heading = fmt.Sprintf("Cause %d of %d", i+1, len(causes))
 		}
-		what := printable(c.Source)
+		what := terminal.Printable(c.Source)
 		if c.Title != "" && c.Title != c.Source {
-			what += ", " + printable(c.Title)
+			what += ", " + terminal.Printable(c.Title)
 		}
 		p.section(heading+":", what+" ("+certainty(c.Proof)+")")
 		p.line("  " + p.paint.bold.Sprint(place(c.File, c.Line)) + ", " + moment(c.Step, c.Process))
@@ -115,9 +116,9 @@ func place(file string, line int) string {
 	case file == "":
 		return "no line of your code can be named"
 	case line == 0:
-		return printable(file)
+		return terminal.Printable(file)
 	}
-	return printable(file) + ":" + strconv.Itoa(line)
+	return terminal.Printable(file) + ":" + strconv.Itoa(line)
 }
 
 // moment says when: the step, and the process where it is not the first.
@@ -127,7 +128,7 @@ func moment(step int64, process string) string {
 		at = "at step " + strconv.FormatInt(step, 10)
 	}
 	if process != "" && process != "main" {
-		at += " of process " + printable(process)
+		at += " of process " + terminal.Printable(process)
 	}
 	return at
 }
@@ -144,9 +145,9 @@ func (p *page) excerpt(lines []record.SourceLine) {
 		if l.Here {
 			mark, paint = ">", p.paint.bold
 		}
-		code := strings.TrimRight(printable(strings.ReplaceAll(l.Text, "\t", "    ")), " ")
+		code := strings.TrimRight(terminal.Printable(strings.ReplaceAll(l.Text, "\t", "    ")), " ")
 		gutter := fmt.Sprintf("  %s %*d | ", mark, digits, l.Number)
-		p.line(paint.Sprint(strings.TrimRight(gutter+fit(code, p.width-columns(gutter)), " ")))
+		p.line(paint.Sprint(strings.TrimRight(gutter+terminal.Fit(code, p.width-terminal.Cells(gutter)), " ")))
 	}
 	p.line("")
 }
@@ -179,7 +180,7 @@ func (p *page) firstDivergence(f *record.Divergence) {
 	p.section("First divergence:", at)
 	lead := ""
 	if f.Runs[0] != "" {
-		lead = printable(f.Runs[0]) + " and " + printable(f.Runs[1]) + ":"
+		lead = terminal.Printable(f.Runs[0]) + " and " + terminal.Printable(f.Runs[1]) + ":"
 	}
 	p.hang("  ", p.paint.faint, lead, f.Detail, "  ")
 }
@@ -200,7 +201,7 @@ func event(name string) string {
 	case "metric", "artifact":
 		return "a " + name
 	}
-	return printable(name)
+	return terminal.Printable(name)
 }
 
 func (p *page) metrics(d *Document) {
@@ -213,14 +214,14 @@ func (p *page) metrics(d *Document) {
 		case m.Equal:
 			equal = append(equal, m.Name+" "+finalValue(m))
 		default:
-			differ = append(differ, []string{printable(m.Name), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
+			differ = append(differ, []string{terminal.Printable(m.Name), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
 				figure(m.MaxAbs, 3), figure(m.MaxRel, 3), firstStep(m)})
 			classes[m.Class] = append(classes[m.Class], m.Name)
 		}
 	}
 	if len(differ) > 0 {
 		p.section(fmt.Sprintf("Metrics that differ, over %d runs as shipped", runsOf(d, asShipped)), "")
-		p.table([]column{{head: "metric", shrink: fit}, {head: "mean", right: true}, {head: "std dev", right: true}, {head: "spread", right: true},
+		p.table([]column{{head: "metric", shrink: terminal.Fit}, {head: "mean", right: true}, {head: "std dev", right: true}, {head: "spread", right: true},
 			{head: "max abs", right: true}, {head: "max rel", right: true}, {head: "first step", right: true}}, differ, maxRows)
 		for _, class := range slices.Sorted(maps.Keys(classes)) {
 			if words := difference(class); words != "" {
@@ -249,7 +250,7 @@ func difference(class string) string {
 	case "missing":
 		return "absent from some runs"
 	}
-	return printable(class)
+	return terminal.Printable(class)
 }
 
 func runsOf(d *Document, experiment string) int {
@@ -285,7 +286,7 @@ func (p *page) experiments(d *Document) {
 	}
 	var rows [][]string
 	for _, e := range d.Experiments {
-		rows = append(rows, []string{fit(printable(e.Name), 34), strconv.Itoa(len(e.Runs)), string(e.Verdict), printable(e.Says)})
+		rows = append(rows, []string{terminal.Fit(terminal.Printable(e.Name), 34), strconv.Itoa(len(e.Runs)), string(e.Verdict), terminal.Printable(e.Says)})
 	}
 	p.section("Experiments", "")
 	p.table([]column{{head: "name"}, {head: "runs", right: true}, {head: "verdict"}, {head: "says", shrink: wrapped}}, rows, maxRows)
@@ -306,9 +307,9 @@ func (p *page) sensitivities(list []record.Sensitivity) {
 			}
 		}
 		if len(s.Values) > 0 {
-			effect += " (" + printable(strings.Join(s.Values, ", ")) + ")"
+			effect += " (" + terminal.Printable(strings.Join(s.Values, ", ")) + ")"
 		}
-		rows = append(rows, []string{fit(printable(string(s.Source)), 34), effect})
+		rows = append(rows, []string{terminal.Fit(terminal.Printable(string(s.Source)), 34), effect})
 	}
 	p.table([]column{{head: "source"}, {head: "effect (values)", shrink: wrapped}}, rows, maxRows)
 }
@@ -339,7 +340,7 @@ func (p *page) names(heading string, names []string) {
 func someNames(names []string) string {
 	var shown []string
 	for _, name := range names[:min(len(names), maxNames)] {
-		shown = append(shown, printable(name))
+		shown = append(shown, terminal.Printable(name))
 	}
 	if n := len(names) - maxNames; n > 0 {
 		return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", n)
@@ -357,7 +358,7 @@ func (p *page) criterion(c Criterion) {
 		parts = append(parts, fmt.Sprintf("rtol %g and atol %g", c.RTol, c.ATol))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Tolerances)) {
-		parts = append(parts, fmt.Sprintf("rtol %g and atol %g for %s", c.Tolerances[name].RTol, c.Tolerances[name].ATol, printable(name)))
+		parts = append(parts, fmt.Sprintf("rtol %g and atol %g for %s", c.Tolerances[name].RTol, c.Tolerances[name].ATol, terminal.Printable(name)))
 	}
 	p.names("Taken as equal within:", parts)
 }
@@ -383,9 +384,9 @@ func (p *page) records(d *Document) {
 	if d.Records == "" {
 		return
 	}
-	where := printable(d.Records)
+	where := terminal.Printable(d.Records)
 	if len(d.Workspaces) > 0 {
-		where += " (workspace: " + printable(strings.Join(d.Workspaces, ", ")) + ")"
+		where += " (workspace: " + terminal.Printable(strings.Join(d.Workspaces, ", ")) + ")"
 	}
 	p.note("Records:", where)
 }
