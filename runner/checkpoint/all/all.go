@@ -1,0 +1,91 @@
+// Package all opens a checkpoint of any format that has a reader.
+package all
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
+)
+
+// headSize is how much of a file is read to tell its format.
+const headSize = 4096
+
+// Readers returns every reader, in the order in which they are tried.
+func Readers() []checkpoint.Reader {
+	return []checkpoint.Reader{
+		npz.Reader{},
+		torchzip.Reader{},
+		torchlegacy.Reader{},
+		npy.Reader{},
+		safetensors.Reader{},
+		jsonfile.Reader{},
+		picklefile.Reader{},
+	}
+}
+
+// Open opens the checkpoint at path with the reader of its format, which is told by content.
+// It returns an error that wraps checkpoint.ErrUnknownFormat where no reader recognises the file.
+func Open(ctx context.Context, path string) (*checkpoint.File, error) {
+	info, err := os.Stat(path) // before opening, which would wait for the other end of a named pipe
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: not a regular file", path, checkpoint.ErrUnknownFormat)
+	}
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := OpenReader(ctx, r, info.Size(), filepath.Base(path))
+	if err != nil {
+		r.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f.OnClose(r)
+	return f, nil
+}
+
+// OpenReader opens a checkpoint of size bytes that r holds; name is a base name that may hint at the format.
+func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
+	head := make([]byte, min(size, headSize))
+	if err := checkpoint.ReadFull(r, head, 0); err != nil {
+		return nil, err
+	}
+	for _, reader := range Readers() {
+		if !reader.Sniff(head, name, size) {
+			continue
+		}
+		f, err := open(ctx, reader, r, size, name)
+		if errors.Is(err, checkpoint.ErrUnknownFormat) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", reader.Format(), err)
+		}
+		return f, nil
+	}
+	return nil, checkpoint.ErrUnknownFormat
+}
+
+// open keeps a fault of a reader from ending the program: untrusted input must never do more than fail to open.
+func open(ctx context.Context, reader checkpoint.Reader, r io.ReaderAt, size int64, name string) (f *checkpoint.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = nil, checkpoint.Damaged("the reader failed on it: %v", p)
+		}
+	}()
+	return reader.Open(ctx, r, size, name)
+}

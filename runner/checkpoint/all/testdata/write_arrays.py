@@ -1,0 +1,82 @@
+"""Writes .npy, .npz, safetensors and pickle files and the digests that Python computes of their arrays.
+
+usage: write_arrays.py DIR
+"""
+import os
+import pickle
+import random
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rc1 import Expect
+
+OUT = sys.argv[1]
+rng = np.random.default_rng(0)
+
+
+def name_of(dtype):
+    kind, size = dtype.kind, dtype.itemsize
+    if dtype.names:
+        fields = [f"{n}:{name_of(dtype.fields[n][0])}@{dtype.fields[n][1]}" for n in dtype.names]
+        return "{" + ",".join(fields) + "}"
+    if kind in "SUV":
+        return {"S": "bytes", "U": "str", "V": "void"}[kind] + str(size // 4 if kind == "U" else size)
+    if kind == "g" or (kind == "f" and size > 8):
+        return f"longdouble{size}"
+    return dtype.newbyteorder("<").name if kind not in "Mm" else dtype.name
+
+
+def expect(path, arrays):
+    e = Expect()
+    for name, a in arrays.items():
+        a = np.asarray(a)
+        little = a if a.dtype.names or a.dtype.kind in "SV" else a.astype(a.dtype.newbyteorder("<"), copy=False)
+        e.tensor(name, name_of(a.dtype), list(a.shape), little.tobytes("C"))
+    e.write(path + ".expect")
+
+
+arrays = {t: rng.integers(0, 100, (3, 4, 5)).astype(t) for t in
+          ("bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16", ">i2", ">f4", ">f8", ">c8",
+           "longdouble")}
+arrays = {k.replace(">", "big_"): v for k, v in arrays.items()}
+arrays.update(
+    fortran=np.asfortranarray(rng.random((7, 11))), fortran3=np.asfortranarray(rng.random((200, 30, 40))),
+    big_fortran=np.asfortranarray(rng.random((5, 6)).astype(">f4")),
+    scalar=np.float32(2.5), empty=np.zeros((0, 3)), bytes=np.array([b"ab", b"c"]), text=np.array(["é", "xyz"]),
+    when=np.array(["2020-01-01", "2021-02-03"], dtype="M8[D]"), record=np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")]),
+    padded=np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)))
+
+
+def path(name):
+    return os.path.join(OUT, name)
+
+
+np.savez(path("stored.npz"), **arrays)
+expect(path("stored.npz"), arrays)
+plain = {k: v for k, v in arrays.items() if "fortran" not in k}
+np.savez_compressed(path("compressed.npz"), **plain)
+expect(path("compressed.npz"), plain)
+for name, a in {"one.npy": arrays["f4"], "fortran.npy": arrays["fortran3"]}.items():
+    np.save(path(name), a)
+    expect(path(name), {"": a})
+
+noncontiguous = rng.random((6, 8))[::2, 1::3]
+for protocol in range(2, 6):
+    file = path(f"protocol{protocol}.pkl")
+    held = dict(plain, fortran=arrays["fortran"], noncontiguous=noncontiguous, long=rng.random(20000))
+    value = {"arrays": held, "n": 3, "state": random.getstate(), "none": None, "set": {1, 2}, "bytes": b"x" * 300}
+    with open(file, "wb") as f:
+        pickle.dump(value, f, protocol=protocol)
+    expect(file, {"arrays." + k: v for k, v in held.items() if np.shape(v) != () or isinstance(v, np.ndarray)})
+
+try:
+    from safetensors.numpy import save_file
+except ImportError:
+    pass
+else:
+    simple = {k: np.ascontiguousarray(v) for k, v in arrays.items()
+              if k in ("bool", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "empty")}
+    save_file(simple, path("arrays.safetensors"), metadata={"format": "np", "step": "3"})
+    expect(path("arrays.safetensors"), simple)

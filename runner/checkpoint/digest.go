@@ -1,0 +1,168 @@
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+)
+
+// DigestVersion names the definition in docs/checkpoint-digest.md that digests follow; it prefixes every one of them.
+const DigestVersion = "rc1"
+
+const (
+	// digestChunk is how many bytes of a value each leaf of its two-level hash covers.
+	digestChunk = 4 << 20
+	// readSize is how much is read at a time, small enough to stay in a core's cache.
+	readSize = 256 << 10
+)
+
+// Digests are the canonical digests of a file.
+type Digests struct {
+	// Content covers all entries by name, whatever their order.
+	Content string
+	// Entries are the digests of File.Entries, in their order.
+	Entries []string
+}
+
+// Digest reads all values of f, on as many cores as there are.
+func Digest(ctx context.Context, f *File) (*Digests, error) {
+	sums, err := entrySums(ctx, f.Entries)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(f.Entries))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(f.Entries[a].Name, f.Entries[b].Name) })
+
+	h := sha256.New()
+	field(h, DigestVersion)
+	field(h, "file")
+	d := &Digests{Entries: make([]string, len(sums))}
+	for _, i := range order {
+		field(h, f.Entries[i].Name)
+		h.Write(sums[i][:])
+		d.Entries[i] = digestText(sums[i][:])
+	}
+	d.Content = digestText(h.Sum(nil))
+	return d, nil
+}
+
+func digestText(sum []byte) string { return DigestVersion + ":" + hex.EncodeToString(sum) }
+
+// field writes s so that no two sequences of fields have the same bytes.
+func field(h hash.Hash, s string) {
+	io.WriteString(h, strconv.Itoa(len(s)))
+	io.WriteString(h, ":")
+	io.WriteString(h, s)
+}
+
+type chunkJob struct {
+	entry, chunk int
+	off, n       int64
+}
+
+// entrySums hashes the chunks of all entries in one queue, so that a single large tensor keeps every core busy.
+func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	leaves := make([][][sha256.Size]byte, len(entries))
+	jobs := make(chan chunkJob)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			buf := make([]byte, readSize)
+			for j := range jobs {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := hashChunks(entries[j.entry].Data, j, buf, leaves[j.entry]); err != nil {
+					cancel(fmt.Errorf("reading %q: %w", Clip(entries[j.entry].Name, 80), err))
+				}
+			}
+		})
+	}
+	for i := range entries {
+		if ctx.Err() != nil {
+			break
+		}
+		d := entries[i].Data
+		if d == nil || d.Size() == 0 {
+			continue
+		}
+		n := (d.Size() + digestChunk - 1) / digestChunk
+		leaves[i] = make([][sha256.Size]byte, n)
+		if IsSequential(d) {
+			jobs <- chunkJob{entry: i, n: d.Size()}
+			continue
+		}
+		for c := range n {
+			jobs <- chunkJob{i, int(c), c * digestChunk, min(digestChunk, d.Size()-c*digestChunk)}
+		}
+	}
+	close(jobs)
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+
+	sums := make([][sha256.Size]byte, len(entries))
+	h := sha256.New()
+	for i := range entries {
+		h.Reset()
+		field(h, DigestVersion)
+		field(h, entries[i].Type)
+		if t := entries[i].Tensor(); t != nil {
+			field(h, ShapeText(t.Shape))
+			field(h, t.Attrs)
+		} else {
+			field(h, "")
+			field(h, "")
+		}
+		for _, leaf := range leaves[i] {
+			h.Write(leaf[:])
+		}
+		h.Sum(sums[i][:0])
+	}
+	return sums, nil
+}
+
+// hashChunks fills the leaves that the job covers.
+func hashChunks(d Data, j chunkJob, buf []byte, leaves [][sha256.Size]byte) error {
+	h := sha256.New()
+	for done := int64(0); done < j.n; {
+		n := min(int64(len(buf)), j.n-done, digestChunk-done%digestChunk)
+		if err := ReadFull(d, buf[:n], j.off+done); err != nil {
+			return err
+		}
+		h.Write(buf[:n])
+		done += n
+		if done%digestChunk == 0 || done == j.n {
+			h.Sum(leaves[int64(j.chunk)+(done-1)/digestChunk][:0])
+			h.Reset()
+		}
+	}
+	return nil
+}
+
+// ReadFull reads len(p) bytes at off, or returns an error that names the shortfall.
+func ReadFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		return Damaged("file ends early: %d of %d bytes at offset %d", n, len(p), off)
+	}
+	return err
+}

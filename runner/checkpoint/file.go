@@ -1,0 +1,117 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+)
+
+// Kind is what an entry is, in the words of a run record.
+type Kind string
+
+const (
+	KindTensor Kind = "tensor"
+	KindNumber Kind = "number"
+	KindString Kind = "string"
+	KindBytes  Kind = "bytes"
+	KindObject Kind = "object" // a container, None, a class or an instance
+)
+
+// Entry is one named value of a file. A container is an entry too: its type is content, its members are further entries.
+type Entry struct {
+	// Name is the path from the root: "model.fc.weight", "losses[3]", "" for the root itself.
+	Name string
+	Kind Kind
+	// Type is the exact type: a DType for tensors; "int", "float", "bool", "complex", "str", "bytes", "bytearray",
+	// "None", "dict", "list", "tuple", "set", "frozenset", "global", "object", "decimal" otherwise.
+	Type string
+	// Text is the value as Python would print it, for numbers and short strings; for objects the class, or the number
+	// of members.
+	Text string
+	// Structure marks a container that only says how its members are arranged.
+	Structure bool
+	// Data holds the canonical bytes. For tensors it is the *Tensor.
+	Data Data
+}
+
+// Tensor returns the entry's tensor, nil where it is none.
+func (e *Entry) Tensor() *Tensor {
+	t, _ := e.Data.(*Tensor)
+	return t
+}
+
+// Finding is something about a file that its user should know, such as a pickle that would run a program.
+type Finding struct {
+	ID   string // "code-execution", "dead-storage", ...
+	Name string // the entry concerned, where there is one
+	Text string
+}
+
+// Fact is something that a file says about itself and that is not content: its writer, a version, metadata.
+type Fact struct{ Key, Value string }
+
+// File is an open checkpoint.
+type File struct {
+	// Format is the format's name: "torch-zip", "safetensors", "npz", ...
+	Format string
+	// Entries are in the order of the file.
+	Entries  []Entry
+	Facts    []Fact
+	Findings []Finding
+	// RNG lists entries that hold the state of a random number generator.
+	RNG []RNGState
+
+	closers []io.Closer
+}
+
+// RNGState names an entry (or the container of several) recognised as the state of a random number generator.
+type RNGState struct {
+	Name string
+	// Generator is "python-random", "numpy-mt19937", "torch-cpu", "torch-cuda", ...
+	Generator string
+}
+
+// OnClose makes Close close c too; closers run in reverse order.
+func (f *File) OnClose(c io.Closer) { f.closers = append(f.closers, c) }
+
+// Close releases what reading the entries needs. Entries must not be read afterwards.
+func (f *File) Close() error {
+	var errs []error
+	for i := len(f.closers) - 1; i >= 0; i-- {
+		errs = append(errs, f.closers[i].Close())
+	}
+	f.closers = nil
+	return errors.Join(errs...)
+}
+
+// Reader reads one format.
+type Reader interface {
+	// Format is the name that files of this reader carry.
+	Format() string
+	// Sniff reports whether a file may be of this format, from its first bytes (up to 4096), its base name and size.
+	Sniff(head []byte, name string, size int64) bool
+	// Open reads a file's structure. The File reads its tensors from r, which must stay open until File.Close.
+	// It returns an error that wraps ErrUnknownFormat where a closer look shows another format.
+	Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error)
+}
+
+// CheckNames returns an error unless every entry has a name of its own, as the content digest needs.
+func CheckNames(entries []Entry) error {
+	seen := make(map[string]struct{}, len(entries))
+	for i := range entries {
+		if _, ok := seen[entries[i].Name]; ok {
+			return Unsupported("two values are both named %q", Clip(entries[i].Name, 80))
+		}
+		seen[entries[i].Name] = struct{}{}
+	}
+	return nil
+}
+
+// Clip shortens s to about n bytes for a message, at a character boundary.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

@@ -1,0 +1,52 @@
+package npy
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// Reader reads .npy files.
+type Reader struct{}
+
+// Format returns "npy".
+func (Reader) Format() string { return "npy" }
+
+// Sniff looks for NumPy's magic string.
+func (Reader) Sniff(head []byte, _ string, _ int64) bool { return bytes.HasPrefix(head, []byte(magic)) }
+
+// Open reads a .npy file, whose only entry has the empty name.
+func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+	t, err := Open(checkpoint.Section(r, 0, size))
+	if err != nil {
+		return nil, err
+	}
+	return &checkpoint.File{
+		Format:  "npy",
+		Entries: []checkpoint.Entry{{Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t}},
+	}, nil
+}
+
+// Open returns the array that data holds in .npy format.
+func Open(data checkpoint.Data) (*checkpoint.Tensor, error) {
+	h, err := readHeader(data, data.Size())
+	if err != nil {
+		return nil, err
+	}
+	if h.typ.Object {
+		return nil, checkpoint.Unsupported("array of Python objects in a .npy file")
+	}
+	return Array(&tail{data, h.start}, h.typ.Name, h.typ.Item, h.typ.Swap, h.shape, h.fortran)
+}
+
+// tail is the part of data behind an offset.
+type tail struct {
+	data  checkpoint.Data
+	start int64
+}
+
+func (t *tail) Size() int64                             { return t.data.Size() - t.start }
+func (t *tail) Sequential() bool                        { return checkpoint.IsSequential(t.data) }
+func (t *tail) ReadAt(p []byte, off int64) (int, error) { return t.data.ReadAt(p, t.start+off) }

@@ -1,0 +1,309 @@
+package pickle
+
+import "github.com/reprocheck/reprocheck/runner/checkpoint"
+
+// container handles the opcodes that build or fill collections; done is false for any other opcode.
+func (m *machine) container(op byte) (done bool, err error) {
+	switch op {
+	case opEmptyTuple:
+		return true, m.push(&Tuple{}, slotCost+nodeCost)
+	case opEmptyList:
+		return true, m.push(&List{}, slotCost+nodeCost)
+	case opEmptyDict:
+		return true, m.push(&Dict{}, slotCost+nodeCost)
+	case opEmptySet:
+		return true, m.push(&Set{}, slotCost+nodeCost)
+	case opTuple1, opTuple2, opTuple3:
+		return true, m.shortTuple(int(op-opTuple1) + 1)
+	case opTuple, opList, opFrozenSet, opDict:
+		return true, m.fromMark(op)
+	case opAppend, opAppends, opAddItems:
+		return true, m.extend(op)
+	case opSetItem, opSetItems:
+		return true, m.assign(op)
+	}
+	return false, nil
+}
+
+func (m *machine) shortTuple(n int) error {
+	items := make([]Value, n)
+	for i := n - 1; i >= 0; i-- {
+		v, err := m.pop()
+		if err != nil {
+			return err
+		}
+		items[i] = v
+	}
+	return m.push(&Tuple{items}, slotCost+nodeCost+int64(n)*slotCost)
+}
+
+func (m *machine) fromMark(op byte) error {
+	items, err := m.popMark()
+	if err != nil {
+		return err
+	}
+	switch op {
+	case opTuple:
+		return m.push(&Tuple{items}, slotCost+nodeCost)
+	case opList:
+		return m.push(&List{items}, slotCost+nodeCost)
+	case opFrozenSet:
+		return m.push(&Set{items, true}, slotCost+nodeCost)
+	}
+	pairs, err := m.pairs(items)
+	if err != nil {
+		return err
+	}
+	return m.push(&Dict{pairs}, slotCost+nodeCost)
+}
+
+func (m *machine) pairs(items []Value) ([]Pair, error) {
+	if len(items)%2 != 0 {
+		return nil, m.damaged("odd number of keys and values")
+	}
+	pairs := make([]Pair, len(items)/2)
+	for i := range pairs {
+		pairs[i] = Pair{items[2*i], items[2*i+1]}
+	}
+	return pairs, m.charge(int64(len(pairs)) * pairCost)
+}
+
+// extend adds items to a list, a set, or an object that stands for a subclass of one.
+func (m *machine) extend(op byte) error {
+	var items []Value
+	if op == opAppend {
+		v, err := m.pop()
+		if err != nil {
+			return err
+		}
+		items = []Value{v}
+	} else {
+		var err error
+		if items, err = m.popMark(); err != nil {
+			return err
+		}
+	}
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	if err := m.charge(int64(len(items)) * slotCost); err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *List:
+		if op == opAddItems {
+			break
+		}
+		t.Items = append(t.Items, items...)
+		return nil
+	case *Set:
+		if op != opAddItems || t.Frozen {
+			break
+		}
+		t.Items = append(t.Items, items...)
+		return nil
+	case *Object:
+		t.Items = append(t.Items, items...)
+		return nil
+	}
+	return m.damaged("items added to a %s", kindOf(target))
+}
+
+// assign sets items of a dict or of an object that stands for a mapping.
+func (m *machine) assign(op byte) error {
+	var items []Value
+	if op == opSetItem {
+		v, err := m.pop()
+		if err != nil {
+			return err
+		}
+		k, err := m.pop()
+		if err != nil {
+			return err
+		}
+		items = []Value{k, v}
+	} else {
+		var err error
+		if items, err = m.popMark(); err != nil {
+			return err
+		}
+	}
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	pairs, err := m.pairs(items)
+	if err != nil {
+		return err
+	}
+	switch t := target.(type) {
+	case *Dict:
+		t.Items = append(t.Items, pairs...)
+	case *Object:
+		t.Pairs = append(t.Pairs, pairs...)
+	default:
+		return m.damaged("item set on a %s", kindOf(target))
+	}
+	return nil
+}
+
+// object handles the opcodes that name, make and fill instances.
+func (m *machine) object(op byte) error {
+	switch op {
+	case opGlobal:
+		g, err := m.globalLines()
+		if err != nil {
+			return err
+		}
+		return m.push(g, slotCost+nodeCost+int64(len(g.Module)+len(g.Name)))
+	case opStackGlobal:
+		name, err := m.pop()
+		if err != nil {
+			return err
+		}
+		module, err := m.pop()
+		if err != nil {
+			return err
+		}
+		n, ok1 := name.(string)
+		mod, ok2 := module.(string)
+		if !ok1 || !ok2 {
+			return m.damaged("STACK_GLOBAL of a %s and a %s", kindOf(module), kindOf(name))
+		}
+		return m.push(Global{mod, n}, slotCost+nodeCost)
+	case opInst:
+		g, err := m.globalLines()
+		if err != nil {
+			return err
+		}
+		args, err := m.popMark()
+		if err != nil {
+			return err
+		}
+		return m.push(&Object{Func: g, Args: &Tuple{args}}, slotCost+2*nodeCost+int64(len(g.Module)+len(g.Name)))
+	case opObj:
+		items, err := m.popMark()
+		if err != nil {
+			return err
+		}
+		if len(items) == 0 {
+			return m.damaged("OBJ without a class")
+		}
+		return m.make(items[0], &Tuple{items[1:]}, nil, false)
+	case opReduce, opNewObj:
+		args, err := m.pop()
+		if err != nil {
+			return err
+		}
+		fn, err := m.pop()
+		if err != nil {
+			return err
+		}
+		return m.make(fn, args, nil, op == opNewObj)
+	case opNewObjEx:
+		kw, err := m.pop()
+		if err != nil {
+			return err
+		}
+		args, err := m.pop()
+		if err != nil {
+			return err
+		}
+		fn, err := m.pop()
+		if err != nil {
+			return err
+		}
+		if _, ok := kw.(*Dict); !ok {
+			return m.damaged("NEWOBJ_EX with keyword arguments that are a %s", kindOf(kw))
+		}
+		return m.make(fn, args, kw, true)
+	case opBuild:
+		return m.build()
+	}
+	return m.damaged("unknown opcode 0x%02x", op)
+}
+
+func (m *machine) make(fn, args, kw Value, isNew bool) error {
+	switch fn.(type) {
+	case Global, *Object, *Persistent:
+	default:
+		return m.damaged("call of a %s", kindOf(fn))
+	}
+	if _, ok := args.(*Tuple); !ok {
+		return m.damaged("call with arguments that are a %s", kindOf(args))
+	}
+	return m.push(&Object{Func: fn, Args: args, Kw: kw, New: isNew}, slotCost+3*nodeCost)
+}
+
+func (m *machine) build() error {
+	state, err := m.pop()
+	if err != nil {
+		return err
+	}
+	target, err := m.top()
+	if err != nil {
+		return err
+	}
+	o, ok := target.(*Object)
+	if !ok {
+		return m.damaged("state set on a %s", kindOf(target))
+	}
+	if o.State != nil {
+		return checkpoint.Unsupported("pickle that sets the state of one object twice")
+	}
+	o.State = state
+	if m.opts.AfterBuild == nil {
+		return nil
+	}
+	skip, err := m.opts.AfterBuild(o, m.in.pos)
+	if err != nil {
+		return err
+	}
+	_, err = m.in.skip(skip)
+	return err
+}
+
+func (m *machine) globalLines() (Global, error) {
+	module, err := m.in.line()
+	if err != nil {
+		return Global{}, err
+	}
+	mod := string(module)
+	name, err := m.in.line()
+	if err != nil {
+		return Global{}, err
+	}
+	return Global{mod, string(name)}, nil
+}
+
+// kindOf names a value's kind for messages.
+func kindOf(v Value) string {
+	switch v.(type) {
+	case None:
+		return "None"
+	case bool:
+		return "bool"
+	case float64:
+		return "float"
+	case string:
+		return "str"
+	case *Bytes:
+		return "bytes"
+	case *Tuple:
+		return "tuple"
+	case *List:
+		return "list"
+	case *Dict:
+		return "dict"
+	case *Set:
+		return "set"
+	case Global:
+		return "class"
+	case *Object:
+		return "object"
+	case *Persistent:
+		return "persistent reference"
+	}
+	return "int"
+}

@@ -1,0 +1,315 @@
+package pyobject
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+)
+
+// dtype is a NumPy dtype as a pickle describes it.
+type dtype struct {
+	name   checkpoint.DType
+	item   int64
+	swap   int64 // size of the units whose bytes are reversed, 0 for little endian
+	object bool  // elements are Python objects
+}
+
+// numpy adds the entries of arrays and array scalars.
+func (w *walker) numpy(p *path, g pickle.Global, o *pickle.Object) (bool, error) {
+	switch {
+	case g.Name == "_reconstruct" && strings.HasSuffix(g.Module, "multiarray"):
+		return true, w.ndarray(p, o)
+	case g.Name == "_frombuffer" && strings.HasSuffix(g.Module, ".numeric"):
+		t, err := w.fromBuffer(o)
+		if err != nil {
+			return true, err
+		}
+		return true, w.tensor(p, t)
+	case g.Name == "scalar" && strings.HasSuffix(g.Module, "multiarray"):
+		return true, w.arrayScalar(p, o)
+	case g.Name == "NumpyArrayWrapper" && g.Module == "joblib.numpy_pickle" && w.src.Array != nil:
+		t, err := w.src.Array(o)
+		if err != nil {
+			return true, err
+		}
+		return true, w.tensor(p, t)
+	}
+	return false, nil
+}
+
+func (w *walker) tensor(p *path, t *checkpoint.Tensor) error {
+	return w.add(p, checkpoint.Entry{Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+}
+
+// ndarray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
+func (w *walker) ndarray(p *path, o *pickle.Object) error {
+	args := argsOf(o)
+	if len(args) != 3 {
+		return checkpoint.Unsupported("array constructor with %d arguments", len(args))
+	}
+	if sub, ok := args[0].(pickle.Global); !ok || sub.Name != "ndarray" {
+		return w.opaque(p, o)
+	}
+	state, ok := o.State.(*pickle.Tuple)
+	if !ok || len(state.Items) != 5 {
+		return checkpoint.Damaged("array %q without its state", checkpoint.Clip(p.name(false), 80))
+	}
+	shape, ok := int64s(state.Items[1])
+	if !ok {
+		return checkpoint.Damaged("array %q with a shape that is no tuple of integers", checkpoint.Clip(p.name(false), 80))
+	}
+	d, err := w.dtype(state.Items[2])
+	if err != nil {
+		return err
+	}
+	fortran, ok := state.Items[3].(bool)
+	if !ok {
+		if n, isInt := pickle.Int(state.Items[3]); isInt {
+			fortran, ok = n != 0, true
+		}
+	}
+	if !ok {
+		return checkpoint.Damaged("array %q with an order that is no bool", checkpoint.Clip(p.name(false), 80))
+	}
+	if d.object {
+		return w.objectArray(p, shape, fortran, state.Items[4])
+	}
+	data, ok := w.asBytes(state.Items[4])
+	if !ok {
+		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.name(false), 80))
+	}
+	t, err := d.array(w.bytes(data), shape, fortran)
+	if err != nil {
+		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.name(false), 80), err)
+	}
+	return w.tensor(p, t)
+}
+
+// objectArray lists the members of an array of Python objects in C order.
+func (w *walker) objectArray(p *path, shape []int64, fortran bool, data pickle.Value) error {
+	list, ok := data.(*pickle.List)
+	n, err := checkpoint.Elements(shape)
+	if err != nil {
+		return err
+	}
+	if !ok || int64(len(list.Items)) != n {
+		return checkpoint.Damaged("object array %q without its %d members", checkpoint.Clip(p.name(false), 80), n)
+	}
+	if fortran && len(shape) > 1 {
+		return checkpoint.Unsupported("object array in Fortran order")
+	}
+	return w.sequence(p, "ndarray"+checkpoint.ShapeText(shape), list.Items)
+}
+
+// fromBuffer reads protocol 5's numpy._core.numeric._frombuffer(data, dtype, shape, order).
+func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
+	args := argsOf(o)
+	if len(args) < 4 {
+		return nil, checkpoint.Unsupported("array from a buffer with %d arguments", len(args))
+	}
+	data, ok := w.asBytes(args[0])
+	shape, ok2 := int64s(args[2])
+	order, ok3 := args[3].(string)
+	if !ok || !ok2 || !ok3 {
+		return nil, checkpoint.Damaged("array from a buffer with arguments of other types")
+	}
+	d, err := w.dtype(args[1])
+	if err != nil {
+		return nil, err
+	}
+	if d.object {
+		return nil, checkpoint.Damaged("array of objects from a buffer")
+	}
+	return d.array(w.bytes(data), shape, order == "F")
+}
+
+func (d dtype) array(data checkpoint.Data, shape []int64, fortran bool) (*checkpoint.Tensor, error) {
+	return npy.Array(data, d.name, d.item, d.swap, shape, fortran)
+}
+
+// arrayScalar reads numpy.core.multiarray.scalar(dtype, bytes): a number with NumPy's type.
+func (w *walker) arrayScalar(p *path, o *pickle.Object) error {
+	args := argsOf(o)
+	if len(args) == 0 {
+		return checkpoint.Damaged("array scalar without a type")
+	}
+	d, err := w.dtype(args[0])
+	if err != nil {
+		return err
+	}
+	if d.object && len(args) == 2 {
+		return w.walk(p, args[1])
+	}
+	if len(args) != 2 {
+		return checkpoint.Unsupported("array scalar with %d arguments", len(args))
+	}
+	data, ok := w.asBytes(args[1])
+	if !ok || data.Len != d.item || data.Held == nil {
+		return checkpoint.Damaged("array scalar %q whose data does not fit its type", checkpoint.Clip(p.name(false), 80))
+	}
+	t, err := d.array(w.bytes(data), nil, false)
+	if err != nil {
+		return err
+	}
+	raw := make([]byte, d.item)
+	if err := checkpoint.ReadFull(t, raw, 0); err != nil {
+		return err
+	}
+	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.name), Data: checkpoint.Text(string(raw))}
+	e.Text = scalarOf(d.name, raw)
+	return w.add(p, e)
+}
+
+// scalarOf writes a number of the common types; others show their type only.
+func scalarOf(d checkpoint.DType, raw []byte) string {
+	le := binary.LittleEndian
+	switch d {
+	case checkpoint.Bool:
+		if raw[0] != 0 {
+			return "True"
+		}
+		return "False"
+	case checkpoint.Int8:
+		return strconv.FormatInt(int64(int8(raw[0])), 10)
+	case checkpoint.Uint8:
+		return strconv.FormatUint(uint64(raw[0]), 10)
+	case checkpoint.Int16:
+		return strconv.FormatInt(int64(int16(le.Uint16(raw))), 10)
+	case checkpoint.Uint16:
+		return strconv.FormatUint(uint64(le.Uint16(raw)), 10)
+	case checkpoint.Int32:
+		return strconv.FormatInt(int64(int32(le.Uint32(raw))), 10)
+	case checkpoint.Uint32:
+		return strconv.FormatUint(uint64(le.Uint32(raw)), 10)
+	case checkpoint.Int64:
+		return strconv.FormatInt(int64(le.Uint64(raw)), 10)
+	case checkpoint.Uint64:
+		return strconv.FormatUint(le.Uint64(raw), 10)
+	case checkpoint.Float32:
+		return strconv.FormatFloat(float64(math.Float32frombits(le.Uint32(raw))), 'g', -1, 32)
+	case checkpoint.Float64:
+		return FloatText(math.Float64frombits(le.Uint64(raw)))
+	}
+	return fmt.Sprintf("%s 0x%x", d, raw)
+}
+
+// dtype reads numpy.dtype(code, align, copy) with the state that dtype.__setstate__ takes:
+// (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]).
+func (w *walker) dtype(v pickle.Value) (dtype, error) { return readDType(v, 0) }
+
+func readDType(v pickle.Value, depth int) (dtype, error) {
+	o, ok := v.(*pickle.Object)
+	if !ok || depth > 8 {
+		return dtype{}, checkpoint.Damaged("array type that is no numpy.dtype")
+	}
+	g, _ := o.Global()
+	args := argsOf(o)
+	if g != (pickle.Global{Module: "numpy", Name: "dtype"}) {
+		// NumPy 2 pickles the type of unusual dtypes through their classes, and ml_dtypes registers its own.
+		return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
+	}
+	if len(args) == 0 {
+		return dtype{}, checkpoint.Damaged("numpy.dtype without a code")
+	}
+	code, ok := args[0].(string)
+	if !ok {
+		if named, isGlobal := args[0].(pickle.Global); isGlobal {
+			return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(named.String(), 80))
+		}
+		return dtype{}, checkpoint.Damaged("numpy.dtype with a code that is no string")
+	}
+	order := "|"
+	var state []pickle.Value
+	if t, ok := o.State.(*pickle.Tuple); ok && len(t.Items) >= 8 {
+		state = t.Items
+		if order, ok = state[1].(string); !ok {
+			return dtype{}, checkpoint.Damaged("numpy.dtype with a byte order that is no string")
+		}
+		if _, none := state[2].(pickle.None); !none {
+			return dtype{}, checkpoint.Unsupported("array type with sub-arrays")
+		}
+		if names, ok := state[3].(*pickle.Tuple); ok {
+			return structDType(names.Items, state[4], code, depth)
+		}
+	}
+	unit := ""
+	if strings.HasPrefix(code, "M8") || strings.HasPrefix(code, "m8") {
+		unit = timeUnit(state)
+	}
+	d, err := npy.ParseType(order + code + unit)
+	if err != nil {
+		return dtype{}, err
+	}
+	return dtype{name: d.Name, item: d.Item, swap: d.Swap, object: d.Object}, nil
+}
+
+// timeUnit reads the metadata of datetime64: (..., ({}, (unit, count, 1, 1))) in bytes or text.
+func timeUnit(state []pickle.Value) string {
+	if len(state) < 9 {
+		return ""
+	}
+	meta, _ := itemsOf(state[8])
+	if len(meta) != 2 {
+		return ""
+	}
+	unit, _ := itemsOf(meta[1])
+	if len(unit) < 2 {
+		return ""
+	}
+	name := ""
+	switch u := unit[0].(type) {
+	case string:
+		name = u
+	case *pickle.Bytes:
+		name = string(u.Held)
+	case *pickle.Object:
+		if args := argsOf(u); len(args) > 0 {
+			name, _ = args[0].(string)
+		}
+	}
+	if n, ok := pickle.Int(unit[1]); ok && n != 1 {
+		name = strconv.FormatInt(n, 10) + name
+	}
+	return "[" + name + "]"
+}
+
+func structDType(names []pickle.Value, fields pickle.Value, code string, depth int) (dtype, error) {
+	byName := map[string][]pickle.Value{}
+	if d, ok := fields.(*pickle.Dict); ok {
+		for _, pair := range d.Items {
+			name, ok1 := pair.Key.(string)
+			field, ok2 := itemsOf(pair.Value)
+			if ok1 && ok2 {
+				byName[name] = field
+			}
+		}
+	}
+	d, err := npy.ParseType("|" + code)
+	if err != nil {
+		return dtype{}, err
+	}
+	var list []npy.Field
+	for _, n := range names {
+		name, ok := n.(string)
+		field := byName[name]
+		if !ok || len(field) < 2 {
+			return dtype{}, checkpoint.Damaged("structured array type without the field %q", checkpoint.Clip(name, 40))
+		}
+		sub, err := readDType(field[0], depth+1)
+		if err != nil {
+			return dtype{}, err
+		}
+		off, ok := pickle.Int(field[1])
+		if !ok || sub.object || sub.swap != 0 {
+			return dtype{}, checkpoint.Unsupported("structured array type with objects or big-endian fields")
+		}
+		list = append(list, npy.Field{Name: name, Type: sub.name, Offset: off})
+	}
+	return dtype{name: npy.StructName(list), item: d.Item}, nil
+}

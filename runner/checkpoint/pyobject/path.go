@@ -1,0 +1,115 @@
+package pyobject
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+)
+
+// path is a step from a container to a member, linked to the container's own path.
+type path struct {
+	up    *path
+	key   string // the member's key, unquoted; index text where isIndex
+	index bool   // written in brackets
+	depth int
+}
+
+func (p *path) member(key string) *path { return &path{up: p, key: key, depth: p.depth + 1} }
+
+func (p *path) bracket(text string) *path {
+	return &path{up: p, key: text, index: true, depth: p.depth + 1}
+}
+
+func (p *path) item(i int) *path { return p.bracket(strconv.Itoa(i)) }
+
+// name writes the path: keys joined by dots as state dictionaries do, brackets for anything but plain string keys.
+// With quoteAll every string key is quoted, which keeps "a.b" apart from b within a.
+func (p *path) name(quoteAll bool) string {
+	var steps []*path
+	for ; p.up != nil; p = p.up {
+		steps = append(steps, p)
+	}
+	var b strings.Builder
+	for i := len(steps) - 1; i >= 0; i-- {
+		switch s := steps[i]; {
+		case s.index:
+			b.WriteString("[" + s.key + "]")
+		case quoteAll || s.key == "" || strings.ContainsAny(s.key, "[]\"\n\r"):
+			b.WriteString("[" + strconv.Quote(s.key) + "]")
+		default:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.key)
+		}
+	}
+	return b.String()
+}
+
+// unambiguous renames entries whose dotted names collide.
+func (w *walker) unambiguous() error {
+	count := make(map[string]int, len(w.file.Entries))
+	for i := range w.file.Entries {
+		count[w.file.Entries[i].Name]++
+	}
+	for i := range w.file.Entries {
+		if e := &w.file.Entries[i]; count[e.Name] > 1 {
+			e.Name = w.paths[i].name(true)
+		}
+	}
+	return checkpoint.CheckNames(w.file.Entries)
+}
+
+// keyStep returns the path of a mapping's member.
+func keyStep(p *path, key pickle.Value) (*path, error) {
+	if s, ok := key.(string); ok {
+		return p.member(s), nil
+	}
+	text, ok := literal(key, 0)
+	if !ok {
+		return nil, checkpoint.Unsupported("dictionary key that is an object, in %q", checkpoint.Clip(p.name(false), 80))
+	}
+	return p.bracket(text), nil
+}
+
+// literal writes a simple value as Python would.
+func literal(v pickle.Value, depth int) (string, bool) {
+	if text, ok := scalarText(v); ok {
+		return text, true
+	}
+	switch v := v.(type) {
+	case string:
+		return strconv.Quote(v), true
+	case pickle.Global:
+		return v.String(), true
+	case *pickle.Bytes:
+		if v.Held == nil && v.Len > 0 {
+			return "", false
+		}
+		return "b" + strconv.Quote(string(v.Held)), true
+	case *pickle.Tuple:
+		return sequenceLiteral(v.Items, "(", ")", depth)
+	case *pickle.Set:
+		if len(v.Items) == 0 {
+			return "{}", true
+		}
+	}
+	return "", false
+}
+
+func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {
+	if depth > 8 || len(items) > 64 {
+		return "", false
+	}
+	parts := make([]string, len(items))
+	for i, item := range items {
+		text, ok := literal(item, depth+1)
+		if !ok {
+			return "", false
+		}
+		parts[i] = text
+	}
+	return open + strings.Join(parts, ", ") + end, true
+}

@@ -1,0 +1,323 @@
+package pyobject
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+)
+
+const (
+	// maxEntries and maxNames bound what a small pickle with much sharing may expand to.
+	maxEntries = 1 << 17
+	maxNames   = 16 << 20
+	// maxDepth bounds nesting; CPython's own pickler gives up at about a third of it.
+	maxDepth = 1000
+	// packFrom is the length from which a sequence of plain values is one entry instead of one for each value.
+	packFrom = 512
+)
+
+type walker struct {
+	file   *checkpoint.File
+	src    Source
+	paths  []*path // of file.Entries
+	names  int     // bytes of all names
+	onPath map[pickle.Value]string
+	budget int64 // bytes that further tensors may have
+
+	globals   map[string]int // classes and functions that stay uninterpreted, by how often they occur
+	dangerous map[string]string
+}
+
+func (w *walker) add(p *path, e checkpoint.Entry) error {
+	e.Name = p.name(false)
+	w.names += len(e.Name)
+	if len(w.paths) >= maxEntries || w.names > maxNames {
+		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
+	}
+	if t := e.Tensor(); t != nil {
+		if w.budget -= t.Size(); w.budget < 0 {
+			return checkpoint.Limit("the tensors of this file claim to be over 64 times its size, up to %q", checkpoint.Clip(e.Name, 80))
+		}
+	}
+	w.file.Entries = append(w.file.Entries, e)
+	w.paths = append(w.paths, p)
+	return nil
+}
+
+// container adds the entry that says what kind of container is at p and how many members it has.
+func (w *walker) container(p *path, typ string, n int) error {
+	return w.add(p, checkpoint.Entry{
+		Kind: checkpoint.KindObject, Type: typ, Text: strconv.Itoa(n), Structure: true,
+		Data: checkpoint.Text(strconv.Itoa(n)),
+	})
+}
+
+func (w *walker) walk(p *path, v pickle.Value) error {
+	if e, ok := w.scalar(v); ok {
+		if g, ok := v.(pickle.Global); ok {
+			w.see(p, g)
+		}
+		return w.add(p, e)
+	}
+	if p.depth > maxDepth {
+		return checkpoint.Limit("values nested more than %d deep", maxDepth)
+	}
+	if at, ok := w.onPath[v]; ok {
+		return w.add(p, checkpoint.Entry{
+			Kind: checkpoint.KindObject, Type: "cycle", Text: "same object as " + strconv.Quote(at), Data: checkpoint.Text(at),
+		})
+	}
+	w.onPath[v] = p.name(false)
+	defer delete(w.onPath, v)
+
+	switch v := v.(type) {
+	case *pickle.List:
+		return w.sequence(p, "list", v.Items)
+	case *pickle.Tuple:
+		return w.sequence(p, "tuple", v.Items)
+	case *pickle.Set:
+		return w.set(p, v)
+	case *pickle.Dict:
+		return w.mapping(p, "dict", v.Items)
+	case *pickle.Object:
+		return w.object(p, v)
+	case *pickle.Persistent:
+		return w.storage(p, v)
+	}
+	return fmt.Errorf("no entry for a value of type %T", v)
+}
+
+func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
+	if w.isPythonRandom(typ, items) {
+		w.rng(p, "python-random")
+	}
+	if w.isNumPyRandom(typ, items) {
+		w.rng(p, "numpy-mt19937")
+	}
+	if len(items) >= packFrom {
+		if packed, ok := pack(items); ok {
+			return w.add(p, checkpoint.Entry{
+				Kind: checkpoint.KindObject, Type: typ, Text: fmt.Sprintf("%d plain values", len(items)), Data: checkpoint.Text(packed),
+			})
+		}
+	}
+	if err := w.container(p, typ, len(items)); err != nil {
+		return err
+	}
+	for i, item := range items {
+		if err := w.walk(p.item(i), item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pack writes a long sequence of plain values as fields of type and value; ok is false where a member is a container.
+func pack(items []pickle.Value) (string, bool) {
+	var b []byte
+	for _, item := range items {
+		switch v := item.(type) {
+		case float64:
+			b = append(b, 'f')
+			b = append(b, FloatBytes(v)...)
+		case string:
+			b = append(b, 's')
+			b = binary.LittleEndian.AppendUint64(b, uint64(len(v)))
+			b = append(b, v...)
+		default:
+			text, ok := scalarText(v)
+			if !ok {
+				return "", false
+			}
+			b = append(b, 'r')
+			b = binary.LittleEndian.AppendUint64(b, uint64(len(text)))
+			b = append(b, text...)
+		}
+	}
+	return string(b), true
+}
+
+// set names members by their value, because their order means nothing.
+func (w *walker) set(p *path, s *pickle.Set) error {
+	typ := "set"
+	if s.Frozen {
+		typ = "frozenset"
+	}
+	members := make([]string, len(s.Items))
+	for i, item := range s.Items {
+		text, ok := literal(item, 0)
+		if !ok {
+			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.name(false), 80))
+		}
+		members[i] = text
+	}
+	slices.Sort(members)
+	var b []byte
+	for _, m := range members {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(m)))
+		b = append(b, m...)
+	}
+	text := "{"
+	for i, m := range members {
+		if len(text) > shortText {
+			text += ", …"
+			break
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += checkpoint.Clip(m, shortText)
+	}
+	return w.add(p, checkpoint.Entry{Kind: checkpoint.KindObject, Type: typ, Text: text + "}", Data: checkpoint.Text(string(b))})
+}
+
+func (w *walker) mapping(p *path, typ string, pairs []pickle.Pair) error {
+	if err := w.container(p, typ, len(pairs)); err != nil {
+		return err
+	}
+	return w.pairs(p, pairs)
+}
+
+func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
+	seen := make(map[string]struct{}, len(pairs))
+	for _, pair := range pairs {
+		step, err := keyStep(p, pair.Key)
+		if err != nil {
+			return err
+		}
+		id := step.key
+		if step.index {
+			id = "[" + id
+		}
+		if _, ok := seen[id]; ok {
+			return checkpoint.Damaged("dictionary %q has the key %q twice", checkpoint.Clip(p.name(false), 80), checkpoint.Clip(step.key, 80))
+		}
+		seen[id] = struct{}{}
+		if err := w.walk(step, pair.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object interprets the constructors that are known, and lists the parts of any other object.
+func (w *walker) object(p *path, o *pickle.Object) error {
+	if g, ok := o.Global(); ok {
+		if done, err := w.known(p, g, o); done {
+			return err
+		}
+		w.see(p, g)
+	}
+	return w.opaque(p, o)
+}
+
+func (w *walker) opaque(p *path, o *pickle.Object) error {
+	class := "(made by another object)"
+	if g, ok := o.Global(); ok {
+		class = g.String()
+	}
+	typ := "object"
+	if !o.New {
+		typ = "call"
+	}
+	if err := w.add(p, checkpoint.Entry{Kind: checkpoint.KindObject, Type: typ, Text: class, Data: checkpoint.Text(class)}); err != nil {
+		return err
+	}
+	if _, ok := o.Global(); !ok {
+		if err := w.walk(p.bracket("func"), o.Func); err != nil {
+			return err
+		}
+	}
+	if args, ok := o.Args.(*pickle.Tuple); ok && len(args.Items) > 0 {
+		for i, a := range args.Items {
+			if err := w.walk(p.bracket("arg "+strconv.Itoa(i)), a); err != nil {
+				return err
+			}
+		}
+	}
+	if kw, ok := o.Kw.(*pickle.Dict); ok && len(kw.Items) > 0 {
+		if err := w.walk(p.bracket("kwargs"), kw); err != nil {
+			return err
+		}
+	}
+	for i, item := range o.Items {
+		if err := w.walk(p.item(i), item); err != nil {
+			return err
+		}
+	}
+	if len(o.Pairs) > 0 {
+		if err := w.mapping(p.bracket("items"), "dict", o.Pairs); err != nil {
+			return err
+		}
+	}
+	return w.state(p, o.State)
+}
+
+// state lists an instance's attributes as members, so that a model pickled whole has the names that users know.
+func (w *walker) state(p *path, state pickle.Value) error {
+	switch s := state.(type) {
+	case nil:
+		return nil
+	case *pickle.Dict:
+		if allStrings(s.Items) {
+			return w.pairs(p, s.Items)
+		}
+	}
+	return w.walk(p.bracket("state"), state)
+}
+
+func allStrings(pairs []pickle.Pair) bool {
+	for _, pair := range pairs {
+		if _, ok := pair.Key.(string); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) rng(p *path, generator string) {
+	w.file.RNG = append(w.file.RNG, checkpoint.RNGState{Name: p.name(false), Generator: generator})
+}
+
+// isPythonRandom recognises random.getstate(): (3, 624 words and an index, next Gaussian or None).
+func (w *walker) isPythonRandom(typ string, items []pickle.Value) bool {
+	if len(items) != 3 || items[0] != pickle.Value(int64(3)) {
+		return false
+	}
+	words, ok := items[1].(*pickle.Tuple)
+	return ok && len(words.Items) == 625 && typ == "tuple"
+}
+
+// isNumPyRandom recognises numpy.random.get_state(): ('MT19937', 624 words, index, has_gauss, Gaussian).
+func (w *walker) isNumPyRandom(_ string, items []pickle.Value) bool {
+	return len(items) == 5 && items[0] == pickle.Value("MT19937")
+}
+
+// see counts a class or function that stays uninterpreted, and notes the ones that run programs.
+func (w *walker) see(p *path, g pickle.Global) {
+	if w.globals == nil {
+		w.globals, w.dangerous = map[string]int{}, map[string]string{}
+	}
+	name := g.String()
+	w.globals[name]++
+	if _, ok := w.dangerous[name]; !ok && runsCode(g) {
+		w.dangerous[name] = p.name(false)
+	}
+}
+
+func (w *walker) reportGlobals() {
+	for _, name := range slices.Sorted(maps.Keys(w.dangerous)) {
+		w.file.Findings = append(w.file.Findings, checkpoint.Finding{
+			ID: "code-execution", Name: w.dangerous[name],
+			Text: fmt.Sprintf("loading this file in Python could run code: it names %s", checkpoint.Clip(name, 80)),
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.globals)) {
+		w.file.Facts = append(w.file.Facts, checkpoint.Fact{Key: "class " + checkpoint.Clip(name, 120), Value: strconv.Itoa(w.globals[name])})
+	}
+}

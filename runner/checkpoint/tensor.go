@@ -1,0 +1,116 @@
+package checkpoint
+
+import (
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Data is a value's canonical bytes, readable in any order and by several goroutines at once.
+type Data interface {
+	io.ReaderAt
+	// Size is the number of bytes.
+	Size() int64
+}
+
+// Sequential is implemented by Data that is cheap to read only from front to back, such as a compressed stream.
+type Sequential interface{ Sequential() bool }
+
+// MaxElements bounds the elements of one tensor, so that byte counts cannot overflow.
+const MaxElements = 1 << 44
+
+// Tensor is an array whose elements are read on demand, in C order and little endian whatever the file holds.
+type Tensor struct {
+	DType DType
+	// Shape lists the extents, outermost first; empty for a scalar tensor.
+	Shape []int64
+	// Attrs is content that neither type, shape nor values tell, in a canonical text: "conj", "neg", quantiser
+	// parameters. Mostly empty.
+	Attrs string
+	Data
+
+	// Device and RequiresGrad are facts of the file that are not content.
+	Device       string
+	RequiresGrad bool
+	// Storage names the stored block that this tensor is a view of, and StorageSize its bytes; a container without
+	// shared storages leaves Storage empty.
+	Storage     string
+	StorageSize int64
+}
+
+// NewTensor returns a tensor over data, or an error where data is not as long as dtype and shape say.
+func NewTensor(dtype DType, bits int, shape []int64, data Data) (*Tensor, error) {
+	n, err := Elements(shape)
+	if err != nil {
+		return nil, err
+	}
+	want, err := byteCount(n, bits)
+	if err != nil {
+		return nil, err
+	}
+	if data.Size() != want {
+		return nil, Damaged("tensor of %s%s takes %d bytes, the file has %d", dtype, ShapeText(shape), want, data.Size())
+	}
+	return &Tensor{DType: dtype, Shape: shape, Data: data}, nil
+}
+
+// Elements returns the number of elements of a shape, or an error for a negative extent or a product above MaxElements.
+func Elements(shape []int64) (int64, error) {
+	if len(shape) > 64 {
+		return 0, Damaged("tensor of %d dimensions", len(shape))
+	}
+	n, zero := int64(1), false
+	for _, s := range shape {
+		switch {
+		case s < 0:
+			return 0, Damaged("negative extent in shape %s", ShapeText(shape))
+		case s == 0:
+			zero = true
+		case s > MaxElements/n:
+			return 0, Limit("tensor of shape %s has more than 2^44 elements", ShapeText(shape))
+		default:
+			n *= s
+		}
+	}
+	if zero {
+		return 0, nil
+	}
+	return n, nil
+}
+
+func byteCount(elements int64, bits int) (int64, error) {
+	if bits <= 0 || elements > (math.MaxInt64-7)/int64(bits) {
+		return 0, Damaged("%d elements of %d bits", elements, bits)
+	}
+	return (elements*int64(bits) + 7) / 8, nil
+}
+
+// ShapeText writes a shape without spaces: "[2,3]", "[]".
+func ShapeText(shape []int64) string {
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, s := range shape {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(s, 10))
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// Section returns n bytes of r from off as Data.
+func Section(r io.ReaderAt, off, n int64) Data { return io.NewSectionReader(r, off, n) }
+
+// Text returns a string's bytes as Data.
+func Text(s string) Data { return strings.NewReader(s) }
+
+// IsSequential reports whether d should be read front to back by one goroutine.
+func IsSequential(d Data) bool {
+	if t, ok := d.(*Tensor); ok {
+		d = t.Data
+	}
+	s, ok := d.(Sequential)
+	return ok && s.Sequential()
+}

@@ -1,0 +1,270 @@
+// Package torchlegacy reads what torch.save wrote before PyTorch 1.6, and still writes on request: five pickles (magic
+// number, protocol version, system facts, the object, the storage keys) and then the storages in the order of the keys.
+package torchlegacy
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
+)
+
+// magic is the pickle of torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, behind the protocol opcode.
+const magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+
+// maxNesting bounds torch.save within torch.save.
+const maxNesting = 8
+
+// Reader reads legacy torch files.
+type Reader struct{}
+
+// Format returns "torch-legacy".
+func (Reader) Format() string { return "torch-legacy" }
+
+// Sniff looks for the magic number.
+func (Reader) Sniff(head []byte, _ string, _ int64) bool { return Signature(head) }
+
+// Signature reports whether head begins like a legacy torch file.
+func Signature(head []byte) bool {
+	return len(head) > 2 && head[0] == 0x80 && bytes.HasPrefix(head[2:], []byte(magic))
+}
+
+// Open reads the structure of a legacy torch file.
+func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+	root, src, err := load(r, size, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := &checkpoint.File{Format: "torch-legacy"}
+	return f, pyobject.Entries(f, root, src)
+}
+
+// Storage reads a nested torch.save whose object is a storage, as pickling a tensor without torch.save makes them.
+func Storage(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, 0) }
+
+func nested(r io.ReaderAt, size int64, depth int) (*pyobject.Storage, error) {
+	if depth > maxNesting {
+		return nil, checkpoint.Limit("torch.save nested more than %d deep", maxNesting)
+	}
+	root, src, err := load(r, size, depth)
+	if err != nil {
+		return nil, err
+	}
+	ref, ok := root.(*pickle.Persistent)
+	if !ok {
+		return nil, checkpoint.Unsupported("nested torch.save of something other than a storage")
+	}
+	return src.Storage(ref.ID)
+}
+
+func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, error) {
+	var values [5]pickle.Value
+	off := int64(0)
+	for i := range values {
+		v, end, err := pickle.Parse(r, off, size, pickle.Options{})
+		if err != nil {
+			return nil, pyobject.Source{}, err
+		}
+		values[i], off = v, end
+	}
+	if version, ok := pickle.Int(values[1]); !ok || version != 1001 {
+		return nil, pyobject.Source{}, checkpoint.Unsupported("legacy torch file of another protocol version than 1001")
+	}
+	if !littleEndian(values[2]) {
+		return nil, pyobject.Source{}, checkpoint.Unsupported("legacy torch file in big-endian byte order")
+	}
+	keys, ok := values[4].(*pickle.List)
+	if !ok {
+		return nil, pyobject.Source{}, checkpoint.Damaged("legacy torch file without its list of storages")
+	}
+	s := storages{r: r, blocks: make(map[string]*block, len(keys.Items))}
+	if err := s.index(values[3], keys.Items, off, size); err != nil {
+		return nil, pyobject.Source{}, err
+	}
+	return values[3], pyobject.Source{
+		File: r, FileSize: size, Storage: s.resolve,
+		LoadLegacy: func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, depth+1) },
+	}, nil
+}
+
+func littleEndian(info pickle.Value) bool {
+	d, ok := info.(*pickle.Dict)
+	if !ok {
+		return false
+	}
+	for _, pair := range d.Items {
+		if pair.Key == pickle.Value("little_endian") {
+			return pair.Value == pickle.Value(true)
+		}
+	}
+	return false
+}
+
+// block is where a storage lies: n elements of some type from off on.
+type block struct {
+	off, n int64
+	dtype  checkpoint.DType
+}
+
+type storages struct {
+	r      io.ReaderAt
+	blocks map[string]*block
+}
+
+// reference is a storage's persistent id: ("storage", class, key, location, elements, view), where view is None or
+// (view key, offset, elements).
+type reference struct {
+	dtype         checkpoint.DType
+	key, location string
+	n             int64
+	view          bool
+	viewOff       int64
+	viewN         int64
+}
+
+func parseReference(id pickle.Value) (ref reference, err error) {
+	t, ok := id.(*pickle.Tuple)
+	if !ok || len(t.Items) != 6 && len(t.Items) != 5 || t.Items[0] != pickle.Value("storage") {
+		return ref, checkpoint.Damaged("persistent id that names no storage")
+	}
+	class, ok1 := t.Items[1].(pickle.Global)
+	var ok2, ok3, ok4 bool
+	ref.key, ok2 = t.Items[2].(string)
+	ref.location, ok3 = t.Items[3].(string)
+	ref.n, ok4 = pickle.Int(t.Items[4])
+	if !ok1 || !ok2 || !ok3 || !ok4 || ref.n < 0 || ref.n > checkpoint.MaxElements {
+		return ref, checkpoint.Damaged("persistent id of a storage with parts of other types")
+	}
+	if ref.dtype, err = pyobject.StorageDType(class); err != nil || len(t.Items) == 5 {
+		return ref, err
+	}
+	switch v := t.Items[5].(type) {
+	case pickle.None:
+	case *pickle.Tuple:
+		if len(v.Items) != 3 {
+			return ref, checkpoint.Damaged("storage view of %d parts", len(v.Items))
+		}
+		ref.view = true
+		ref.viewOff, ok1 = pickle.Int(v.Items[1])
+		ref.viewN, ok2 = pickle.Int(v.Items[2])
+		if !ok1 || !ok2 || ref.viewOff < 0 || ref.viewN < 0 || ref.viewOff > ref.n || ref.viewN > ref.n-ref.viewOff {
+			return ref, checkpoint.Damaged("storage view that leaves its storage")
+		}
+	default:
+		return ref, checkpoint.Damaged("storage view of another type")
+	}
+	return ref, nil
+}
+
+// index finds every storage behind the pickles. The file does not say how wide their elements are; the persistent ids do.
+func (s *storages) index(root pickle.Value, keys []pickle.Value, off, size int64) error {
+	types := map[string]reference{}
+	err := eachPersistent(root, func(p *pickle.Persistent) error {
+		ref, err := parseReference(p.ID)
+		if err != nil {
+			return err
+		}
+		if known, ok := types[ref.key]; ok && known.dtype.Bits() != ref.dtype.Bits() {
+			return checkpoint.Unsupported("storage %q referred to with two element sizes", checkpoint.Clip(ref.key, 40))
+		}
+		types[ref.key] = ref
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		key, ok := k.(string)
+		if !ok {
+			return checkpoint.Damaged("storage key that is no string")
+		}
+		ref, ok := types[key]
+		if !ok {
+			return checkpoint.Damaged("storage %q that nothing refers to", checkpoint.Clip(key, 40))
+		}
+		if _, twice := s.blocks[key]; twice {
+			return checkpoint.Damaged("storage %q twice", checkpoint.Clip(key, 40))
+		}
+		var count [8]byte
+		if err := checkpoint.ReadFull(s.r, count[:], off); err != nil {
+			return err
+		}
+		n := int64(binary.LittleEndian.Uint64(count[:]))
+		item := int64(ref.dtype.Bits() / 8)
+		off += 8
+		if n != ref.n {
+			return checkpoint.Damaged("storage %q has %d elements, its tensor says %d", checkpoint.Clip(key, 40), n, ref.n)
+		}
+		if n < 0 || n > (size-off)/item {
+			return checkpoint.Damaged("storage %q of %d elements passes the end of the file", checkpoint.Clip(key, 40), n)
+		}
+		s.blocks[key] = &block{off, n, ref.dtype}
+		off += n * item
+	}
+	return nil
+}
+
+func (s *storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
+	ref, err := parseReference(id)
+	if err != nil {
+		return nil, err
+	}
+	b, ok := s.blocks[ref.key]
+	if !ok {
+		return nil, checkpoint.Damaged("no data for storage %q", checkpoint.Clip(ref.key, 40))
+	}
+	item := int64(ref.dtype.Bits() / 8)
+	off, n := b.off, b.n
+	if ref.view {
+		off, n = off+ref.viewOff*item, ref.viewN
+	}
+	return &pyobject.Storage{
+		Key: ref.key, DType: ref.dtype, Data: checkpoint.Section(s.r, off, n*item), Size: n * item, Device: ref.location,
+	}, nil
+}
+
+// eachPersistent visits every persistent id of a tree once, without recursion.
+func eachPersistent(root pickle.Value, visit func(*pickle.Persistent) error) error {
+	seen := map[pickle.Value]struct{}{}
+	todo := []pickle.Value{root}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		switch v.(type) {
+		case *pickle.Persistent, *pickle.Tuple, *pickle.List, *pickle.Set, *pickle.Dict, *pickle.Object:
+		default:
+			continue
+		}
+		if _, ok := seen[v]; ok {
+			continue
+		}
+		seen[v] = struct{}{}
+		switch v := v.(type) {
+		case *pickle.Persistent:
+			if err := visit(v); err != nil {
+				return err
+			}
+		case *pickle.Tuple:
+			todo = append(todo, v.Items...)
+		case *pickle.List:
+			todo = append(todo, v.Items...)
+		case *pickle.Set:
+			todo = append(todo, v.Items...)
+		case *pickle.Dict:
+			for _, pair := range v.Items {
+				todo = append(todo, pair.Key, pair.Value)
+			}
+		case *pickle.Object:
+			todo = append(todo, v.Func, v.Args, v.Kw, v.State)
+			todo = append(todo, v.Items...)
+			for _, pair := range v.Pairs {
+				todo = append(todo, pair.Key, pair.Value)
+			}
+		}
+	}
+	return nil
+}

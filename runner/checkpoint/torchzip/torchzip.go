@@ -1,0 +1,133 @@
+// Package torchzip reads what torch.save writes since PyTorch 1.6: a ZIP archive with a pickle and one record for each
+// storage. Lightning's .ckpt files are the same.
+package torchzip
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
+)
+
+// Reader reads torch zip files.
+type Reader struct{}
+
+// Format returns "torch-zip".
+func (Reader) Format() string { return "torch-zip" }
+
+// Sniff accepts any ZIP file; Open decides by its records.
+func (Reader) Sniff(head []byte, _ string, _ int64) bool { return ziparchive.Signature(head) }
+
+// maxPickle bounds data.pkl, which holds no tensor data.
+const maxPickle = 256 << 20
+
+// Open reads the structure of a torch zip file.
+func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+	a, err := ziparchive.Open(r, size)
+	if err != nil {
+		return nil, err
+	}
+	prefix, ok := prefixOf(a)
+	if !ok {
+		return nil, checkpoint.ErrUnknownFormat
+	}
+	f := &checkpoint.File{Format: "torch-zip"}
+	if err := facts(f, a, prefix); err != nil {
+		return nil, err
+	}
+	record, _ := a.Lookup(prefix + "data.pkl")
+	if !record.Stored {
+		return nil, checkpoint.Unsupported("torch file with compressed records")
+	}
+	if record.Size > maxPickle {
+		return nil, checkpoint.Limit("data.pkl of %d bytes", record.Size)
+	}
+	data := record.Data()
+	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s := storages{archive: a, prefix: prefix}
+	return f, pyobject.Entries(f, root, pyobject.Source{
+		File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage,
+	})
+}
+
+// prefixOf finds the folder that everything is in: the file's name when it was written, or "archive".
+func prefixOf(a *ziparchive.Archive) (string, bool) {
+	for _, rec := range a.Records {
+		dir, ok := strings.CutSuffix(rec.Name, "data.pkl")
+		if ok && strings.HasSuffix(dir, "/") && strings.Count(dir, "/") == 1 {
+			return dir, true
+		}
+	}
+	return "", false
+}
+
+// facts reads the small records that describe the file.
+func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
+	for _, name := range []string{"version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"} {
+		rec, ok := a.Lookup(prefix + name)
+		if !ok || rec.Size > 100 {
+			continue
+		}
+		text := make([]byte, rec.Size)
+		if err := checkpoint.ReadFull(rec.Data(), text, 0); err != nil {
+			return err
+		}
+		value := strings.TrimSpace(string(text))
+		if name == "byteorder" && value != "little" {
+			return checkpoint.Unsupported("torch file in byte order %q", value)
+		}
+		f.Facts = append(f.Facts, checkpoint.Fact{Key: name, Value: value})
+	}
+	f.Facts = append(f.Facts, checkpoint.Fact{Key: "archive name", Value: strings.TrimSuffix(prefix, "/")})
+	if _, ok := a.Lookup(prefix + "constants.pkl"); ok {
+		f.Format = "torchscript"
+	}
+	return nil
+}
+
+// storages resolves persistent ids to records.
+type storages struct {
+	archive *ziparchive.Archive
+	prefix  string
+}
+
+// resolve reads ("storage", class, key, location, elements).
+func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
+	t, ok := id.(*pickle.Tuple)
+	if !ok || len(t.Items) != 5 || t.Items[0] != pickle.Value("storage") {
+		return nil, checkpoint.Damaged("persistent id that names no storage")
+	}
+	class, ok1 := t.Items[1].(pickle.Global)
+	key, ok2 := t.Items[2].(string)
+	location, ok3 := t.Items[3].(string)
+	n, ok4 := pickle.Int(t.Items[4])
+	if !ok1 || !ok2 || !ok3 || !ok4 || n < 0 || n > checkpoint.MaxElements {
+		return nil, checkpoint.Damaged("persistent id of a storage with parts of other types")
+	}
+	dtype, err := pyobject.StorageDType(class)
+	if err != nil {
+		return nil, err
+	}
+	if location == "meta" {
+		return nil, checkpoint.Unsupported("tensor on the meta device, which has no data")
+	}
+	rec, ok := s.archive.Lookup(s.prefix + "data/" + key)
+	if !ok {
+		return nil, checkpoint.Damaged("no record for storage %q", checkpoint.Clip(key, 40))
+	}
+	if !rec.Stored {
+		return nil, checkpoint.Unsupported("torch file with compressed records")
+	}
+	if want := n * int64(dtype.Bits()/8); rec.Size != want {
+		return nil, checkpoint.Damaged("storage %q has %d bytes, its tensor says %d", checkpoint.Clip(key, 40), rec.Size, want)
+	}
+	return &pyobject.Storage{Key: key, DType: dtype, Data: rec.Data(), Size: rec.Size, Device: location}, nil
+}

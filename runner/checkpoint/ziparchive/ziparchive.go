@@ -1,0 +1,228 @@
+// Package ziparchive opens the ZIP containers of checkpoints, and refuses those that two programs could read
+// differently: duplicate names, overlapping records, encryption.
+package ziparchive
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+const (
+	// maxDirectory bounds the central directory, which archive/zip reads into memory.
+	maxDirectory = 12 << 20
+	// maxRatio and freeBytes bound what the compressed records of an archive may inflate to.
+	maxRatio  = 200
+	freeBytes = 64 << 20
+)
+
+// Archive is an open ZIP container.
+type Archive struct {
+	Records []Record
+	byName  map[string]int
+}
+
+// Record is one file of an archive.
+type Record struct {
+	Name string
+	Size int64 // uncompressed
+	// CRC32 is what the directory says, 0 where the writer left it out.
+	CRC32  uint32
+	Stored bool
+
+	r    io.ReaderAt
+	off  int64
+	file *zip.File
+}
+
+// Signature reports whether head begins like a ZIP file with at least one record.
+func Signature(head []byte) bool { return bytes.HasPrefix(head, []byte("PK\x03\x04")) }
+
+// FirstName returns the name of the first record, read from the first bytes of a file; empty where it is not there.
+func FirstName(head []byte) string {
+	if !Signature(head) || len(head) < 30 {
+		return ""
+	}
+	n := int(binary.LittleEndian.Uint16(head[26:]))
+	if 30+n > len(head) {
+		return ""
+	}
+	return string(head[30 : 30+n])
+}
+
+// Open reads the directory of the archive in r.
+func Open(r io.ReaderAt, size int64) (*Archive, error) {
+	if err := checkDirectory(r, size); err != nil {
+		return nil, err
+	}
+	z, err := zip.NewReader(r, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return nil, checkpoint.Damaged("%v", err)
+	}
+	a := &Archive{byName: make(map[string]int, len(z.File))}
+	var inflated, compressed uint64
+	for _, f := range z.File {
+		if f.Flags&1 != 0 {
+			return nil, checkpoint.Unsupported("encrypted archive")
+		}
+		if _, ok := a.byName[f.Name]; ok {
+			return nil, checkpoint.Damaged("archive has two records named %q", checkpoint.Clip(f.Name, 80))
+		}
+		off, err := f.DataOffset()
+		if err != nil {
+			return nil, checkpoint.Damaged("record %q: %v", checkpoint.Clip(f.Name, 80), err)
+		}
+		if off < 0 || f.CompressedSize64 > uint64(size) || uint64(off) > uint64(size)-f.CompressedSize64 {
+			return nil, checkpoint.Damaged("record %q passes the end of the file", checkpoint.Clip(f.Name, 80))
+		}
+		if f.Method != zip.Store && f.Method != zip.Deflate {
+			return nil, checkpoint.Unsupported("record %q with ZIP method %d", checkpoint.Clip(f.Name, 80), f.Method)
+		}
+		if f.Method == zip.Store && f.CompressedSize64 != f.UncompressedSize64 {
+			return nil, checkpoint.Damaged("stored record %q with two sizes", checkpoint.Clip(f.Name, 80))
+		}
+		if f.UncompressedSize64 > 1<<56 {
+			return nil, checkpoint.Damaged("record %q of %d bytes", checkpoint.Clip(f.Name, 80), f.UncompressedSize64)
+		}
+		if f.Method != zip.Store {
+			inflated, compressed = inflated+f.UncompressedSize64, compressed+f.CompressedSize64
+		}
+		a.byName[f.Name] = len(a.Records)
+		a.Records = append(a.Records, Record{
+			Name: f.Name, Size: int64(f.UncompressedSize64), CRC32: f.CRC32, Stored: f.Method == zip.Store, r: r, off: off, file: f,
+		})
+	}
+	if inflated > freeBytes && inflated > maxRatio*compressed {
+		return nil, checkpoint.Limit("the archive would inflate to %d bytes from %d", inflated, compressed)
+	}
+	return a, a.checkOverlap()
+}
+
+func (a *Archive) checkOverlap() error {
+	order := make([]int, len(a.Records))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		return cmp.Or(cmp.Compare(a.Records[i].off, a.Records[j].off), cmp.Compare(a.Records[i].file.CompressedSize64, a.Records[j].file.CompressedSize64))
+	})
+	end := int64(0)
+	for _, i := range order {
+		rec := &a.Records[i]
+		if rec.off < end {
+			return checkpoint.Damaged("record %q overlaps another one", checkpoint.Clip(rec.Name, 80))
+		}
+		end = rec.off + int64(rec.file.CompressedSize64)
+	}
+	return nil
+}
+
+// checkDirectory bounds the size of the central directory before archive/zip allocates for it.
+func checkDirectory(r io.ReaderAt, size int64) error {
+	tail := make([]byte, min(size, 22+20+0xffff))
+	start := size - int64(len(tail))
+	if err := checkpoint.ReadFull(r, tail, start); err != nil {
+		return err
+	}
+	at := bytes.LastIndex(tail, []byte("PK\x05\x06"))
+	if at < 0 || len(tail)-at < 22 {
+		return checkpoint.Damaged("archive without its directory, as when the file was cut short")
+	}
+	length := uint64(binary.LittleEndian.Uint32(tail[at+12:]))
+	if locator := at - 20; locator >= 0 && bytes.HasPrefix(tail[locator:], []byte("PK\x06\x07")) {
+		off := binary.LittleEndian.Uint64(tail[locator+8:])
+		if size < 56 || off > uint64(size)-56 {
+			return checkpoint.Damaged("archive without its ZIP64 directory")
+		}
+		var end [56]byte
+		if err := checkpoint.ReadFull(r, end[:], int64(off)); err != nil {
+			return err
+		}
+		length = binary.LittleEndian.Uint64(end[40:])
+	}
+	if length > maxDirectory {
+		return checkpoint.Limit("archive directory of %d bytes", length)
+	}
+	return nil
+}
+
+// Lookup returns the record of a name.
+func (a *Archive) Lookup(name string) (*Record, bool) {
+	i, ok := a.byName[name]
+	if !ok {
+		return nil, false
+	}
+	return &a.Records[i], true
+}
+
+// Data returns the record's content. That of a compressed record is sequential, and its CRC-32 is checked at its end.
+func (rec *Record) Data() checkpoint.Data {
+	if rec.Stored {
+		return checkpoint.Section(rec.r, rec.off, rec.Size)
+	}
+	return &inflated{rec: rec}
+}
+
+// inflated reads a compressed record from front to back, and starts again where it is asked for earlier bytes.
+type inflated struct {
+	rec *Record
+	mu  sync.Mutex
+	r   io.ReadCloser
+	pos int64
+}
+
+func (d *inflated) Size() int64      { return d.rec.Size }
+func (d *inflated) Sequential() bool { return true }
+
+func (d *inflated) ReadAt(p []byte, off int64) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if off < 0 || off >= d.rec.Size {
+		return 0, io.EOF
+	}
+	if d.r == nil || off < d.pos {
+		r, err := d.rec.file.Open()
+		if err != nil {
+			return 0, checkpoint.Damaged("record %q: %v", checkpoint.Clip(d.rec.Name, 80), err)
+		}
+		d.r, d.pos = r, 0
+	}
+	if off > d.pos {
+		n, err := io.CopyN(io.Discard, d.r, off-d.pos)
+		d.pos += n
+		if err != nil {
+			return 0, d.broken(err)
+		}
+	}
+	p = p[:min(int64(len(p)), d.rec.Size-off)]
+	n, err := io.ReadFull(d.r, p)
+	d.pos += int64(n)
+	if err != nil {
+		return n, d.broken(err)
+	}
+	if d.pos == d.rec.Size {
+		// The checksum is compared only when the end is seen.
+		var one [1]byte
+		_, err := d.r.Read(one[:])
+		d.r = nil
+		if err != io.EOF {
+			return n, d.broken(err)
+		}
+	}
+	return n, nil
+}
+
+func (d *inflated) broken(err error) error {
+	d.r = nil
+	if err == nil {
+		err = errors.New("more data than the directory says")
+	}
+	return checkpoint.Damaged("record %q: %v", checkpoint.Clip(d.rec.Name, 80), err)
+}
