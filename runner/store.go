@@ -67,9 +67,7 @@ func (s *Store) PutAudit(a *record.Audit) error {
 
 // Audit reads an audit by id, by the path of its directory, or the latest when name is empty.
 func (s *Store) Audit(name string) (*record.Audit, error) {
-	dir := s.AuditDir(name)
-	switch {
-	case name == "":
+	if name == "" {
 		ids, err := s.Audits()
 		if err != nil {
 			return nil, err
@@ -77,10 +75,9 @@ func (s *Store) Audit(name string) (*record.Audit, error) {
 		if len(ids) == 0 {
 			return nil, fmt.Errorf("%w: %s holds none; `reprocheck run` makes one", ErrNoAudit, s.dir)
 		}
-		dir = s.AuditDir(ids[len(ids)-1])
-	case strings.ContainsRune(name, filepath.Separator):
-		dir = name
+		name = ids[len(ids)-1]
 	}
+	dir := s.Locate(name)
 	var a record.Audit
 	if err := readJSON(filepath.Join(dir, "audit.json"), &a); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -92,6 +89,16 @@ func (s *Store) Audit(name string) (*record.Audit, error) {
 		return nil, fmt.Errorf("audit %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", a.ID, a.Version, record.Version)
 	}
 	return &a, nil
+}
+
+// Locate is the directory that an audit's name means: an id in this store, or the path of a directory.
+func (s *Store) Locate(name string) string {
+	if dir := s.AuditDir(name); !strings.ContainsRune(name, filepath.Separator) {
+		if _, err := os.Stat(dir); err == nil {
+			return dir
+		}
+	}
+	return name
 }
 
 // Audits lists the ids of the store's audits, oldest first.
@@ -120,22 +127,27 @@ func (s *Store) PutRun(audit string, r *record.Run) error {
 
 // Run reads a finished run's record; fs.ErrNotExist says that the run has not finished.
 func (s *Store) Run(audit, run string) (*record.Run, error) {
+	return ReadRun(s.RunDir(audit, run))
+}
+
+// ReadRun reads the record in a run's directory.
+func ReadRun(dir string) (*record.Run, error) {
 	var r record.Run
-	if err := readJSON(filepath.Join(s.RunDir(audit, run), "run.json"), &r); err != nil {
+	if err := readJSON(filepath.Join(dir, "run.json"), &r); err != nil {
 		return nil, err
 	}
 	if r.Version > record.Version {
-		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d", run, r.Version, record.Version)
+		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d", r.ID, r.Version, record.Version)
 	}
 	return &r, nil
 }
 
-// Runs reads the records of all runs that the audit's experiments name, in their order.
-func (s *Store) Runs(a *record.Audit) ([]*record.Run, error) {
+// Runs reads the records of all runs that the audit in a directory names in its experiments, in their order.
+func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
 	var runs []*record.Run
 	for _, e := range a.Experiments {
 		for _, id := range e.Runs {
-			r, err := s.Run(a.ID, id)
+			r, err := ReadRun(filepath.Join(dir, "runs", id))
 			if err != nil {
 				return nil, fmt.Errorf("reading run %s: %w", id, err)
 			}

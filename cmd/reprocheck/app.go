@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
+
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/report/terminal"
 )
 
 // version is reprocheck's own; a release build sets it with -ldflags -X main.version=....
@@ -91,29 +93,24 @@ func (p process) environ() map[string]string {
 	return env
 }
 
-// terminal returns w's file when it is a terminal that can be written to as one.
-func (p process) terminal(w io.Writer) (*os.File, bool) {
+// terminal describes what is behind w: a file, unless it is one of the process's own streams.
+func (p process) terminal(w io.Writer) terminal.Terminal {
 	f, ok := w.(*os.File)
-	if !ok || p.environ()["TERM"] == "dumb" {
-		return nil, false
+	if !ok {
+		return terminal.Terminal{}
 	}
-	return f, term.IsTerminal(int(f.Fd()))
+	env := p.environ()
+	return terminal.Detect(f, func(name string) string { return env[name] })
 }
 
-// colour reports whether w wants colour: a terminal, and no NO_COLOR (https://no-color.org).
-func (p process) colour(w io.Writer) bool {
-	_, is := p.terminal(w)
-	return is && p.environ()["NO_COLOR"] == ""
-}
-
-// width is the terminal's width in columns, 80 where w is none.
-func (p process) width(w io.Writer) int {
-	if f, is := p.terminal(w); is {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
-			return columns
-		}
+// textOptions fit a text report to where standard output goes.
+func (p process) textOptions() report.TextOptions {
+	t := p.terminal(p.stdout)
+	o := report.TextOptions{Color: t.Color}
+	if t.Rewrites && t.Width != nil {
+		o.Width = t.Width()
 	}
-	return 80
+	return o
 }
 
 // noFlagsAfter refuses flags that were typed after an argument, where they would silently be arguments.

@@ -21,7 +21,7 @@ func reportCommand(p process) *cli.Command {
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
 			storeFlag,
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: " + formatList()},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: text or json"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` instead of standard output"},
 		},
 		Action: func(c *cli.Context) error {
@@ -31,13 +31,14 @@ func reportCommand(p process) *cli.Command {
 			}
 			write := func(w io.Writer) error {
 				if c.String("format") == "text" {
-					o := report.TextOptions{Width: p.width(p.stdout), Color: p.colour(p.stdout) && c.String("output") == ""}
+					o := p.textOptions()
+					o.Color = o.Color && c.String("output") == ""
 					return report.Text(w, d, o)
 				}
-				return report.Write(w, c.String("format"), d)
+				return report.JSON(w, d)
 			}
-			if !knownFormat(c.String("format")) {
-				return usagef("unknown format %q; the formats are %s", c.String("format"), formatList())
+			if format := c.String("format"); format != "text" && format != "json" {
+				return usagef("unknown format %q; the formats are text and json", format)
 			}
 			if path := c.String("output"); path != "" {
 				return writeReport(path, write)
@@ -61,7 +62,7 @@ func checklistCommand(p process) *cli.Command {
 			}
 			switch path := c.String("json"); path {
 			case "":
-				return report.ChecklistText(p.stdout, d, report.TextOptions{Color: p.colour(p.stdout), Width: p.width(p.stdout)})
+				return report.ChecklistText(p.stdout, d, p.textOptions())
 			case "-":
 				return report.JSON(p.stdout, d)
 			default:
@@ -81,11 +82,15 @@ func document(c *cli.Context) (*report.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, err := store.Runs(audit)
+	dir := store.AuditDir(audit.ID)
+	if name := c.Args().First(); name != "" {
+		dir = store.Locate(name)
+	}
+	runs, err := runner.Runs(dir, audit)
 	if err != nil {
 		return nil, err
 	}
 	d := report.Build(audit, runs)
-	d.Records = relative(audit.Dir, store.AuditDir(audit.ID))
+	d.Records = dir
 	return d, nil
 }

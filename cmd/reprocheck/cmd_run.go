@@ -57,7 +57,7 @@ func runCommand(p process) *cli.Command {
 }
 
 func runFlags() []cli.Flag {
-	return []cli.Flag{
+	return append(criterionFlags(),
 		&cli.IntFlag{Name: "runs", Aliases: []string{"n"}, Value: config.DefaultRuns, Usage: "`N` runs of the command as it ships"},
 		&cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"},
 		&cli.StringFlag{Name: "pin", Usage: "pin these sources in every run: `IDS` separated by commas, or all"},
@@ -69,15 +69,11 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "`N` runs side by side"},
 		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings from `FILE` (default: reprocheck.yaml where it exists)"},
-		&cli.Float64Flag{Name: "rtol", Usage: "accept results within this relative tolerance"},
-		&cli.Float64Flag{Name: "atol", Usage: "accept results within this absolute tolerance"},
-		&cli.StringSliceFlag{Name: "tolerance", Usage: "`METRIC=TOL`: accept this metric within an absolute tolerance"},
-		&cli.BoolFlag{Name: "dtype-tolerances", Usage: "accept tensors within torch.testing.assert_close's default for their dtype"},
 		&cli.StringSliceFlag{Name: "metric-regex", Usage: "also read metrics by this `REGEX` (groups: name, value, step)"},
 		&cli.StringSliceFlag{Name: "isolate", Usage: "give each run a private layer over `DIR` outside the project too"},
 		&cli.BoolFlag{Name: "continue", Usage: "go on with the latest audit, from the runs that it has finished"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show the command's own output, each line with its run"},
-	}
+	)
 }
 
 // runOptions are what `reprocheck run` is asked to do.
@@ -103,7 +99,7 @@ func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
 		return nil, usage(err)
 	}
 	o := &runOptions{dir: dir, json: c.String("json"), resume: c.Bool("continue"), verbose: c.Bool("verbose"),
-		isolate: c.StringSlice("isolate"), command: c.Args().Slice()}
+		isolate: append(append([]string{}, file.Isolate...), c.StringSlice("isolate")...), command: c.Args().Slice()}
 	if len(o.command) == 0 {
 		o.command = file.Command
 	}
@@ -158,7 +154,7 @@ func (o *runOptions) set(c *cli.Context, file *config.File) error {
 		Timeout:  firstOf(c, "timeout", c.Duration("timeout"), file.Timeout),
 		Pin:      pin,
 		Vary:     vary,
-		Diagnose: !c.Bool("no-diagnose") && (file.Diagnose == nil || *file.Diagnose),
+		Diagnose: orConfigured(c, "no-diagnose", !c.Bool("no-diagnose"), file.Diagnose),
 	}
 	if err := checkSettings(o.settings); err != nil {
 		return err
@@ -187,20 +183,20 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
-	observer, done := o.observer(p)
-	defer done()
+	display := live.New(p.stderr, p.terminal(p.stderr))
+	defer display.Close()
 	executor, err := local.New(local.Options{
 		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
-		Isolate: o.isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(p),
+		Isolate: o.isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display),
 	})
 	if err != nil {
 		return usage(err)
 	}
 	defer executor.Close()
-	r := runner.New(store, executor, observer, audit)
-	observer.AuditStarted(audit.Settings.Runs)
+	r := runner.New(store, executor, display, audit)
+	display.AuditStarted(audit.Settings.Runs)
 	err = diagnose.Investigate(ctx, lab{r}, audit)
-	done()
+	display.Close()
 	var failed *runner.FailedError
 	switch {
 	case errors.As(err, &failed):
@@ -247,25 +243,16 @@ func (o *runOptions) audit(store *runner.Store) (*record.Audit, error) {
 	return a, store.PutAudit(a)
 }
 
-func (o *runOptions) observer(p process) (runner.Observer, func()) {
-	f, is := p.terminal(p.stderr)
-	if !is || o.verbose {
-		return runner.NopObserver{}, func() {}
-	}
-	screen := live.New(f, live.Options{Color: p.colour(p.stderr), Width: func() int { return p.width(p.stderr) }})
-	return screen, screen.Close
-}
-
 // output is where -v streams the command's output: standard error, so that standard output holds the report alone.
-func (o *runOptions) output(p process) io.Writer {
+func (o *runOptions) output(display *live.Display) io.Writer {
 	if !o.verbose {
 		return nil
 	}
-	return p.stderr
+	return display
 }
 
 func (o *runOptions) report(p process, store *runner.Store, audit *record.Audit) error {
-	runs, err := store.Runs(audit)
+	runs, err := runner.Runs(store.AuditDir(audit.ID), audit)
 	if err != nil {
 		return err
 	}
@@ -287,7 +274,7 @@ func emit(p process, d *report.Document, jsonPath string) error {
 			return err
 		}
 	}
-	return report.Text(p.stdout, d, report.TextOptions{Color: p.colour(p.stdout), Width: p.width(p.stdout)})
+	return report.Text(p.stdout, d, p.textOptions())
 }
 
 // writeReport writes a report file whole or not at all.

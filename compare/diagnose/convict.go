@@ -286,10 +286,13 @@ func (c *inquiry) convict(s *suspicion, agreed *agreement, released *observation
 
 // suspectOnly records what the traces say when no experiment could be finished.
 func (c *inquiry) suspectOnly(all []*suspicion) {
-	c.causes = nil
+	proven := slices.DeleteFunc(slices.Clone(c.causes), func(v conviction) bool { return v.proof == record.Suspected })
 	for _, s := range atLeast(all, entered) {
+		if slices.ContainsFunc(proven, func(v conviction) bool { return v.source == s.source }) {
+			continue
+		}
 		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Suspected,
-			evidence: []string{"the traces show it entering before the runs part; the experiment that would prove it was not finished"}})
+			evidence: []string{"the traces show it entering before the runs part; no finished experiment proves it"}})
 	}
 }
 
@@ -324,7 +327,7 @@ func covers(list []*suspicion) []string {
 func list(ids []seed.ID) string {
 	names := make([]string, len(ids))
 	for i, id := range ids {
-		names[i] = id
+		names[i] = string(id)
 	}
 	slices.Sort(names)
 	switch len(names) {

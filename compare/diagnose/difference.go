@@ -6,6 +6,7 @@ import (
 	"github.com/reprocheck/reprocheck/compare"
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // difference is everything in which two runs differ that counts.
@@ -43,11 +44,14 @@ func (c *inquiry) verdict(d *difference) record.Verdict {
 	return record.Reproducible
 }
 
+// printedAlike reports whether all metrics that count are equal.
+func (d *difference) printedAlike() bool { return d.results.FirstMetric() == nil }
+
 // first describes the earliest event at which the runs part.
 func (d *difference) first() *record.Divergence {
 	runs := [2]string{d.expected.run.ID, d.actual.run.ID}
 	if s := d.training.First; s != nil {
-		return &record.Divergence{Process: s.Process, Step: s.Step, Event: s.Kind, File: s.File, Line: s.Line,
+		return &record.Divergence{Process: s.Process, Step: s.Step, Event: string(s.Kind), File: s.File, Line: s.Line,
 			Detail: stateDetail(s), Runs: runs}
 	}
 	if m := d.results.FirstMetric(); m != nil {
@@ -61,9 +65,9 @@ func (d *difference) first() *record.Divergence {
 }
 
 func stateDetail(s *trace.Divergence) string {
-	names := map[string]string{
-		"init": "initial parameters", "batch": "batch", "loss": "loss", "grad": "gradients", "params": "parameters after the step",
-		"lr": "learning rate", "final": "final parameters",
+	names := map[probe.Kind]string{
+		probe.KindInit: "initial parameters", probe.KindBatch: "batch", probe.KindLoss: "loss", probe.KindGrad: "gradients",
+		probe.KindParams: "parameters after the step", probe.KindLR: "learning rate", probe.KindFinal: "final parameters",
 	}
 	switch s.What {
 	case "sequence":

@@ -193,7 +193,7 @@ func hasResults(run *record.Run) bool {
 
 func (c *inquiry) divergedReason(pair *difference) string {
 	n := len(c.shipped)
-	printed := pair.results.MetricsEqual()
+	printed := pair.printedAlike()
 	switch {
 	case pair.training.First != nil && printed && len(c.audit.Metrics) > 0:
 		return fmt.Sprintf("%d runs of the same command trained differently, although they print the same metrics", n)

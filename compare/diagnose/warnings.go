@@ -19,7 +19,10 @@ func warnings(shipped []*observation) []record.Warning {
 
 // equalWorkers warns of DataLoader workers that draw the same numbers, the old NumPy fork fault and its kin.
 func equalWorkers(o *observation) []record.Warning {
-	type start struct{ stream, state string }
+	type start struct {
+		stream seed.ID
+		state  string
+	}
 	where := map[start]string{}
 	for _, s := range o.summary.Sites {
 		if s.Kind != "draw" || !inWorker(s) {

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/compare/diagnose"
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/runner"
+	"github.com/reprocheck/reprocheck/runner/local"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+func compareCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:      "compare",
+		Usage:     "compare two runs, audits, metric files, checkpoints or directories, without running anything",
+		UsageText: "reprocheck compare [--json FILE] A B",
+		Description: `A and B are each an audit (its id or directory: its first run counts), a run's directory, a file, or a directory. A is
+the expected side of every tolerance.
+
+   reprocheck compare results/before results/after
+   reprocheck compare --tolerance val_loss=1e-6 20261123-101500 20261123-114200
+
+` + exitStatusHelp,
+		HideHelpCommand: true,
+		Flags: append([]cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"}},
+			criterionFlags()...),
+		Action: func(c *cli.Context) error {
+			if err := noFlagsAfter(c); err != nil {
+				return err
+			}
+			if c.NArg() != 2 {
+				return usagef("compare takes two arguments, and was given %d", c.NArg())
+			}
+			dir, err := p.dir()
+			if err != nil {
+				return usagef("the working directory cannot be used: %w", err)
+			}
+			criterion, err := newCriterion(c, nil)
+			if err != nil {
+				return usage(err)
+			}
+			var sides [2]diagnose.Recorded
+			for i, name := range c.Args().Slice() {
+				if sides[i], err = recorded(c.Context, runner.OpenStore(c.String("store")), name); err != nil {
+					return usage(err)
+				}
+				sides[i].Run.ID = name
+			}
+			if sides[0].Run.ID == sides[1].Run.ID {
+				sides[1].Run.ID += " (again)"
+			}
+			audit := &record.Audit{Version: record.Version, Tool: version, Dir: dir, Criterion: criterion}
+			if err := diagnose.Compare(audit, sides[0], sides[1]); err != nil {
+				return err
+			}
+			d := report.Build(audit, []*record.Run{sides[0].Run, sides[1].Run})
+			if err := emit(p, d, c.String("json")); err != nil {
+				return err
+			}
+			return status(d.ExitCode())
+		},
+	}
+}
+
+// recorded reads one side of a comparison.
+func recorded(ctx context.Context, store *runner.Store, name string) (diagnose.Recorded, error) {
+	audit, err := store.Audit(name)
+	if err == nil {
+		if len(audit.Experiments) == 0 || len(audit.Experiments[0].Runs) == 0 {
+			return diagnose.Recorded{}, fmt.Errorf("audit %s has no finished run", audit.ID)
+		}
+		return recordedRun(filepath.Join(store.Locate(name), "runs", audit.Experiments[0].Runs[0]))
+	}
+	if !errors.Is(err, runner.ErrNoAudit) {
+		return diagnose.Recorded{}, err
+	}
+	if _, err := os.Stat(filepath.Join(name, "run.json")); err == nil {
+		return recordedRun(name)
+	}
+	run, err := local.Describe(ctx, name)
+	if err != nil {
+		return diagnose.Recorded{}, fmt.Errorf("%s is no audit, no run and no readable file or directory: %w", name, err)
+	}
+	return diagnose.Recorded{Run: run}, nil
+}
+
+func recordedRun(dir string) (diagnose.Recorded, error) {
+	run, err := runner.ReadRun(dir)
+	if err != nil {
+		return diagnose.Recorded{}, err
+	}
+	return diagnose.Recorded{Run: run, Trace: trace.OpenDir(dir, run)}, nil
+}

@@ -1,0 +1,76 @@
+package diagnose
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// Recorded is a run that was made earlier, perhaps elsewhere. Trace is nil where none was kept.
+type Recorded struct {
+	Run   *record.Run
+	Trace trace.Source
+}
+
+// Compare fills in an audit of two recorded runs. Nothing is run, so causes are named from what the records hold:
+// suspected at the most, but for environments that differ, which is plain to see.
+func Compare(audit *record.Audit, expected, actual Recorded) error {
+	c := &inquiry{audit: audit, options: optionsOf(audit.Criterion)}
+	c.base.Name = "compared"
+	audit.Experiments = []record.Experiment{{Name: c.base.Name, Levels: seed.Levels{}, Runs: []string{expected.Run.ID, actual.Run.ID}}}
+	for _, r := range []Recorded{expected, actual} {
+		o := &observation{run: r.Run, trace: r.Trace}
+		if o.trace == nil {
+			o.trace = noTrace{}
+		}
+		var err error
+		if o.summary, err = trace.Summarise(o.trace); err != nil {
+			return fmt.Errorf("reading the trace of run %s: %w", r.Run.ID, err)
+		}
+		c.shipped = append(c.shipped, o)
+	}
+	c.seen = c.shipped
+	pair, err := c.mostDifferent()
+	if err != nil {
+		return err
+	}
+	c.conclude(pair)
+	if pair.any() {
+		c.environments(pair)
+		c.suspectOnly(suspects(newEvidence(pair)))
+	}
+	return c.finish()
+}
+
+// environments names versions and machines that are not the same in the two records.
+func (c *inquiry) environments(pair *difference) {
+	kinds := map[seed.ID][]string{}
+	a, b := pair.expected.summary.Facts["main"], pair.actual.summary.Facts["main"]
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		if other, both := b[name]; both && other != a[name] && name != "hash_seed" {
+			id := seed.Software
+			if slices.Contains(hardwareFacts, name) {
+				id = seed.Hardware
+			}
+			kinds[id] = append(kinds[id], fmt.Sprintf("%s is %s in one record and %s in the other", name, a[name], other))
+		}
+	}
+	for _, id := range []seed.ID{seed.Software, seed.Hardware} {
+		if len(kinds[id]) > 0 {
+			c.causes = append(c.causes, conviction{suspicion: &suspicion{source: id, strength: entered}, proof: record.Observed, evidence: kinds[id]})
+		}
+	}
+}
+
+// hardwareFacts are the probe's facts that belong to the machine.
+var hardwareFacts = []string{"cpu", "machine", "torch.cuda", "torch.cuda.device"}
+
+// noTrace is the trace of a run that left none.
+type noTrace struct{}
+
+func (noTrace) Processes() []string               { return nil }
+func (noTrace) Open(string) (trace.Events, error) { return nil, fmt.Errorf("no trace was kept") }

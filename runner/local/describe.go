@@ -1,0 +1,57 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+)
+
+// Describe records a file, or everything in a directory, as if a run had written it.
+func Describe(ctx context.Context, path string) (*record.Run, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	run := &record.Run{Version: record.Version, ID: path, Experiment: "described"}
+	add := func(name, onDisk string, info fs.FileInfo) error {
+		change := workspace.Change{Path: filepath.ToSlash(name), Op: workspace.Added, OnDisk: onDisk, Size: info.Size()}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			if change.Link, err = os.Readlink(onDisk); err != nil {
+				return err
+			}
+		}
+		artifact, series, err := readArtifact(ctx, change)
+		if err != nil {
+			return fmt.Errorf("reading %q: %w", onDisk, err)
+		}
+		run.Artifacts = append(run.Artifacts, artifact)
+		run.Metrics = append(run.Metrics, series...)
+		return nil
+	}
+	if !info.IsDir() {
+		// Two files that are compared are two versions of one file, whatever their names.
+		return run, add("file"+filepath.Ext(path), path, info)
+	}
+	return run, filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
+			return nil
+		}
+		rel, err := filepath.Rel(path, name)
+		if err != nil {
+			return err
+		}
+		return add(rel, name, info)
+	})
+}
