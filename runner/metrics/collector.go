@@ -149,14 +149,9 @@ func (c *Collector) open(key, name string, f *field) *series {
 	}
 	name = strings.ToValidUTF8(name, "?")
 	name, _ = volatile.Mask(name)
-	why := f.why
-	switch {
-	case why == "":
-		why = volatile.Name(name)
-	case f.label == nil:
+	why := f.volatile(name)
+	if f.why != "" && f.label == nil {
 		name = why
-	case f.value == f.value && why != volatile.Date && volatile.Measure(name):
-		why = "" // an error in milliseconds is an error
 	}
 	// What was masked in the name, or what is not volatile after all, may lead to a series that exists.
 	for _, s := range c.series {

@@ -1,6 +1,10 @@
 package metrics
 
-import "regexp"
+import (
+	"regexp"
+
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
+)
 
 // field is one number found on a line.
 type field struct {
@@ -16,6 +20,17 @@ type field struct {
 	full bool
 	// why says that the unit or the shape of the text makes the value volatile.
 	why string
+}
+
+// volatile reports why the number, called name, is volatile, or "". An error in milliseconds is an error.
+func (f *field) volatile(name string) string {
+	switch {
+	case f.why == "":
+		return volatile.Name(name)
+	case (f.why == volatile.Time || f.why == volatile.Size) && f.label != nil && volatile.Measure(name):
+		return ""
+	}
+	return f.why
 }
 
 // format is one way in which programs print metrics.

@@ -35,7 +35,10 @@ type literalParser struct {
 	names  []byte // joined keys; labels are slices of it
 }
 
-const maxDepth = 16
+const (
+	maxDepth = 16
+	maxNames = 1 << 20 // bytes of joined keys; below it is no document of metrics
+)
 
 // value reads one value, whose place is called label, and leaves at behind it.
 func (p *literalParser) value(label []byte, index, depth int) bool {
@@ -202,7 +205,7 @@ func (p *literalParser) join(label, key []byte) []byte {
 	if label == nil {
 		return key
 	}
-	if len(label)+len(key) > 4*maxLabel {
+	if len(label)+len(key) > 4*maxLabel || len(p.names) > maxNames {
 		return label
 	}
 	start := len(p.names)
@@ -213,7 +216,7 @@ func (p *literalParser) join(label, key []byte) []byte {
 }
 
 func (p *literalParser) blanks() {
-	for p.at < len(p.line) && (p.line[p.at] == ' ' || p.line[p.at] == '\t') {
+	for p.at < len(p.line) && (p.line[p.at] == ' ' || p.line[p.at] == '\t' || p.line[p.at] == '\n' || p.line[p.at] == '\r') {
 		p.at++
 	}
 }

@@ -5,38 +5,49 @@ import "strings"
 // Mask replaces every volatile part of a text by a fixed token ("<a date or time stamp>"), so that two texts that differ
 // only in such parts become equal. why names the last kind of part replaced, "" where the text is unchanged.
 func Mask(text string) (masked, why string) {
-	return maskWith(text, func([]byte) (int, string) { return 0, "" })
-}
-
-// MaskPath is Mask for a file name, in which short hexadecimal ids and numbers are not taken as content either:
-// "runs/2026-11-23_16-04-11/model-3f2a9c1e.pt" and "ckpt-12345.pt" keep only what a person chose.
-func MaskPath(path string) string {
-	masked, _ := maskWith(path, func(s []byte) (int, string) {
-		if n := hexID(s); n > 0 {
+	return mask(text, func(s []byte, i int) (int, string) {
+		// A hexadecimal id counts inside a compound word only, "run-3f2a9c1e", and up to 31 digits: standing alone or longer, it may
+		// be a digest that the program prints to say what it computed.
+		if i == 0 || s[i-1] != '-' && s[i-1] != '/' && s[i-1] != '_' && s[i-1] != '.' {
+			return 0, ""
+		}
+		if n := hexID(s[i:]); n < 32 {
 			return n, Identifier
 		}
-		n := 0
+		return 0, ""
+	})
+}
+
+// MaskPath is Mask for a file name, in which hexadecimal ids and numbers are not taken as content wherever they stand:
+// of "runs/2026-11-23_16-04-11/model-3f2a9c1e.pt" and "ckpt-12345.pt" only what a person chose is left.
+func MaskPath(path string) string {
+	masked, _ := mask(path, func(s []byte, i int) (int, string) {
+		if n := hexID(s[i:]); n > 0 {
+			return n, Identifier
+		}
+		n := i
 		for n < len(s) && isDigit(s[n]) {
 			n++
 		}
-		return n, "number"
+		return n - i, "number"
 	})
 	return masked
 }
 
-func maskWith(text string, more func([]byte) (int, string)) (masked, why string) {
+// mask replaces what Match finds, and what more finds at a place where Match finds nothing.
+func mask(text string, more func(s []byte, i int) (int, string)) (masked, why string) {
 	s := []byte(text)
 	var out strings.Builder
 	kept := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if i > 0 && (isDigit(s[i-1]) || isLetter(s[i-1]) && isLetter(c)) {
+		if i > kept && (isDigit(s[i-1]) || isLetter(s[i-1]) && isLetter(c)) {
 			i++
 			continue
 		}
 		n, reason := Match(s[i:])
 		if n == 0 {
-			n, reason = more(s[i:])
+			n, reason = more(s, i)
 		}
 		if n == 0 {
 			i++
@@ -49,7 +60,7 @@ func maskWith(text string, more func([]byte) (int, string)) (masked, why string)
 		i += n
 		kept, why = i, reason
 	}
-	if kept == 0 {
+	if why == "" {
 		return text, ""
 	}
 	out.Write(s[kept:])

@@ -1,0 +1,88 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadFile(t *testing.T) {
+	tests := map[string]struct {
+		path, in string
+		want     []string
+	}{
+		"summary": {"out/metrics.json", "{\n  \"test\": {\"acc\": 0.97, \"loss\": 0.1},\n  \"train_time\": 3.5\n}\n",
+			[]string{"test/acc@0=0.97", "test/loss@0=0.1", "~train_time"}},
+		"trainer state": {"trainer_state.json", `{"global_step": 20, "log_history": [{"epoch": 0.5, "loss": 0.9, "step": 10}, {"epoch": 1.0, "loss": 0.5, "step": 20, "train_runtime": 3.5}]}`,
+			[]string{"log_history/loss@10=0.9", "log_history/loss@20=0.5", "~log_history/train_runtime"}},
+		"keras history": {"history.json", `{"loss": [0.9, 0.5, 0.25], "lr": [0.1, 0.1, 0.01]}`,
+			[]string{"loss@0=0.9", "loss@1=0.5", "loss@2=0.25", "lr@0=0.1", "lr@1=0.1", "lr@2=0.01"}},
+		"json lines":             {"log.jsonl", "{\"step\": 1, \"loss\": 0.5}\n{\"step\": 2, \"loss\": NaN}\n{\"step\": 3, \"lo", []string{"loss@1=0.5", "loss@2=NaN"}},
+		"json lines called json": {"results.json", "{\"step\": 1, \"loss\": 0.5}\n{\"step\": 2, \"loss\": 0.25}\n", []string{"loss@1=0.5", "loss@2=0.25"}},
+		"csv":                    {"lightning_logs/metrics.csv", "epoch,step,train_loss,val_acc,time\n0,9,0.5,,1.5\n0,9,,0.75,1.6\n1,19,0.25,,1.7\n", []string{"train_loss@9=0.5", "train_loss@1, 19=0.25", "~time", "val_acc@9=0.75"}},
+		"tsv":                    {"log.tsv", "epoch\tloss\n1\t0.5\n2\tnan\n", []string{"loss@1=0.5", "loss@2=nan"}},
+		"quoted":                 {"log.csv", "\"epoch\",\"loss, mean\"\n1,\"0.5\"\n", []string{"loss, mean@1=0.5"}},
+		"without a header":       {"data.csv", "1,2,3\n4,5,6\n", nil},
+		"no numbers":             {"config.json", `{"optimizer": "adam", "classes": ["a", "b"]}`, nil},
+		"another format":         {"model.bin", "loss 0.5\n", nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			series, err := ReadFile(tt.path, strings.NewReader(tt.in), int64(len(tt.in)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Join(tt.want, "\n"), show(series)); diff != "" {
+				t.Error(diff)
+			}
+			for _, s := range series {
+				if s.Origin != tt.path {
+					t.Errorf("origin of %s is %q", s.Name, s.Origin)
+				}
+			}
+		})
+	}
+}
+
+// Each pair is a text twice, with what may differ between runs, and once with what may not.
+func TestMaskedDigest(t *testing.T) {
+	tests := map[string]struct{ a, same, other string }{
+		"duration":       {"epoch 1 took 0.62 seconds, loss 0.5\n", "epoch 1 took 12.9 seconds, loss 0.5\n", "epoch 1 took 0.62 seconds, loss 0.6\n"},
+		"time stamp":     {"2026-11-23 16:04:11,123 INFO start\n", "2026-11-24 09:00:00,001 INFO start\n", "2026-11-23 16:04:11,123 INFO stop\n"},
+		"address":        {"<A object at 0x7f12ab34cd56>\n", "<A object at 0x7fff00000000>\n", "<B object at 0x7f12ab34cd56>\n"},
+		"uuid":           {"run 123e4567-e89b-42d3-a456-426614174000\n", "run 00000000-e89b-42d3-a456-426614174000\n", "job 123e4567-e89b-42d3-a456-426614174000\n"},
+		"temporary path": {"saved to /tmp/tmpab12cd34/model.pt\n", "saved to /tmp/tmpzz99xx11/model.pt\n", "saved at /tmp/tmpab12cd34/model.pt\n"},
+		"run folder":     {"saved runs/2026-11-23_16-04-11/m.pt\n", "saved runs/2026-11-24_01-02-03/m.pt\n", "saved runs/2026-11-23_16-04-11/n.pt\n"},
+		"named word":     {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
+		"json":           {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
+		"progress bar":   {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},
+		"digest printed": {"weights 3f2a9c1e\n", "weights  3f2a9c1e\n\n", "weights 3f2a9c1f\n"},
+		"prose":          {"hello\n", "hello\r\n", "Hello\n"},
+	}
+	digest := func(t *testing.T, text string) string {
+		d, isText, err := MaskedDigest(strings.NewReader(text))
+		if err != nil || !isText {
+			t.Fatalf("MaskedDigest(%q): text %v, error %v", text, isText, err)
+		}
+		return d
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if digest(t, tt.a) != digest(t, tt.same) {
+				t.Error("a difference that says nothing changed the digest")
+			}
+			if digest(t, tt.a) == digest(t, tt.other) {
+				t.Error("a difference that counts did not change the digest")
+			}
+		})
+	}
+}
+
+func TestMaskedDigestRefusesBinary(t *testing.T) {
+	for _, in := range []string{"PK\x03\x04\x00\x00", "text\x00", "\xff\xfe\x00"} {
+		if _, isText, err := MaskedDigest(strings.NewReader(in)); isText || err != nil {
+			t.Errorf("%q: text %v, error %v", in, isText, err)
+		}
+	}
+}
