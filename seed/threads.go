@@ -19,9 +19,10 @@ func threads() Source {
 		Fix: "Fix the count before python starts: `export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1`, or call torch.set_num_threads(N) at the start, and report it. " +
 			"Where runs with equal counts differ, use one thread, n_jobs=1, or torch.use_deterministic_algorithms(True).",
 		Pin: Control{
-			Doc: "keeps your thread counts, or sets one thread; turns dynamic teams off and asks MKL for reproducible code branches",
-			// Names and fallbacks: the OpenMP specification; oneMKL, "Reproducibility Conditions"; OpenBLAS and NumExpr
-			// read OMP_NUM_THREADS where their own variable is unset, as oneMKL does.
+			Doc: "keeps your thread counts, or sets one thread; turns dynamic teams off, and asks MKL for reproducible code branches",
+			// Names and fallbacks: the OpenMP specification; oneMKL, "Reproducibility Conditions". Where their own variable
+			// is unset, oneMKL, OpenBLAS and NumExpr read OMP_NUM_THREADS; where MKL_NUM_THREADS is set, PyTorch takes
+			// its number of threads from that, so filling it would overrule the user's OMP_NUM_THREADS.
 			Env: []Variable{
 				threadCount("OMP_NUM_THREADS", ""),
 				threadCount("MKL_NUM_THREADS", "OMP_NUM_THREADS"),
@@ -45,6 +46,9 @@ func threads() Source {
 				byRun("VECLIB_MAXIMUM_THREADS", "1", "2", "4"),
 				byRun("TF_NUM_INTRAOP_THREADS", "1", "2", "4"),
 				byRun("TF_NUM_INTEROP_THREADS", "1", "2", "4"),
+				// Otherwise MKL, and PyTorch with it, uses no more threads than there are processors.
+				fixed("OMP_DYNAMIC", "FALSE"),
+				fixed("MKL_DYNAMIC", "FALSE"),
 			},
 		},
 	}

@@ -4,15 +4,15 @@ func torchCPU() Source {
 	return Source{
 		ID:    TorchCPU,
 		Title: "PyTorch's CPU generators",
-		Doc: "Parameter initialisation, dropout, torch.rand*, random_split and the shuffling of a DataLoader draw from the default CPU generator, " +
-			"which starts from a random seed; so does torch.Generator() after .seed(). A DataLoader draws from it at the start of every epoch, even without shuffling. " +
+		Doc: "Parameter initialisation, dropout, torch.rand, random_split and the shuffling of a DataLoader draw from the default CPU generator, " +
+			"which starts from a random seed (a torch.Generator() of your own starts from a fixed one, until .seed() is called on it). A DataLoader draws from it at the start of every epoch, even without shuffling. " +
 			"A seed call that comes after the model is built leaves the initial parameters random.",
 		Observed:  "A draw before torch.manual_seed, or after a seed call whose value differs between runs; initial parameters that differ.",
 		Streams:   []string{"seed", "new", "draw", "stream", "init"},
 		Checklist: "torch.manual_seed(SEED) is called before the model and the data loaders are built.",
 		Fix:       "Call torch.manual_seed(SEED) before the model is built, and pass generator=torch.Generator().manual_seed(SEED) to DataLoader and random_split.",
 		Pin: Control{
-			Doc:   "calls torch.manual_seed when PyTorch is imported, and seeds every torch.Generator()",
+			Doc:   "calls torch.manual_seed when PyTorch is imported, and makes torch.seed() give a fixed value",
 			Probe: true,
 			Seed:  derived(TorchCPU),
 		},
@@ -34,7 +34,7 @@ func dataloaderWorkers() Source {
 		Fix: "Pass generator=torch.Generator().manual_seed(SEED) to the DataLoader, and a worker_init_fn that calls random.seed and numpy.random.seed " +
 			"with torch.initial_seed() % 2**32; keep num_workers fixed, or derive each sample's randomness from (SEED, epoch, index).",
 		Pin: Control{
-			Doc:   "fixes the base seed of every DataLoader and what each worker derives from it; sets PL_SEED_WORKERS",
+			Doc:   "fixes the base seed of every DataLoader without a generator of its own, and with it what each worker draws; sets PL_SEED_WORKERS",
 			Env:   []Variable{choice("PL_SEED_WORKERS", "1", "0")},
 			Probe: true,
 			Seed:  derived(DataloaderWorkers),
