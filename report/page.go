@@ -90,14 +90,14 @@ func (p *page) note(heading, rest string) {
 // hang writes a painted lead with text after it. The text is wrapped, and its further lines start with indent.
 func (p *page) hang(before string, paint *color.Color, lead, rest, indent string) {
 	width := min(p.width, proseWidth)
-	at := terminal.Cells(before) + terminal.Cells(lead)
-	if rest == "" {
-		p.line(before + paint.Sprint(lead))
-		return
+	start := before
+	if lead != "" {
+		start += paint.Sprint(lead) + " "
 	}
-	for i, l := range terminal.Wrap(prose(rest), width-at-1, width-terminal.Cells(indent)) {
+	room := width - terminal.Cells(before) - terminal.Cells(lead) - 1
+	for i, l := range terminal.Wrap(prose(rest), room, width-terminal.Cells(indent)) {
 		if i == 0 {
-			p.line(before + paint.Sprint(lead) + " " + l)
+			p.line(start + l)
 		} else {
 			p.line(indent + l)
 		}
@@ -142,7 +142,7 @@ func (p *page) table(columns []column, rows [][]string, limit int) {
 	t.SuppressTrailingSpaces()
 	shown := rows[:min(limit, len(rows))]
 
-	head, room := table.Row{}, min(p.width, proseWidth)-indent
+	head, room := table.Row{}, p.width-indent
 	for i, c := range columns {
 		head = append(head, p.paint.faint.Sprint(c.head))
 		if c.shrink != nil {

@@ -19,6 +19,7 @@ const (
 	maxRows     = 12
 	maxItems    = 8
 	maxNames    = 8
+	maxExcerpt  = 20
 )
 
 // Text writes the report for a person: the verdict first, then what to do about it, then the figures behind it.
@@ -84,7 +85,7 @@ func (p *page) causes(causes []Cause) {
 			heading = fmt.Sprintf("Cause %d of %d", i+1, len(causes))
 		}
 		what := terminal.Printable(c.Source)
-		if c.Title != "" && c.Title != c.Source {
+		if c.Title != "" {
 			what += ", " + terminal.Printable(c.Title)
 		}
 		p.section(heading+":", what+" ("+certainty(c.Proof)+")")
@@ -140,7 +141,7 @@ func (p *page) excerpt(lines []record.SourceLine) {
 	}
 	p.line("")
 	digits := len(strconv.Itoa(lines[len(lines)-1].Number))
-	for _, l := range lines {
+	for _, l := range lines[:min(len(lines), maxExcerpt)] {
 		mark, paint := " ", p.paint.faint
 		if l.Here {
 			mark, paint = ">", p.paint.bold
