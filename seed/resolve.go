@@ -21,6 +21,8 @@ type Settings struct {
 	Values map[ID]string
 	// Kept lists the user's own values ("OMP_NUM_THREADS=4") that serve as pins and were left alone, sorted.
 	Kept []string
+	// Refused lists the user's values that kept sources from being pinned, under [Lenient] only.
+	Refused []*RefusedError
 }
 
 // ProbeLevel is what the probe is told about one source (docs/probe-protocol.md, "levels").
@@ -40,7 +42,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s=%q in the environment does not pin %s: unset it, or use one of: %s", e.Name, e.Value, e.Source, e.Accepted)
+	return fmt.Sprintf("%s=%q in the environment does not pin %s: unset it, or set it to %s", e.Name, e.Value, e.Source, e.Accepted)
 }
 
 // Option changes how [Resolve] controls sources.
@@ -50,11 +52,15 @@ type Option func(*resolution)
 // would do it for Python.
 func WholeTree(r *resolution) { r.wholeTree = true }
 
+// Lenient lets a source inherit when one of the user's values is refused, and lists the value in Settings.Refused. It is for
+// experiments that pin more than the user has asked for.
+func Lenient(r *resolution) { r.lenient = true }
+
 // Resolve works out what the levels mean for one run: seed is the audit's seed, run the 0-based number of the run within
 // its experiment, and users the environment that the command inherits.
 //
 // Pinning follows one rule for every variable: unset, it is filled; set to a value known to be good, it is kept; set to
-// anything else, it is refused with a [RefusedError]. An empty variable counts as unset, as it does to the programs
+// anything else, it is refused with a [RefusedError] (but see [Lenient]). An empty variable counts as unset, as it does to the programs
 // concerned. Varying sets the variable whatever the user's value is.
 //
 // A source that a pinned or varied one needs beside it (see Control.Companions) is pinned too when levels does not
@@ -86,13 +92,14 @@ func Resolve(levels Levels, seed uint64, run int, users map[string]string, optio
 		return Settings{}, err
 	}
 	beside := r.addCompanions()
-	var refused []error
 	for _, source := range All() {
-		if err := r.apply(source, beside[source.ID]); err != nil {
-			refused = append(refused, err)
-		}
+		r.apply(source, beside[source.ID])
 	}
-	if len(refused) > 0 {
+	if len(r.settings.Refused) > 0 && !r.lenient {
+		var refused []error
+		for _, value := range r.settings.Refused {
+			refused = append(refused, value)
+		}
 		return Settings{}, errors.Join(refused...)
 	}
 	slices.Sort(r.settings.Kept)
@@ -105,6 +112,7 @@ type resolution struct {
 	run       int
 	users     map[string]string
 	wholeTree bool
+	lenient   bool
 	settings  Settings
 }
 
@@ -139,15 +147,18 @@ func (r *resolution) addCompanions() map[ID]ID {
 	return beside
 }
 
-func (r *resolution) apply(source Source, beside ID) error {
+// apply adds one source's controls to the settings; beside is the source that it accompanies, if any.
+func (r *resolution) apply(source Source, beside ID) {
 	level := r.settings.Levels[source.ID]
 	control := source.Control(level)
 	if !control.Possible() {
-		return nil
+		return
 	}
-	words, err := r.environment(source.ID, level, control.Env)
-	if err != nil {
-		return err
+	words, refused := r.environment(source.ID, level, control.Env)
+	if len(refused) > 0 {
+		r.settings.Levels[source.ID] = Inherit
+		r.settings.Refused = append(r.settings.Refused, refused...)
+		return
 	}
 	told := ProbeLevel{Level: level}
 	if control.Value != nil {
@@ -171,39 +182,48 @@ func (r *resolution) apply(source Source, beside ID) error {
 		words = append(words, fmt.Sprintf("needed beside %s", beside))
 	}
 	r.settings.Values[source.ID] = strings.Join(words, ", ")
-	return nil
 }
 
-// environment sets the variables of one control and returns them in words.
-func (r *resolution) environment(id ID, level Level, variables []Variable) ([]string, error) {
-	var words []string
-	var refused []error
+// environment sets the variables of one control and returns them in words; it sets none where a value is refused.
+func (r *resolution) environment(id ID, level Level, variables []Variable) (words []string, refused []*RefusedError) {
+	env := map[string]string{}
+	var kept []string
 	for _, v := range variables {
 		ours, users := v.Value(r.seed, r.run), r.users[v.Name]
-		if level == Pin && users != "" {
-			accepted := users == ours || v.Accepts != nil && v.Accepts(users)
-			merged, ok := "", false
-			if !accepted && v.Merge != nil {
-				merged, ok = v.Merge(users, ours)
-			}
-			switch {
-			case accepted:
-				r.settings.Kept = append(r.settings.Kept, v.Name+"="+users)
-				words = append(words, fmt.Sprintf("%s=%s (yours)", v.Name, users))
-				continue
-			case !ok:
+		switch {
+		case level != Pin:
+			env[v.Name] = ours
+		case users == "" && v.Fallback != "" && r.users[v.Fallback] != "":
+			continue
+		case users == "":
+			env[v.Name] = ours
+		case users == ours || v.Accepts != nil && v.Accepts(users):
+			kept = append(kept, v.Name+"="+users)
+			words = append(words, fmt.Sprintf("%s=%s (yours)", v.Name, users))
+			continue
+		default:
+			merged, ok := v.merge(users, ours)
+			if !ok {
 				refused = append(refused, &RefusedError{Source: id, Name: v.Name, Value: users, Accepted: v.accepted(ours)})
 				continue
 			}
-			ours = merged
+			env[v.Name] = merged
 		}
-		if level == Pin && users == "" && v.Fallback != "" && r.users[v.Fallback] != "" {
-			continue
-		}
-		r.settings.Env[v.Name] = ours
-		words = append(words, v.Name+"="+ours)
+		words = append(words, v.Name+"="+env[v.Name])
 	}
-	return words, errors.Join(refused...)
+	if len(refused) > 0 {
+		return nil, refused
+	}
+	maps.Copy(r.settings.Env, env)
+	r.settings.Kept = append(r.settings.Kept, kept...)
+	return words, nil
+}
+
+func (v Variable) merge(users, ours string) (string, bool) {
+	if v.Merge == nil {
+		return "", false
+	}
+	return v.Merge(users, ours)
 }
 
 func (v Variable) accepted(ours string) string {

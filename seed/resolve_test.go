@@ -193,6 +193,27 @@ func TestRefusedValues(t *testing.T) {
 	})
 }
 
+func TestLenient(t *testing.T) {
+	users := map[string]string{"OMP_DYNAMIC": "TRUE", "OMP_NUM_THREADS": "4"}
+	got, err := seed.Resolve(pin(seed.Threads, seed.PythonHash), 0, 0, users, seed.Lenient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Nothing of the refused source is left: half of its variables would be neither pinned nor the user's own.
+	want := seed.Settings{
+		Levels: seed.Levels{seed.Threads: seed.Inherit, seed.PythonHash: seed.Pin},
+		Env:    map[string]string{"PYTHONHASHSEED": "0"},
+		Probe:  map[seed.ID]seed.ProbeLevel{},
+		Values: map[seed.ID]string{seed.PythonHash: "PYTHONHASHSEED=0"},
+		Refused: []*seed.RefusedError{
+			{Source: seed.Threads, Name: "OMP_DYNAMIC", Value: "TRUE", Accepted: "FALSE"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestBadLevels(t *testing.T) {
 	var unknown *seed.UnknownError
 	if _, err := seed.Resolve(pin("thread"), 0, 0, nil); !errors.As(err, &unknown) || unknown.Nearest != seed.Threads {
