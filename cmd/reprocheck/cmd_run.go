@@ -18,6 +18,7 @@ import (
 	"github.com/reprocheck/reprocheck/report/live"
 	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/local"
+	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
 )
@@ -107,6 +108,10 @@ func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
 		return nil, hinted(errors.New("no command to run"), exitUsage, "write it after two dashes: reprocheck run -- python train.py")
 	}
 	if err := o.set(c, file); err != nil {
+		return nil, usage(err)
+	}
+	// Refuse a value in the environment that contradicts --pin now, not after the first run.
+	if _, err := seed.Resolve(plan.Pin(o.settings.Pin).Levels, o.settings.Seed, 0, p.environ()); err != nil {
 		return nil, usage(err)
 	}
 	o.store = filepath.Join(dir, ".reprocheck")

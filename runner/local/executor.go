@@ -142,11 +142,15 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("collecting what the run left: %w", err)
 	}
 	run.Started, run.Levels, run.Values = started.UTC(), settings.Levels, settings.Values
+	for _, refused := range settings.Refused {
+		run.Refused = append(run.Refused, refused.Error())
+	}
 	return run, nil
 }
 
 func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
-	var options []seed.Option
+	// What the user asked to pin was checked against the environment before the first run.
+	options := []seed.Option{seed.Lenient}
 	if step.Experiment.Name == "pinned" {
 		options = append(options, seed.WholeTree)
 	}
