@@ -33,10 +33,23 @@ const maxLeafDiffs = 64
 // pairing is a file of the expected run and its counterpart; one may be nil.
 type pairing struct{ a, b *record.Artifact }
 
-func diffArtifacts(expected, actual []record.Artifact, o Options, masked maskedSet) []ArtifactDiff {
+func diffArtifacts(expected, actual []record.Artifact, metrics []MetricDiff, o Options, masked maskedSet) []ArtifactDiff {
+	// A text that is a file of metrics is as close as its metrics are.
+	origins := map[string]Class{}
+	for _, m := range metrics {
+		if known, ok := origins[m.Origin]; ok {
+			origins[m.Origin] = worse(known, m.Class.verdict())
+		} else {
+			origins[m.Origin] = m.Class.verdict()
+		}
+	}
 	var out []ArtifactDiff
 	for _, p := range pairArtifacts(expected, actual) {
-		out = append(out, diffArtifact(p, o, masked))
+		d := diffArtifact(p, o, masked)
+		if d.Format == "text" && d.Class == Different && origins[d.Path] == Within {
+			d.Class, d.Detail = Within, "its metrics differ within tolerance"
+		}
+		out = append(out, d)
 	}
 	return out
 }
@@ -128,7 +141,7 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 	switch {
 	case p.a == nil || p.b == nil:
 		if why != "" {
-			masked.add(p.path(), why)
+			masked.add(p.path())
 			d.Class = Volatile
 			return d
 		}
@@ -147,17 +160,17 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 	case p.a.SHA256 == p.b.SHA256:
 		if p.a.Path != p.b.Path {
 			d.Class, d.Detail = SameContent, "the same bytes under another name"
-			masked.add(p.a.Path, "a file name that differs between runs")
+			masked.add(p.a.Path)
 		}
 		return d
 	case why != "":
 		d.Class = Volatile
-		masked.add(p.a.Path, why)
+		masked.add(p.a.Path)
 		return d
 	}
 	d.content(p.a, p.b, o, masked)
 	if p.a.Path != p.b.Path {
-		masked.add(p.a.Path, "a file name that differs between runs")
+		masked.add(p.a.Path)
 	}
 	return d
 }
@@ -183,6 +196,10 @@ func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSe
 		if a.Format == "" {
 			d.Detail = "other bytes; the format is unknown"
 		}
+		return
+	}
+	if a.Format == "text" && len(a.Leaves)+len(b.Leaves) == 0 {
+		d.Class, d.Detail = Different, "the text differs in more than times and identifiers"
 		return
 	}
 	leaves, maskedAny := diffLeaves(a, b, o, masked)

@@ -6,7 +6,9 @@
 package compare
 
 import (
-	"sort"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -17,6 +19,9 @@ type Options struct {
 	RTol, ATol float64
 	// DTypes compares tensors by the tolerances of their types, see DTypeTolerance.
 	DTypes bool
+	// CloseTensors decides about a tensor whose digests differ, where the files of both runs are at hand; nil decides by the digests.
+	// It is asked only for a tolerance that is not zero.
+	CloseTensors func(expected, actual *record.Artifact, name string, t record.Tolerance) bool
 	// Tolerances override RTol and ATol for the metrics that a name, or a pattern of path.Match, stands for.
 	Tolerances map[string]record.Tolerance
 }
@@ -43,7 +48,10 @@ type Result struct {
 	// Metrics and Artifacts list everything compared, equal or not, in the order of the expected run.
 	Metrics   []MetricDiff
 	Artifacts []ArtifactDiff
-	// Masked names what was not compared because it differs by nature, each with the reason, sorted.
+	// Output compares standard output without what differs by nature: Equal, Different, or "" where a record does not tell. It is
+	// only a warning where metrics or files were compared, and decides where there are none.
+	Output Class
+	// Masked names what was not compared because it differs by nature: metrics, files, and parts of files as "path: part". Sorted.
 	Masked   []string
 	Warnings []record.Warning
 }
@@ -53,15 +61,24 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	r := &Result{}
 	masked := maskedSet{}
 	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, o, masked)
-	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, o, masked)
+	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, r.Metrics, o, masked)
+	if a, b := expected.Stdout.Masked, actual.Stdout.Masked; a != "" && b != "" {
+		r.Output = Equal
+		if a != b {
+			r.Output = Different
+		}
+	}
 	r.Masked = masked.list()
-	r.Warnings = warnings(r, expected, actual)
+	r.Warnings = warnings(r)
 	return r
 }
 
 // Verdict is Different when anything differs beyond what Options allow, Within when something needed a tolerance, else Equal.
 func (r *Result) Verdict() Class {
 	verdict := Equal
+	if len(r.Metrics)+len(r.Artifacts) == 0 && r.Output == Different {
+		return Different
+	}
 	for _, m := range r.Metrics {
 		verdict = worse(verdict, m.Class.verdict())
 	}
@@ -127,26 +144,15 @@ func (r *Result) FirstArtifact() *ArtifactDiff {
 	return nil
 }
 
-// maskedSet gathers names that are masked, with the reason for each.
-type maskedSet map[string]string
+// maskedSet gathers the names of what is not compared.
+type maskedSet map[string]bool
 
-func (m maskedSet) add(name, why string) {
-	if name == "" || name == why {
-		m[why] = ""
-		return
+func (m maskedSet) add(name string) {
+	// The second and further numbers behind one name are masked with it: "Time[1]".
+	if i := strings.IndexByte(name, '['); i > 0 && strings.HasSuffix(name, "]") {
+		name = name[:i]
 	}
-	m[name] = why
+	m[name] = true
 }
 
-// list is sorted, as "name (reason)".
-func (m maskedSet) list() []string {
-	out := make([]string, 0, len(m))
-	for name, why := range m {
-		if why != "" {
-			name += " (" + why + ")"
-		}
-		out = append(out, name)
-	}
-	sort.Strings(out)
-	return out
-}
+func (m maskedSet) list() []string { return slices.Sorted(maps.Keys(m)) }

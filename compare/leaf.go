@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
@@ -15,17 +16,17 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 	for i := range b.Leaves {
 		others[b.Leaves[i].Name] = &b.Leaves[i]
 	}
-	note := func(name, why string) {
+	note := func(name string) {
 		maskedAny = true
-		masked.add(a.Path+": "+name, why)
+		masked.add(a.Path + ": " + name)
 	}
 	for i := range a.Leaves {
 		x := &a.Leaves[i]
 		y := others[x.Name]
 		delete(others, x.Name)
 		if y == nil {
-			if why := volatile.Name(x.Name); why != "" && x.Kind != "tensor" {
-				note(x.Name, why)
+			if volatile.Name(x.Name) != "" && x.Kind != "tensor" {
+				note(x.Name)
 			} else if b.More == 0 {
 				diffs = append(diffs, LeafDiff{Name: x.Name, Kind: x.Kind, Class: Missing, Expected: describe(x)})
 			}
@@ -34,19 +35,19 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 		if x.Digest == y.Digest && x.Kind == y.Kind && x.DType == y.DType {
 			continue
 		}
-		if why := volatileLeaf(x, y); why != "" {
-			note(x.Name, why)
+		if volatileLeaf(x, y) {
+			note(x.Name)
 			continue
 		}
-		diffs = append(diffs, LeafDiff{Name: x.Name, Kind: x.Kind, Class: classifyLeaf(x, y, o), Expected: describe(x), Actual: describe(y)})
+		diffs = append(diffs, LeafDiff{Name: x.Name, Kind: x.Kind, Class: classifyLeaf(a, b, x, y, o), Expected: describe(x), Actual: describe(y)})
 	}
 	for i := range b.Leaves {
 		y := &b.Leaves[i]
 		if others[y.Name] != y {
 			continue
 		}
-		if why := volatile.Name(y.Name); why != "" && y.Kind != "tensor" {
-			note(y.Name, why)
+		if volatile.Name(y.Name) != "" && y.Kind != "tensor" {
+			note(y.Name)
 		} else if a.More == 0 {
 			diffs = append(diffs, LeafDiff{Name: y.Name, Kind: y.Kind, Class: Missing, Actual: describe(y)})
 		}
@@ -54,26 +55,41 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 	return diffs, maskedAny
 }
 
-// volatileLeaf reports why the difference between two parts is expected. A tensor's never is.
-func volatileLeaf(x, y *record.Leaf) string {
+// volatileLeaf reports whether the difference between two parts is expected. A tensor's never is.
+func volatileLeaf(x, y *record.Leaf) bool {
 	if x.Kind == "tensor" || y.Kind == "tensor" {
-		return ""
+		return false
 	}
-	if why := volatile.Name(x.Name); why != "" {
-		return why
+	if volatile.Name(x.Name) != "" {
+		return true
 	}
 	a, whyA := volatile.Mask(x.Text)
 	b, whyB := volatile.Mask(y.Text)
-	if whyA == "" || whyB == "" || a != b || x.Kind == "number" && volatile.Measure(x.Name) {
-		return ""
-	}
-	return whyA
+	return whyA != "" && whyB != "" && a == b && !(x.Kind == "number" && volatile.Measure(x.Name))
 }
 
-func classifyLeaf(x, y *record.Leaf, o Options) Class {
-	if x.Kind != "number" || y.Kind != "number" {
+func classifyLeaf(a, b *record.Artifact, x, y *record.Leaf, o Options) Class {
+	switch {
+	case x.Kind == "tensor" && y.Kind == "tensor":
+		return classifyTensor(a, b, x, y, o)
+	case x.Kind == "number" && y.Kind == "number":
+		return classifyNumber(x, y, o.forMetric(x.Name))
+	}
+	return Different
+}
+
+func classifyTensor(a, b *record.Artifact, x, y *record.Leaf, o Options) Class {
+	if x.DType != y.DType || !slices.Equal(x.Shape, y.Shape) {
 		return Different
 	}
+	t := o.forTensor(x.Name, x.DType)
+	if o.CloseTensors != nil && t != (record.Tolerance{}) && o.CloseTensors(a, b, x.Name, t) {
+		return Within
+	}
+	return Different
+}
+
+func classifyNumber(x, y *record.Leaf, t record.Tolerance) Class {
 	v, errV := strconv.ParseFloat(x.Text, 64)
 	w, errW := strconv.ParseFloat(y.Text, 64)
 	switch {
@@ -83,8 +99,7 @@ func classifyLeaf(x, y *record.Leaf, o Options) Class {
 		return NaN
 	case v == 0 && w == 0 && math.Signbit(v) != math.Signbit(w):
 		return SignedZero
-	}
-	if t := o.forMetric(x.Name); t != (record.Tolerance{}) && Close(v, w, t) {
+	case t != (record.Tolerance{}) && Close(v, w, t):
 		return Within
 	}
 	return Different

@@ -3,6 +3,8 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/metrics"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -34,43 +36,77 @@ func (m *MetricDiff) before(other *MetricDiff) bool {
 	return m.Origin == other.Origin && m.Step < other.Step
 }
 
-// seriesKey identifies a series within a run.
-type seriesKey struct{ origin, name string }
+// seriesPair is a series of the expected run and its counterpart; one may be nil.
+type seriesPair struct{ a, b *record.Series }
 
 func diffMetrics(expected, actual []record.Series, o Options, masked maskedSet) []MetricDiff {
-	others := map[seriesKey]*record.Series{}
-	for i := range actual {
-		s := &actual[i]
-		if s.Volatile != "" {
-			masked.add(s.Name, s.Volatile)
-			continue
-		}
-		others[keyOf(s)] = s
-	}
 	var out []MetricDiff
-	for i := range expected {
-		s := &expected[i]
-		if s.Volatile != "" {
-			masked.add(s.Name, s.Volatile)
-			continue
-		}
-		other := others[keyOf(s)]
-		if other == nil {
-			out = append(out, missing(s, true))
-			continue
-		}
-		delete(others, keyOf(s))
-		out = append(out, diffSeries(s, other, o.forMetric(s.Name)))
-	}
-	for i := range actual {
-		if s := &actual[i]; others[keyOf(s)] == s {
-			out = append(out, missing(s, false))
-		}
+	for _, p := range pairSeries(expected, actual, masked) {
+		out = append(out, p.diff(o))
 	}
 	return out
 }
 
-func keyOf(s *record.Series) seriesKey { return seriesKey{maskedOrigin(s.Origin), s.Name} }
+func (p seriesPair) diff(o Options) MetricDiff {
+	switch {
+	case p.b == nil:
+		return missing(p.a, true)
+	case p.a == nil:
+		return missing(p.b, false)
+	}
+	return diffSeries(p.a, p.b, o.forMetric(p.a.Name))
+}
+
+// pairSeries finds the counterparts among the series that count: by origin and name, then by name and the origin without its volatile
+// parts, because the folder of a run may be named after the time. A name that is volatile in either run does not count in the other.
+func pairSeries(expected, actual []record.Series, masked maskedSet) []seriesPair {
+	type key struct{ origin, name string }
+	exact := func(s *record.Series) key { return key{s.Origin, s.Name} }
+	loose := func(s *record.Series) key { return key{maskedOrigin(s.Origin), s.Name} }
+
+	volatile := map[key]bool{}
+	for _, list := range [][]record.Series{expected, actual} {
+		for i := range list {
+			if s := &list[i]; s.Volatile != "" {
+				volatile[loose(s)] = true
+				masked.add(s.Name)
+			}
+		}
+	}
+	var out []seriesPair
+	for i := range expected {
+		if s := &expected[i]; s.Volatile == "" {
+			out = append(out, seriesPair{a: s})
+		}
+	}
+	free := make([]*record.Series, 0, len(actual))
+	for i := range actual {
+		if s := &actual[i]; s.Volatile == "" {
+			free = append(free, s)
+		}
+	}
+	for _, keyOf := range []func(*record.Series) key{exact, loose} {
+		waiting := map[key][]int{}
+		for j, s := range free {
+			if s != nil {
+				waiting[keyOf(s)] = append(waiting[keyOf(s)], j)
+			}
+		}
+		for i := range out {
+			if js := waiting[keyOf(out[i].a)]; out[i].b == nil && len(js) > 0 {
+				out[i].b, free[js[0]] = free[js[0]], nil
+				waiting[keyOf(out[i].a)] = js[1:]
+			}
+		}
+	}
+	out = slices.DeleteFunc(out, func(p seriesPair) bool { return p.b == nil && volatile[loose(p.a)] })
+	for _, s := range free {
+		if s != nil && !volatile[loose(s)] {
+			out = append(out, seriesPair{b: s})
+		}
+	}
+	return out
+}
 
 func missing(s *record.Series, inExpected bool) MetricDiff {
 	d := MetricDiff{Name: s.Name, Origin: s.Origin, Class: Missing, Detail: "only the first run has it"}
@@ -183,10 +219,13 @@ func classify(a, b record.Point, t record.Tolerance) Class {
 	}
 	x, y := float64(a.Value), float64(b.Value)
 	switch {
-	case math.IsNaN(x) || math.IsNaN(y):
-		if math.IsNaN(x) && math.IsNaN(y) {
+	case math.IsNaN(x) && math.IsNaN(y):
+		// A digest that was printed has no value; "nan" and "NaN" are one.
+		if isNaN(a.Text) && isNaN(b.Text) {
 			return Equal
 		}
+		return Different
+	case math.IsNaN(x) || math.IsNaN(y):
 		return NaN
 	case x == 0 && y == 0 && math.Signbit(x) != math.Signbit(y):
 		return SignedZero
@@ -197,3 +236,5 @@ func classify(a, b record.Point, t record.Tolerance) Class {
 	}
 	return Different
 }
+
+func isNaN(text string) bool { return strings.EqualFold(strings.TrimLeft(text, "+-"), "nan") }

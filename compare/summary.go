@@ -7,73 +7,91 @@ import (
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
-// Summarise compares each metric over all runs with the first run, and lists what was masked. Runs that were stopped early by
-// reprocheck itself should be left out by the caller.
+// Summarise compares each metric over all runs with the first run, and lists what was masked. Runs that reprocheck itself has
+// stopped early say nothing about final values: the caller leaves them out.
 func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, masked []string) {
-	names := maskedSet{}
 	if len(runs) == 0 {
 		return nil, nil
 	}
-	diffs := make([]map[seriesKey]MetricDiff, len(runs))
-	var order []seriesKey
-	seen := map[seriesKey]bool{}
-	for i, run := range runs {
-		diffs[i] = map[seriesKey]MetricDiff{}
-		for _, d := range diffMetrics(runs[0].Metrics, run.Metrics, o, names) {
-			k := seriesKey{maskedOrigin(d.Origin), d.Name}
-			diffs[i][k] = d
-			if !seen[k] {
-				seen[k] = true
-				order = append(order, k)
-			}
+	names := maskedSet{}
+	var all summaries
+	for _, run := range runs {
+		for _, p := range pairSeries(runs[0].Metrics, run.Metrics, names) {
+			all.add(p, p.diff(o))
 		}
 	}
-	for _, k := range order {
-		metrics = append(metrics, summarise(k, runs, diffs))
+	for _, s := range all.list {
+		metrics = append(metrics, s.finish())
 	}
 	return metrics, names.list()
 }
 
-func summarise(k seriesKey, runs []*record.Run, diffs []map[seriesKey]MetricDiff) record.MetricSummary {
-	s := record.MetricSummary{Name: k.name, Class: string(Equal), Equal: true}
-	var finals []float64
-	for i, run := range runs {
-		if v, ok := final(run, k); ok {
-			finals = append(finals, v)
-			s.Finals = append(s.Finals, record.Float(v))
-		}
-		d, ok := diffs[i][k]
-		if !ok {
-			continue
-		}
-		s.MaxAbs = max(s.MaxAbs, record.Float(d.MaxAbs))
-		s.MaxRel = max(s.MaxRel, record.Float(d.MaxRel))
-		if d.Class == Equal {
-			continue
-		}
-		s.Equal = false
-		if s.FirstStep == nil || d.Step < *s.FirstStep {
-			s.FirstStep = new(d.Step)
-		}
-		if s.Class == string(Equal) || s.Class == string(Within) && d.Class != Within {
-			s.Class = string(d.Class)
-		}
+// summaries are the metrics seen in any run, in order of first appearance. A metric that the first run has is known by its
+// series there; any other by its origin and name.
+type summaries struct {
+	list   []*summary
+	byA    map[*record.Series]*summary
+	byName map[string]*summary
+}
+
+type summary struct {
+	record.MetricSummary
+	finals []float64
+}
+
+func (all *summaries) find(p seriesPair) *summary {
+	if all.byA == nil {
+		all.byA, all.byName = map[*record.Series]*summary{}, map[string]*summary{}
 	}
-	s.Mean = record.Float(mean(finals))
-	s.StdDev = record.Float(sampleStdDev(finals))
-	s.Spread = record.Float(spread(finals))
+	var s *summary
+	key := ""
+	if p.a != nil {
+		s = all.byA[p.a]
+	} else {
+		key = maskedOrigin(p.b.Origin) + "\x00" + p.b.Name
+		s = all.byName[key]
+	}
+	if s != nil {
+		return s
+	}
+	s = &summary{MetricSummary: record.MetricSummary{Class: string(Equal), Equal: true}}
+	if p.a != nil {
+		s.Name = p.a.Name
+		all.byA[p.a] = s
+	} else {
+		s.Name = p.b.Name
+		all.byName[key] = s
+	}
+	all.list = append(all.list, s)
 	return s
 }
 
-// final is the last value of a metric in a run.
-func final(run *record.Run, k seriesKey) (float64, bool) {
-	for i := range run.Metrics {
-		m := &run.Metrics[i]
-		if m.Volatile == "" && keyOf(m) == k && len(m.Points) > 0 {
-			return float64(m.Points[len(m.Points)-1].Value), true
-		}
+func (all *summaries) add(p seriesPair, d MetricDiff) {
+	s := all.find(p)
+	if p.b != nil && len(p.b.Points) > 0 {
+		v := p.b.Points[len(p.b.Points)-1].Value
+		s.Finals = append(s.Finals, v)
+		s.finals = append(s.finals, float64(v))
 	}
-	return 0, false
+	s.MaxAbs = max(s.MaxAbs, record.Float(d.MaxAbs))
+	s.MaxRel = max(s.MaxRel, record.Float(d.MaxRel))
+	if d.Class == Equal {
+		return
+	}
+	s.Equal = false
+	if s.FirstStep == nil || d.Step < *s.FirstStep {
+		s.FirstStep = new(d.Step)
+	}
+	if s.Class == string(Equal) || s.Class == string(Within) && d.Class != Within {
+		s.Class = string(d.Class)
+	}
+}
+
+func (s *summary) finish() record.MetricSummary {
+	s.Mean = record.Float(mean(s.finals))
+	s.StdDev = record.Float(sampleStdDev(s.finals))
+	s.Spread = record.Float(spread(s.finals))
+	return s.MetricSummary
 }
 
 // spread is the largest minus the smallest value, NaN where one is not a number, and 0 for equal infinities.

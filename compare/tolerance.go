@@ -3,7 +3,6 @@ package compare
 import (
 	"math"
 	"path"
-	"sort"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -39,25 +38,35 @@ func DTypeTolerance(dtype string) record.Tolerance {
 	return record.Tolerance{}
 }
 
-// forMetric is the tolerance of a metric: the one given for its name, else that of the longest pattern that matches it, else the general.
+// forMetric is the tolerance of a metric: the one given for its name, else that of the longest pattern that matches it, else the
+// general one.
 func (o Options) forMetric(name string) record.Tolerance {
-	if t, ok := o.Tolerances[name]; ok {
+	if t, ok := o.named(name); ok {
 		return t
 	}
-	patterns := make([]string, 0, len(o.Tolerances))
-	for p := range o.Tolerances {
-		patterns = append(patterns, p)
+	return record.Tolerance{RTol: o.RTol, ATol: o.ATol}
+}
+
+// forTensor is like forMetric for a tensor; with DTypes its type decides in place of the general tolerance.
+func (o Options) forTensor(name, dtype string) record.Tolerance {
+	if t, ok := o.named(name); ok {
+		return t
 	}
-	sort.Slice(patterns, func(i, j int) bool {
-		if len(patterns[i]) != len(patterns[j]) {
-			return len(patterns[i]) > len(patterns[j])
-		}
-		return patterns[i] < patterns[j]
-	})
-	for _, p := range patterns {
-		if ok, _ := path.Match(p, name); ok {
-			return o.Tolerances[p]
-		}
+	if o.DTypes {
+		return DTypeTolerance(dtype)
 	}
 	return record.Tolerance{RTol: o.RTol, ATol: o.ATol}
+}
+
+func (o Options) named(name string) (t record.Tolerance, ok bool) {
+	if t, ok := o.Tolerances[name]; ok {
+		return t, true
+	}
+	best := ""
+	for pattern := range o.Tolerances {
+		if matched, _ := path.Match(pattern, name); matched && (len(pattern) > len(best) || len(pattern) == len(best) && pattern < best) {
+			best, ok = pattern, true
+		}
+	}
+	return o.Tolerances[best], ok
 }

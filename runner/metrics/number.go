@@ -131,6 +131,8 @@ func lower(s []byte) string {
 func isDigit(c byte) bool  { return c-'0' <= 9 }
 func isLetter(c byte) bool { return (c|0x20)-'a' <= 'z'-'a' }
 
+func isHex(c byte) bool { return isDigit(c) || (c|0x20)-'a' <= 'f'-'a' }
+
 // isWord reports whether c continues a word of a metric's name.
 func isWord(c byte) bool { return wordBytes[c] }
 

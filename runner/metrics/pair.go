@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 )
@@ -36,6 +37,7 @@ func (s *pairScanner) scan() {
 	for i := 0; i < len(line) && len(s.fields) < maxFields; {
 		c := line[i]
 		switch {
+		case isHex(c) && s.printedDigest(&i):
 		case isDigit(c):
 			i = s.numeric(i)
 		case !isWord(c):
@@ -76,6 +78,34 @@ func (s *pairScanner) word(i int) int {
 		}
 	}
 	return i
+}
+
+// printedDigest takes a hexadecimal digest, by which programs show that two results are the same to the last bit: a word of
+// at least 8 digits that follows a name such as "sha256", or of the length of a common digest. It has no value but its text.
+func (s *pairScanner) printedDigest(i *int) bool {
+	line, end := s.line, *i
+	letters, decimals := false, false
+	for end < len(line) && isHex(line[end]) {
+		if isDigit(line[end]) {
+			decimals = true
+		} else {
+			letters = true
+		}
+		end++
+	}
+	size := end - *i
+	if size < 8 || size > 128 || !letters || !decimals || end < len(line) && isWord(line[end]) && line[end] != '.' {
+		return false
+	}
+	if n, _ := volatile.Match(line[*i:]); n > 0 {
+		return false
+	}
+	label := labelBefore(line[s.open:*i])
+	if size != 32 && size != 40 && size != 56 && size != 64 && size != 96 && size != 128 && (label == nil || !volatile.Measure(string(label))) {
+		return false
+	}
+	*i = s.add(*i, number{size: size, value: math.NaN(), ok: true}, end, "")
+	return true
 }
 
 // notFinite takes nan and inf as numbers where a label stands before them, and as words elsewhere.

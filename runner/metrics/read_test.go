@@ -96,6 +96,7 @@ func TestReadRealLines(t *testing.T) {
 		"words with digits":    {"conv2d resnet18 3x3 1st 10-fold\n", nil},
 		"saved path":           {"saved /tmp/tmpab12cd34/model-12.pt loss 0.5\n", []string{"~saved", "loss@0=0.5"}},
 		"a step among steps":   {"steps per epoch: 100, best epoch: 7\n", []string{"steps per epoch@0=100", "best epoch@0=7"}},
+		"printed digest":       {"weights sha256: 3f2a9c1e77\nfinal 0cc175b9c0f1b6a831c399e269772661\nrun 3f2a9c1e\n", []string{"weights sha256@0=3f2a9c1e77", "final@0=0cc175b9c0f1b6a831c399e269772661"}},
 		"min after a number":   {"max 0.9 min 0.1\n", []string{"max@0=0.9", "min@0=0.1"}},
 	}
 	for name, tt := range tests {

@@ -65,6 +65,8 @@ type Stream struct {
 	Lines int64  `json:"lines"`
 	// SHA256 is over the raw bytes.
 	SHA256 string `json:"sha256"`
+	// Masked is the digest of the text without what differs by nature (metrics.MaskedDigest), empty where it was not taken.
+	Masked string `json:"masked_sha256,omitempty"`
 }
 
 // Isolation describes the workspace of a run.

@@ -50,8 +50,11 @@ func Name(name string) string {
 		return Time
 	case measures[head]:
 		return ""
-	case durationWords[head] && len(words) > 1 && measures[before]:
-		return "" // "timing_error_ms": an error, measured in milliseconds
+	case durationWords[head] && before != "":
+		if measures[before] {
+			return "" // "timing_error_ms": an error, measured in milliseconds
+		}
+		return Time
 	case (head == "id" || head == "name") && ownerWords[before]:
 		return Identifier
 	case (head == "util" || head == "utilization" || head == "usage" || head == "percent" || head == "free" || head == "temp") && deviceWords[before]:
@@ -160,7 +163,7 @@ func reasons(byReason map[string]string) map[string]string {
 var (
 	heads = reasons(map[string]string{
 		Time: `time times runtime walltime wallclock wall clock elapsed duration durations took latency uptime timing timer
-			cputime dt s sec secs second seconds ms msec millis millisecond milliseconds microseconds us ns
+			cputime dt sec secs second seconds ms msec millis millisecond milliseconds microseconds
 			minute minutes mins hour hours hrs`,
 		Throughput: `throughput speed fps sps qps wps ups tps ips mfu hfu tflops gflops bandwidth`,
 		Memory:     `memory mem ram vram rss vms swap allocated reserved cpu gpu`,
@@ -178,5 +181,6 @@ var (
 	measures      = set(`loss losses acc accuracy error errors err rmse mse mae mape rmsle auc auroc aucpr f1 fbeta precision recall
 		perplexity ppl bleu rouge meteor score scores reward rewards return returns r2 iou miou map ap nll ce bce kl divergence
 		entropy norm gradnorm lr bpc bpb bpd dice psnr ssim fid wer cer elbo likelihood logloss mlogloss merror deviance objective
-		cost regret top1 top5 correct wrong inertia variance bias l1 l2 logprob ndcg mrr hits correlation corr kappa mcc`)
+		cost regret top1 top5 correct wrong inertia variance bias l1 l2 logprob ndcg mrr hits correlation corr kappa mcc
+		hash digest checksum fingerprint crc crc32 md5 sha sha1 sha256 sha512`)
 )
