@@ -28,7 +28,7 @@ func (a audit) document() *report.Document {
 // audits are the situations that a report has to tell.
 func audits() []audit {
 	return []audit{
-		divergedOneCause(), divergedTwoCauses(), observedRace(), reproducible(), withinTolerance(), probeMissing(),
+		divergedOneCause(), divergedTwoCauses(), divergedNoLine(), observedRace(), reproducible(), withinTolerance(), probeMissing(),
 		commandFailed(), timedOut(), interrupted(), sensitive(), hostile(), crowded(), empty(),
 	}
 }
@@ -150,6 +150,20 @@ func divergedTwoCauses() audit {
 	runs = append(runs, experiment(a, "release:torch-cpu", pin(seed.PythonHash), record.Diverged, "", 0.92, 0.94)...)
 	a.Warnings = []record.Warning{{ID: "pythonhashseed-too-late", File: "train.py", Line: 3, Text: "os.environ[\"PYTHONHASHSEED\"] is set inside the program, where it has no effect."}}
 	return audit{"diverged-two-causes", 1, a, runs}
+}
+
+// divergedNoLine has a cause that no line shows, in a metric of a file.
+func divergedNoLine() audit {
+	finals := []float64{0.5, 0.6}
+	a, runs := base(record.Diverged, "2 runs of the same command gave 2 different results.", finals...)
+	a.Metrics = []record.MetricSummary{losses("different", step(3), finals...), losses("equal", nil, 0.5, 0.5)}
+	a.Metrics[0].Origin, a.Metrics[1].Origin = "logs/history.json", "stdout"
+	a.FirstDivergence = &record.Divergence{Process: "main", Step: 3, Event: "metric",
+		Detail: "loss is 0.5 in as-shipped-0 and 0.6 in as-shipped-1", Runs: [2]string{"as-shipped-0", "as-shipped-1"}}
+	a.Causes = []record.Cause{{Source: seed.Threads, Proof: record.Proven, Story: "Sums are split among as many threads as the machine has.",
+		Evidence: []string{"with 1 thread, 2 runs agree (pin:threads)", "with 2 threads, they differ (release:threads)"}}}
+	runs = append(runs, experiment(a, "release:threads", pin(seed.PythonHash), record.Diverged, "differs with "+strings.Repeat("one source and ", 12)+"another released", 0.5)...)
+	return audit{"diverged-no-line", 1, a, runs}
 }
 
 func observedRace() audit {

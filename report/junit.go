@@ -87,7 +87,11 @@ func junitSource(d *Document, item ChecklistItem) junitCase {
 	c := junitCase{Class: "reprocheck.source", Name: terminal.Printable(item.Source), File: terminal.Printable(item.File), Line: item.Line}
 	for _, cause := range d.Causes {
 		if cause.Source == item.Source && d.Verdict == record.Diverged {
-			details := []string{certainty(cause.Proof) + ", " + place(cause.File, cause.Line) + ", " + moment(cause.Step, cause.Process), cause.Story}
+			details := []string{certainty(cause.Proof)}
+			if cause.File != "" {
+				details[0] += ", " + place(cause.File, cause.Line) + ", " + moment(cause.Step, cause.Process)
+			}
+			details = append(details, cause.Story)
 			details = append(append(details, cause.Evidence...), "fix: "+cause.Fix)
 			for i, l := range details {
 				details[i] = terminal.Printable(l)

@@ -87,7 +87,9 @@ func markdownCause(c Cause, number, of int) string {
 		heading = fmt.Sprintf("Cause %d of %d", number, of)
 	}
 	fmt.Fprintf(&b, "### %s: %s (%s)\n\n", heading, markdownText(c.Source+", "+c.Title), certainty(c.Proof))
-	fmt.Fprintf(&b, "**%s**, %s\n\n", markdownCode(place(c.File, c.Line)), markdownText(moment(c.Step, c.Process)))
+	if c.File != "" {
+		fmt.Fprintf(&b, "**%s**, %s\n\n", markdownCode(place(c.File, c.Line)), markdownText(moment(c.Step, c.Process)))
+	}
 	var code []string
 	for _, l := range c.Excerpt[:min(len(c.Excerpt), maxExcerpt)] {
 		mark := " "
@@ -114,7 +116,7 @@ func markdownMetrics(d *Document) string {
 		if m.Equal || m.Class == "volatile" {
 			continue
 		}
-		rows = append(rows, []string{markdownCode(m.Name), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
+		rows = append(rows, []string{markdownCode(metricName(m)), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
 			figure(m.MaxAbs, 3), figure(m.MaxRel, 3), firstStep(m), markdownText(m.Class)})
 	}
 	return markdownTable("Metrics that differ", []string{"metric", "mean", "std dev", "spread", "max abs", "max rel", "first step", "class"}, rows)

@@ -20,6 +20,8 @@ const (
 	maxItems    = 8
 	maxNames    = 8
 	maxExcerpt  = 20
+	// maxSays is what a cell of a table may say, in terminal cells.
+	maxSays = 120
 )
 
 // Text writes the report for a person: the verdict first, then what to do about it, then the figures behind it.
@@ -89,7 +91,11 @@ func (p *page) causes(causes []Cause) {
 			what += ", " + terminal.Printable(c.Title)
 		}
 		p.section(heading+":", what+" ("+certainty(c.Proof)+")")
-		p.line("  " + p.paint.bold.Sprint(place(c.File, c.Line)) + ", " + moment(c.Step, c.Process))
+		if c.File == "" {
+			p.line("  no line of your code can be named")
+		} else {
+			p.line("  " + p.paint.bold.Sprint(place(c.File, c.Line)) + ", " + moment(c.Step, c.Process))
+		}
 		p.excerpt(c.Excerpt)
 		p.labelled("how", []string{c.Story})
 		if c.Proof == record.Proven {
@@ -113,10 +119,7 @@ func certainty(proof record.Proof) string {
 }
 
 func place(file string, line int) string {
-	switch {
-	case file == "":
-		return "no line of your code can be named"
-	case line == 0:
+	if line <= 0 {
 		return terminal.Printable(file)
 	}
 	return terminal.Printable(file) + ":" + strconv.Itoa(line)
@@ -180,7 +183,7 @@ func (p *page) firstDivergence(f *record.Divergence) {
 	}
 	p.section("First divergence:", at)
 	lead := ""
-	if f.Runs[0] != "" {
+	if f.Runs[0] != "" && !strings.Contains(f.Detail, f.Runs[0]) {
 		lead = terminal.Printable(f.Runs[0]) + " and " + terminal.Printable(f.Runs[1]) + ":"
 	}
 	p.hang("  ", p.paint.faint, lead, f.Detail, "  ")
@@ -213,11 +216,11 @@ func (p *page) metrics(d *Document) {
 		switch {
 		case m.Class == "volatile":
 		case m.Equal:
-			equal = append(equal, m.Name+" "+finalValue(m))
+			equal = append(equal, metricName(m)+" "+finalValue(m))
 		default:
-			differ = append(differ, []string{terminal.Printable(m.Name), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
+			differ = append(differ, []string{terminal.Printable(metricName(m)), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
 				figure(m.MaxAbs, 3), figure(m.MaxRel, 3), firstStep(m)})
-			classes[m.Class] = append(classes[m.Class], m.Name)
+			classes[m.Class] = append(classes[m.Class], metricName(m))
 		}
 	}
 	if len(differ) > 0 {
@@ -263,6 +266,14 @@ func runsOf(d *Document, experiment string) int {
 	return 0
 }
 
+// metricName is a metric's name, with the file that it was read from.
+func metricName(m record.MetricSummary) string {
+	if m.Origin == "" || m.Origin == "stdout" {
+		return m.Name
+	}
+	return m.Name + " (" + m.Origin + ")"
+}
+
 func finalValue(m record.MetricSummary) string {
 	if len(m.Finals) == 0 {
 		return "(no value)"
@@ -287,7 +298,7 @@ func (p *page) experiments(d *Document) {
 	}
 	var rows [][]string
 	for _, e := range d.Experiments {
-		rows = append(rows, []string{terminal.Fit(terminal.Printable(e.Name), 34), strconv.Itoa(len(e.Runs)), string(e.Verdict), terminal.Printable(e.Says)})
+		rows = append(rows, []string{terminal.Fit(terminal.Printable(e.Name), 34), strconv.Itoa(len(e.Runs)), string(e.Verdict), terminal.Fit(terminal.Printable(e.Says), maxSays)})
 	}
 	p.section("Experiments", "")
 	p.table([]column{{head: "name"}, {head: "runs", right: true}, {head: "verdict"}, {head: "says", shrink: wrapped}}, rows, maxRows)

@@ -124,10 +124,14 @@ func (d *Display) draw() {
 		return
 	}
 	line := terminal.Fit(d.progress.String(), d.width()-1)
-	if line == d.line {
+	switch line {
+	case d.line:
 		return
+	case "":
+		d.erase()
+	default:
+		d.print(clearLine + d.faint.Sprint(line))
 	}
-	d.print(clearLine + d.faint.Sprint(line))
 	d.line, d.drawn = line, d.now()
 }
 
