@@ -36,8 +36,7 @@ func NewDecoder(r io.Reader) *Decoder {
 // Damaged returns the number of lines that were skipped so far: cut short, too long, or no event.
 func (d *Decoder) Damaged() int64 { return d.damaged }
 
-// Next returns the next event, or io.EOF after the last. Any other error is the reader's. The event's Detail is valid
-// until the next call; everything else in it may be kept.
+// Next returns the next event, or io.EOF after the last. Any other error is the reader's. The event may be kept.
 func (d *Decoder) Next() (Event, error) {
 	for {
 		line, err := d.read()
@@ -123,7 +122,7 @@ func (d *Decoder) fast(line []byte, event *Event) bool {
 			if len(rest) < 2 || rest[len(rest)-1] != '}' || !json.Valid(rest[:len(rest)-1]) {
 				return false
 			}
-			event.Detail = rest[:len(rest)-1]
+			event.Detail = bytes.Clone(rest[:len(rest)-1])
 			return event.Kind != ""
 		default:
 			text, after, ok := plainText(rest)

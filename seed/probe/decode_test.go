@@ -25,7 +25,6 @@ func decodeAll(t testing.TB, trace string) ([]probe.Event, int64) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		event.Detail = bytes.Clone(event.Detail)
 		events = append(events, event)
 	}
 }

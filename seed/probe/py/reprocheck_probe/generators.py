@@ -2,6 +2,7 @@
 
 # More generators than this are written when they are made, but not followed.
 _FOLLOWED = 256
+_WRITTEN = 4096
 
 
 class Generators:
@@ -12,6 +13,7 @@ class Generators:
         self._stream = stream
         self._kept = []
         self._number = 0
+        self._written = 0
         probe.at_exit(self._end)
         probe.after_fork(self._kept.clear)
 
@@ -19,9 +21,17 @@ class Generators:
         """Writes that generator was made without a seed; state(generator) returns the digest of its state."""
         self._number += 1
         first = state(generator)
-        where = self._stream.made(frame, api, "unseeded", first, self._number)
+        if self._number > _WRITTEN:
+            return
+        where = self._stream.made(frame, api, None, first, self._number)
         if len(self._kept) < _FOLLOWED:
             self._kept.append((self._number, where, generator, state, first))
+
+    def seeded(self, frame, api, seed):
+        """Writes that a generator was made from a seed, the first few times."""
+        self._written += 1
+        if self._written <= _FOLLOWED:
+            self._stream.made(frame, api, seed)
 
     def _end(self):
         for number, where, generator, state, first in self._kept:

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import digest, tensors
+from . import digest, values
 from .sampling import sampled
 
 SOURCE = "dataloader-workers"
@@ -80,7 +80,7 @@ def _watch_loader(probe, module):
         if probe.sampled(probe.steps) and sampled(seen["in_step"] - 1):
             thread.busy = True
             try:
-                probe.emit("batch", where=probe.where(sys._getframe(1)), value=tensors.of_value(batch),
+                probe.emit("batch", where=probe.where(sys._getframe(1)), value=values.of_batch(batch),
                            detail={"n": number})
             except Exception:
                 pass

@@ -35,7 +35,7 @@ class Unseeded:
     def __init__(self, probe, source):
         self._probe = probe
         self.source = source
-        self._count = 0
+        self.nones = 0
 
     instead_of_none = Stream.instead_of_none
     made = Stream.made
@@ -105,7 +105,7 @@ def _watch_entropy(probe, random, legacy, modern, made):
             finally:
                 thread.busy = False
         if getattr(thread, "making", None) is None:
-            stream.guarded(stream.made, sys._getframe(1), "numpy.random.SeedSequence", "unseeded",
+            stream.guarded(stream.made, sys._getframe(1), "numpy.random.SeedSequence", None,
                            digest.of_text(str(value)))
         return value
 
@@ -152,7 +152,7 @@ def _watch_default_rng(probe, random, modern, generators):
             generator = original(seed)
             plain = _plain(seed)
             if type(plain) in (int, list, tuple):
-                modern.guarded(modern.made, sys._getframe(1), "numpy.random.default_rng", "seeded:" + digest.short(plain))
+                modern.guarded(modern.made, sys._getframe(1), "numpy.random.default_rng", plain)
             return generator
         thread.making = (modern, GENERATOR, "default_rng")
         try:

@@ -69,7 +69,10 @@ def _hook(probe, random):
 
 def _made(generators, generator, frame, api, value):
     # tempfile names its files with a generator of its own.
-    if value is not None or frame.f_globals.get("__name__") == "tempfile":
+    if frame.f_globals.get("__name__") == "tempfile":
+        return
+    if value is not None:
+        generators.seeded(frame, api, value)
         return
     generators.made(frame, api, generator, lambda made: digest.of_bytes(_bytes(made.getstate())))
 

@@ -33,7 +33,7 @@ def _hook(probe, torch):
     for name in _FUNCTIONAL:
         cpu.watch(torch.nn.functional, name)
     _watch_seeding(probe, torch, cpu, cuda)
-    _stand_aside(torch, cpu)
+    _stand_aside(probe, torch, cpu)
     _set_flags(probe, torch)
 
 
@@ -146,31 +146,45 @@ def _put(owners, name, original, replacement):
             setattr(owner, name, replacement)
 
 
-def _stand_aside(torch, stream):
-    """TorchScript and Dynamo know functions by identity: they must find torch's own."""
+def _stand_aside(probe, torch, stream):
+    """TorchScript, Dynamo and FX know functions by identity or by source: they must find torch's own."""
+    def during(original):
+        def capturing(*args, **kwargs):
+            watching = stream.watching
+            _rest(probe, stream)
+            try:
+                return original(*args, **kwargs)
+            finally:
+                if watching:
+                    stream.rouse()
+
+        return capturing
+
+    def ever_after(original):
+        def compiling(*args, **kwargs):
+            # The capturing itself is done whenever the compiled function is called.
+            _rest(probe, stream)
+            stream.retire()
+            return original(*args, **kwargs)
+
+        return compiling
+
     script = torch.jit.script
+    _put((torch.jit,), "script", script, during(script))
+    if hasattr(torch, "compile"):
+        _put((torch,), "compile", torch.compile, ever_after(torch.compile))
 
-    def scripting(*args, **kwargs):
-        watching = stream.watching
-        stream.rest()
-        try:
-            return script(*args, **kwargs)
-        finally:
-            if watching:
-                stream.rouse()
+    def watch_tracer(module):
+        trace = module.Tracer.trace
+        _put((module.Tracer,), "trace", trace, during(trace))
 
-    _put((torch.jit,), "script", script, scripting)
-    compile = getattr(torch, "compile", None)
-    if compile is None:
-        return
+    probe.imports.when("torch.fx._symbolic_trace", watch_tracer)
 
-    def compiling(*args, **kwargs):
-        # The tracing is done when the compiled function is called.
-        stream.rest()
-        stream.retire()
-        return compile(*args, **kwargs)
 
-    _put((torch,), "compile", compile, compiling)
+def _rest(probe, stream):
+    stream.rest()
+    for stand_in in probe.stand_ins:
+        stand_in.rest()
 
 
 def _set_flags(probe, torch):

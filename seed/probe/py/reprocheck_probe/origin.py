@@ -56,6 +56,8 @@ class Origins:
 def _forms(value):
     """Returns the numbers that programs make from a value before they seed with it."""
     whole = set()
+    if isinstance(value, str):
+        return whole
     if isinstance(value, (bytes, bytearray)):
         for data in (value, value[:4], value[:8]):
             whole.add(int.from_bytes(data, "big"))

@@ -31,6 +31,7 @@ class Probe:
         self.steps = 0
         self.zoom = None
         self.streams = {}
+        self.stand_ins = []
         self._main_thread = get_ident()
         self._at_exit = []
         self._forked = []
@@ -43,6 +44,10 @@ class Probe:
         self.imports.install()
         families.install(self)
         self._register()
+        if self.settings.until_step is not None:
+            from .zoom import Zoom
+
+            self.zoom = Zoom(self)
 
     def level(self, source):
         """Returns the settings.Level of a source, or None when it inherits."""

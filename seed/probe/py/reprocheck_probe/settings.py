@@ -4,7 +4,8 @@ PROTOCOL = 1
 
 
 class Level:
-    """What to do with one source: level is "pin" or "vary"; seed and value are None where they were not given."""
+    """What to do with one source: level is "pin" or "vary". seed is what pinned values are derived from, None for a
+    source that is varied without one; value is None where it was not given."""
 
     __slots__ = ("level", "seed", "value")
 
@@ -25,7 +26,8 @@ class Settings:
         self.levels = {}
         for source, level in (told.get("levels") or {}).items():
             if level.get("level") in ("pin", "vary"):
-                self.levels[source] = Level(level["level"], level.get("seed"), level.get("value"))
+                self.levels[source] = Level(
+                    level["level"], level.get("seed", 0 if level["level"] == "pin" else None), level.get("value"))
         self.sample_at = frozenset(told.get("sample_at") or ())
         zoom = told.get("zoom")
         # None: no close look.

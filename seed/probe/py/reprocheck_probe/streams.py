@@ -27,6 +27,7 @@ class Stream:
         self._again = _AGAIN
         self.watching = True
         self.seeded = False
+        self.nones = 0
         self._draws = 0
         self._fresh()
         self._set = self.digest()
@@ -51,8 +52,8 @@ class Stream:
         level = self._probe.level(self.source)
         if level is None or level.seed is None:
             return None
-        self._nones = getattr(self, "_nones", 0) + 1
-        return self._probe.derived(self.source, api, self._nones)
+        self.nones += 1
+        return self._probe.derived(self.source, api, self.nones)
 
     def watch(self, owner, name, method=False):
         """Has the calls of owner.name looked at; method: owner is a class and name one of its methods."""
@@ -105,14 +106,19 @@ class Stream:
             self._fresh()
             self.rouse()
 
-    def made(self, frame, api, value, state=None, number=None):
-        """Writes that a generator of this kind was made; value is "unseeded" or "seeded:..."."""
+    def made(self, frame, api, seed, state=None, number=None):
+        """Writes that a generator of this kind was made, from seed, or from nothing when that is None."""
         detail = {"api": api}
+        if seed is not None:
+            origin = self._probe.origins.of(seed)
+            if origin:
+                detail["origin"] = origin
         if state is not None:
             detail["state"] = state
         if number is not None:
             detail["id"] = number
         where = self._probe.where(frame)
+        value = "unseeded" if seed is None else "seeded:" + digest.short(seed)
         self._probe.emit("new", self.source, where, value, detail)
         return where
 

@@ -1,4 +1,4 @@
-"""Digests of tensors, arrays and of what a batch is made of. Bitwise: -0.0 is not 0.0, and the order of rows counts.
+"""Digests of tensors and arrays. Bitwise: -0.0 is not 0.0, and the order of rows counts.
 
 A tensor in the CPU's memory is read in place. One on a device is reduced there, in integers, and only the sums travel.
 Nothing here draws a random number, records a gradient or changes a tensor.
@@ -12,10 +12,6 @@ from . import digest
 # Elements of one process's parameters that are digested at a step; of more, every n-th is, so that a large model's
 # training is not slowed down. What is digested at the beginning and at the end is digested whole.
 BUDGET = 16 * 1024 * 1024
-
-# A batch is followed into nested containers this deep and this wide.
-_DEEPEST = 6
-_WIDEST = 256
 
 # The multiplier of elements on a device: the golden ratio in 32 bits, as in Knuth's multiplicative hashing.
 _GOLDEN = 0x9E3779B1
@@ -35,35 +31,6 @@ def of_list(tensors, budget=None):
         total = sum(tensor.numel() for tensor in tensors if tensor is not None)
         stride = total // budget + 1
     return ["-" if tensor is None else _content(torch, tensor, stride) for tensor in tensors]
-
-
-def of_value(value, depth=0):
-    """Returns the digest of anything that a DataLoader may hand out."""
-    return digest.of_text(_describe(value, depth))
-
-
-def _describe(value, depth):
-    kind = type(value)
-    if value is None or kind in (int, float, bool, str, bytes, complex):
-        return "%s:%r" % (kind.__name__, value)
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return of_tensor(value)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)):
-        return of_array(numpy, value)
-    if depth >= _DEEPEST:
-        return kind.__name__
-    if isinstance(value, dict):
-        items = list(value.items())[:_WIDEST]
-        return "{%s}" % ",".join(_describe(key, depth + 1) + "=" + _describe(item, depth + 1) for key, item in items)
-    if isinstance(value, (list, tuple)):
-        return "%s[%d:%s]" % (kind.__name__, len(value),
-                              ",".join(_describe(item, depth + 1) for item in value[:_WIDEST]))
-    fields = getattr(value, "__dict__", None)
-    if isinstance(fields, dict):
-        return kind.__name__ + _describe(fields, depth + 1)
-    return kind.__name__
 
 
 def of_array(numpy, array):

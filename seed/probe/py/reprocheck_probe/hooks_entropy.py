@@ -1,0 +1,99 @@
+"""Entropy of the operating system that is read on behalf of a user's line: os.urandom, uuid, secrets, SystemRandom."""
+
+import os
+
+from . import digest
+from .frames import library
+from .sightings import Sightings, Watched
+
+SOURCE = "os-entropy"
+
+# Libraries that name files and connections with it, or that seed what has a source of its own.
+_NOT_THE_TRAINING = ("tempfile", "multiprocessing", "concurrent", "asyncio", "ssl", "http", "urllib", "urllib3",
+                     "numpy", "torch", "joblib", "importlib")
+_OF_A_LINE = 32
+
+
+def install(probe):
+    entropy = _Entropy(probe)
+    Watched(probe, os, "urandom", entropy.urandom)
+    probe.imports.when("uuid", entropy.watch_uuid)
+
+
+class _Entropy:
+    def __init__(self, probe):
+        self._probe = probe
+        self._sightings = Sightings(probe, _OF_A_LINE)
+        self._answers = 0
+
+    def urandom(self, original, frame, args, kwargs):
+        user = self._user(frame)
+        if user is None:
+            return original(*args, **kwargs)
+        answer = self._answer(*args, **kwargs) if self._pinned() else original(*args, **kwargs)
+        self._note(user, "os.urandom", "entropy", answer, digest.of_bytes(answer))
+        return answer
+
+    def watch_uuid(self, uuid):
+        def made(original, frame, args, kwargs):
+            user = self._user(frame)
+            if user is None:
+                return original(*args, **kwargs)
+            if self._pinned():
+                answer = uuid.UUID(bytes=self._answer(16), version=4)
+            else:
+                thread = self._probe.thread
+                thread.busy = True
+                try:
+                    answer = original(*args, **kwargs)
+                finally:
+                    thread.busy = False
+            self._note(user, "uuid." + original.__name__, "uuid", answer.int, digest.of_bytes(answer.bytes))
+            self._probe.origins.hand_out("uuid", str(answer))
+            self._probe.origins.hand_out("uuid", answer.hex)
+            return answer
+
+        for name in ("uuid1", "uuid4"):
+            Watched(self._probe, uuid, name, made)
+
+    def _pinned(self):
+        level = self._probe.level(SOURCE)
+        return level is not None and level.seed is not None
+
+    def _answer(self, size):
+        """Returns size bytes, the next of this process's pinned stream."""
+        self._answers += 1
+        data = b""
+        while len(data) < size:
+            data += self._probe.derived(SOURCE, self._answers, len(data)).to_bytes(8, "big")
+        return data[:size]
+
+    def _user(self, frame):
+        """Returns the user's frame and the library in between, or None when the read is none of the training's."""
+        try:
+            found, below = self._probe.frames.search(frame)
+            if found is None:
+                return None
+            for stood_between in (frame, below):
+                if stood_between is None or stood_between is found:
+                    continue
+                if (stood_between.f_globals.get("__name__") or "").split(".")[0] in _NOT_THE_TRAINING:
+                    return None
+            return found, below
+        except Exception:
+            return None
+
+    def _note(self, user, api, kind, value, shown):
+        try:
+            found, below = user
+            self._probe.origins.hand_out(kind, value)
+            name = library(below)
+            if name in ("secrets", "random", "uuid"):
+                # The user's line called the module that is only a face of os.urandom.
+                api = "random.SystemRandom" if name == "random" else name + "." + below.f_code.co_name
+            if self._sightings.first(api, found):
+                where = self._probe.frames.user(found)
+                where.lib = None if name in ("secrets", "random", "uuid") else name
+                self._probe.emit("entropy", SOURCE, where, shown, {"api": api})
+        except Exception:
+            pass

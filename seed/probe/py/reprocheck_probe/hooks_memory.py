@@ -1,0 +1,32 @@
+"""Memory that a user's line asks for without giving it a value."""
+
+from .sightings import Calls, Sightings
+
+SOURCE = "uninitialised-memory"
+
+_OF_A_LINE = 4
+
+
+def install(probe):
+    sightings = Sightings(probe, _OF_A_LINE)
+
+    def asked(api):
+        def look(frame, args, kwargs):
+            # A library that asks for memory fills it; a user's line that does is worth a look.
+            if probe.frames.is_user(frame) and sightings.first(api, frame):
+                probe.emit("empty", SOURCE, probe.where(frame), None, {"api": api})
+
+        return look
+
+    def watch_torch(torch):
+        for name in ("empty", "empty_like", "empty_strided"):
+            Calls(probe, torch, name, asked("torch." + name))
+        for name in ("new_empty", "resize_"):
+            Calls(probe, torch.Tensor, name, asked("torch.Tensor." + name), method=True)
+
+    def watch_numpy(numpy):
+        for name in ("empty", "empty_like"):
+            Calls(probe, numpy, name, asked("numpy." + name))
+
+    probe.imports.when("torch", watch_torch)
+    probe.imports.when("numpy", watch_numpy)

@@ -1,0 +1,50 @@
+"""Files outside the workspace that a user's line opens."""
+
+import os
+import sys
+
+SOURCE = "external-state"
+
+# Events written by one process.
+_IN_ALL = 256
+
+_SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
+_COMPILED = (".pyc", ".pyi", ".so", ".py")
+
+
+def install(probe):
+    import_roots = tuple({os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
+    own = os.path.realpath(probe.settings.trace_dir) + os.sep
+    seen = set()
+    frames = probe.frames
+    thread = probe.thread
+
+    def audit(event, arguments):
+        # Every audited event of the process comes by here.
+        if event != "open" or thread.busy:
+            return
+        try:
+            path, mode, flags = arguments
+            if type(path) is not str or path.startswith(_SYSTEM) or path.endswith(_COMPILED):
+                return
+            path = os.path.abspath(path)
+            if not frames.outside(path) or path.startswith(_SYSTEM) or path.startswith(import_roots):
+                return
+            if path.startswith(own) or "site-packages" in path or "dist-packages" in path:
+                return
+            thread.busy = True
+            try:
+                where = frames.user(sys._getframe(1))
+                key = (path, mode, where.file, where.line) if where is not None else None
+                if key is None or key in seen or len(seen) >= _IN_ALL:
+                    return
+                seen.add(key)
+                if mode is None:
+                    mode = "w" if flags & (os.O_WRONLY | os.O_RDWR) else "r"
+                probe.emit("open", SOURCE, where, str(mode), {"path": path[:1000]})
+            finally:
+                thread.busy = False
+        except Exception:
+            pass
+
+    sys.addaudithook(audit)

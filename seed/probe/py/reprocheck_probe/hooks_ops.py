@@ -1,0 +1,65 @@
+"""Operators of torch whose kernel, or whose gradient's kernel, has no fixed result: sums by atomic additions.
+
+The list follows the documentation of torch.use_deterministic_algorithms; on the CPU, accumulating index_put_ (the
+gradient of indexing by a tensor) is split over threads and shares their trouble."""
+
+from .sightings import Calls, Sightings
+
+SOURCE = "torch-nondeterministic-ops"
+
+_OF_A_LINE = 4
+
+_METHODS = ("index_add_", "index_add", "index_put_", "index_put", "index_copy_", "index_copy", "scatter_add_",
+            "scatter_add", "scatter_reduce_", "scatter_reduce", "scatter_", "scatter", "put_", "put", "histc", "bincount",
+            "kthvalue", "median", "cumsum")
+# Their gradients add up where two places meet.
+_GRADIENTS = ("index_select", "gather", "take", "repeat_interleave")
+_FUNCTIONS = ("index_add", "index_copy", "scatter_add", "scatter_reduce", "bincount", "histc", "cumsum", "kthvalue", "median")
+_FUNCTIONAL = ("embedding", "embedding_bag", "interpolate", "grid_sample", "ctc_loss", "nll_loss", "pad", "max_unpool2d",
+               "fractional_max_pool2d", "adaptive_avg_pool2d", "max_pool3d", "avg_pool3d")
+
+
+def install(probe):
+    sightings = Sightings(probe, _OF_A_LINE)
+
+    def seen(op, frame):
+        where = probe.where(frame)
+        if where is not None and sightings.first(op, _line_of(probe, frame)):
+            probe.emit("op", SOURCE, where, None, {"op": op})
+
+    def always(op):
+        return lambda frame, args, kwargs: seen(op, frame)
+
+    def watch(torch):
+        def with_gradient(op):
+            def look(frame, args, kwargs):
+                tensors = (item for item in (*args, *kwargs.values()) if isinstance(item, torch.Tensor))
+                if any(tensor.requires_grad for tensor in tensors):
+                    seen(op, frame)
+
+            return look
+
+        def indexed(frame, args, kwargs):
+            tensor, index = args
+            parts = index if type(index) is tuple else (index,)
+            if tensor.requires_grad and any(isinstance(part, (torch.Tensor, list)) for part in parts):
+                seen("__getitem__", frame)
+
+        for name in _METHODS:
+            Calls(probe, torch.Tensor, name, always(name), method=True)
+        for name in _GRADIENTS:
+            Calls(probe, torch.Tensor, name, with_gradient(name), method=True)
+            Calls(probe, torch, name, with_gradient(name))
+        for name in _FUNCTIONS:
+            Calls(probe, torch, name, always(name))
+        for name in _FUNCTIONAL:
+            Calls(probe, torch.nn.functional, name, with_gradient(name))
+        Calls(probe, torch.Tensor, "__getitem__", indexed, method=True)
+
+    probe.imports.when("torch", watch)
+
+
+def _line_of(probe, frame):
+    """Returns the user's frame, so that it is the user's line that is counted, not the library's."""
+    found, _ = probe.frames.search(frame)
+    return found

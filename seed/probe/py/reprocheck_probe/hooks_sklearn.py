@@ -1,0 +1,48 @@
+"""scikit-learn and SciPy: random_state=None means NumPy's global stream, drawn from in places no wrapper sees."""
+
+import sys
+
+from .hooks_numpy import LEGACY
+
+_OF_A_LINE = 8
+
+
+def install(probe):
+    for module in ("sklearn.utils.validation", "scipy._lib._util"):
+        probe.imports.when(module, lambda loaded: _watch(probe, loaded))
+    probe.imports.when("sklearn", lambda module: probe.emit(
+        "fact", value=str(module.__version__), detail={"name": "sklearn"}))
+
+
+def _watch(probe, module):
+    original = module.check_random_state
+    thread = probe.thread
+    lines = {}
+    probe.after_fork(lines.clear)
+
+    def note(frame):
+        stream = probe.streams.get(LEGACY)
+        if stream is None:
+            return
+        where = probe.where(frame)
+        key = (where.file, where.line) if where is not None else None
+        if lines.get(key, 0) < _OF_A_LINE:
+            lines[key] = lines.get(key, 0) + 1
+            stream.drawn(where, "check_random_state", stream.digest())
+
+    def check_random_state(seed, *args, **kwargs):
+        state = original(seed, *args, **kwargs)
+        if not thread.busy and (seed is None or seed is sys.modules["numpy"].random):
+            thread.busy = True
+            try:
+                note(sys._getframe(1))
+            except Exception:
+                pass
+            finally:
+                thread.busy = False
+        return state
+
+    check_random_state.__doc__ = original.__doc__
+    check_random_state.__module__ = original.__module__
+    check_random_state.__wrapped__ = original
+    module.check_random_state = check_random_state

@@ -1,0 +1,111 @@
+"""Functions whose calls by a user's line are written down, the first few of each line."""
+
+import sys
+
+# Calls of one function that are looked at before its original is put back for good.
+_CALLS = 4096
+
+
+class Sightings:
+    """Counts what has been written for each line, for one kind of event."""
+
+    def __init__(self, probe, of_a_line):
+        self._probe = probe
+        self._of_a_line = of_a_line
+        self._lines = {}
+        probe.after_fork(self._lines.clear)
+
+    def first(self, api, frame):
+        """Reports whether a call of api by this frame's line is still to be written, and counts it."""
+        key = (api, frame.f_code.co_filename, frame.f_lineno)
+        seen = self._lines.get(key, 0)
+        if seen >= self._of_a_line:
+            return False
+        self._lines[key] = seen + 1
+        return True
+
+
+class Watched:
+    """Stands in for a function. Not a function itself: as a class's attribute it is not bound, like a builtin.
+
+    call(original, frame, args, kwargs) makes the call and returns its result."""
+
+    def __init__(self, probe, owner, name, call):
+        original = getattr(owner, name)
+        self._probe = probe
+        self._original = original
+        self._call = call
+        self.__wrapped__ = original
+        self.__name__ = name
+        self.__qualname__ = getattr(original, "__qualname__", name)
+        self.__doc__ = getattr(original, "__doc__", None)
+        self.__module__ = getattr(original, "__module__", None)
+        setattr(owner, name, self)
+
+    def __call__(self, *args, **kwargs):
+        if self._probe.thread.busy:
+            return self._original(*args, **kwargs)
+        return self._call(self._original, sys._getframe(1), args, kwargs)
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__["_original"], name)
+
+    def __reduce_ex__(self, protocol):
+        return self._original.__reduce_ex__(protocol)
+
+    def __repr__(self):
+        return repr(self._original)
+
+
+class Calls:
+    """Has look(frame, args, kwargs) called before each of the first calls of owner.name; then the original is put back."""
+
+    def __init__(self, probe, owner, name, look, method=False):
+        original = getattr(owner, name, None)
+        if original is None:
+            return
+        own = name in vars(owner)
+        thread = probe.thread
+        left = [_CALLS]
+
+        def before(frame, args, kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                rest()
+                return
+            thread.busy = True
+            try:
+                look(frame, args, kwargs)
+            except Exception:
+                pass
+            finally:
+                thread.busy = False
+
+        if method:
+            def stand_in(*args, **kwargs):
+                if not thread.busy and left[0] >= 0:
+                    before(sys._getframe(1), args, kwargs)
+                return original(*args, **kwargs)
+
+            stand_in.__name__ = name
+            stand_in.__doc__ = getattr(original, "__doc__", None)
+            stand_in.__wrapped__ = original
+            setattr(owner, name, stand_in)
+        else:
+            def call(original, frame, args, kwargs):
+                if left[0] >= 0:
+                    before(frame, args, kwargs)
+                return original(*args, **kwargs)
+
+            stand_in = Watched(probe, owner, name, call)
+
+        def rest():
+            left[0] = -1
+            if vars(owner).get(name) is stand_in:
+                if own:
+                    setattr(owner, name, original)
+                else:
+                    delattr(owner, name)
+
+        self.rest = rest
+        probe.stand_ins.append(self)

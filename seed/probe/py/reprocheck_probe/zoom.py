@@ -1,0 +1,176 @@
+"""The close look: the lines of the user's own files as they run, and the local values that each of them changed."""
+
+import sys
+
+from . import digest, values
+
+# A line is written each of the first times that it runs, then at powers of two.
+_DENSELY = 32
+
+_SKIPPED_CODE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
+_UNKNOWN = (None, None)
+
+
+class Zoom:
+    """Traces lines until an optimizer step is complete or the events are used up; then it takes itself away."""
+
+    def __init__(self, probe):
+        self._probe = probe
+        self._left = probe.settings.line_events
+        self._until = probe.settings.until_step
+        self._runs = {}
+        self._mentions = {}
+        self._on = True
+        probe.after_fork(self._after_fork)
+        probe.imports.when("threading", lambda threading: threading.settrace(self._enter))
+        sys.settrace(self._enter)
+
+    def stepped(self):
+        """Is told that an optimizer step is complete."""
+        if self._on and self._until and self._probe.steps >= self._until:
+            self._stop()
+
+    def _stop(self):
+        self._on = False
+        frame = sys._getframe(1)
+        while frame is not None:
+            if isinstance(frame.f_trace, _Lines):
+                frame.f_trace = None
+            frame = frame.f_back
+        # A user who traces has replaced us, and keeps what is theirs.
+        if sys.gettrace() == self._enter:
+            sys.settrace(None)
+        threading = sys.modules.get("threading")
+        if threading is not None and getattr(threading, "_trace_hook", None) == self._enter:
+            threading.settrace(None)
+
+    def _after_fork(self):
+        self._left = self._probe.settings.line_events
+        self._runs.clear()
+
+    def _enter(self, frame, event, argument):
+        """The global trace function: Python calls it for each function that is entered."""
+        if not self._on or event != "call":
+            return None
+        thread = self._probe.thread
+        if thread.busy:
+            return None
+        thread.busy = True
+        try:
+            if not self._probe.frames.is_user(frame) or frame.f_code.co_name in _SKIPPED_CODE:
+                return None
+            # A generator that goes on is entered, but not called.
+            first = frame.f_lasti <= 0 or frame.f_lineno == frame.f_code.co_firstlineno
+            if first and frame.f_code.co_name != "<module>" and self._counted((frame.f_code, 0)):
+                self._call(frame)
+            return _Lines(self, frame)
+        except Exception:
+            return None
+        finally:
+            thread.busy = False
+
+    def _counted(self, key):
+        """Counts a run of a line, and reports whether it is to be written."""
+        count = self._runs[key] = self._runs.get(key, 0) + 1
+        return count <= _DENSELY or count & (count - 1) == 0
+
+    def _call(self, frame):
+        code = frame.f_code
+        names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)]
+        local = frame.f_locals
+        seen = [(name,) + values.seen(local[name], values.CLOSE) for name in names if name in local]
+        above = frame.f_back
+        where = self._probe.where(above if above is not None and self._probe.frames.is_user(above) else frame)
+        where.lib = None
+        where.function = code.co_name
+        self._write("call", where, seen)
+
+    def line(self, frame, line, changed):
+        where = self._probe.where(frame)
+        where.lib = None
+        where.line = line
+        self._write("line", where, changed)
+
+    def _write(self, kind, where, seen):
+        if self._left <= 0:
+            self._stop()
+            return
+        self._left -= 1
+        value = digest.of_text(";".join(["%s=%s" % (name, known) for name, known, _ in seen])) if seen else None
+        self._probe.emit(kind, None, where, value, {"vars": seen} if seen else None)
+
+    def mentioned(self, code):
+        """Returns the names that each line of a code object mentions: what a line changes, it names."""
+        lines = self._mentions.get(code)
+        if lines is None:
+            lines = self._mentions[code] = _names(code)
+        return lines
+
+
+class _Lines:
+    """The trace function of one frame. A line is written when the next one begins: then its values are there."""
+
+    __slots__ = ("_zoom", "_line", "_wanted", "_known", "_mentioned")
+
+    def __init__(self, zoom, frame):
+        self._zoom = zoom
+        self._line = None
+        self._wanted = False
+        self._known = {}
+        self._mentioned = zoom.mentioned(frame.f_code)
+
+    def __call__(self, frame, event, argument):
+        zoom = self._zoom
+        if not zoom._on:
+            return None
+        thread = zoom._probe.thread
+        if thread.busy or event == "exception":
+            return self
+        thread.busy = True
+        try:
+            if self._wanted:
+                self._wanted = False
+                zoom.line(frame, self._line, self._changed(frame, self._line))
+            if event == "line":
+                self._line = frame.f_lineno
+                self._wanted = zoom._counted((frame.f_code, self._line))
+                if self._wanted:
+                    # What lines that were not written have changed is not this line's doing.
+                    self._changed(frame, self._line)
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+        return self if zoom._on else None
+
+    def _changed(self, frame, line):
+        """Returns [name, digest, text] of each value that the line mentions and that is not what it was."""
+        changed = []
+        local, outer = frame.f_locals, frame.f_globals
+        for name in self._mentioned.get(line, ()):
+            value = local.get(name, outer.get(name, _UNKNOWN))
+            if value is _UNKNOWN or type(value) in values.NAMED:
+                continue
+            known, text = values.seen(value, values.CLOSE)
+            if self._known.get(name) != known:
+                self._known[name] = known
+                changed.append((name, known, text))
+        return changed
+
+
+def _names(code):
+    from dis import findlinestarts, get_instructions
+
+    starts = dict(findlinestarts(code))
+    lines = {}
+    line = code.co_firstlineno
+    for instruction in get_instructions(code):
+        line = starts.get(instruction.offset) or line
+        operation = instruction.opname
+        if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "CLEAR", "BORROW")):
+            mentioned = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+            known = lines.setdefault(line, [])
+            for name in mentioned:
+                if isinstance(name, str) and name not in known and not name.startswith(("__", ".")):
+                    known.append(name)
+    return lines
