@@ -151,7 +151,7 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
 	// What the user asked to pin was checked against the environment before the first run.
 	options := []seed.Option{seed.Lenient}
-	if step.Experiment.Name == "pinned" {
+	if step.Experiment.WholeTree {
 		options = append(options, seed.WholeTree)
 	}
 	settings, err := seed.Resolve(step.Experiment.Levels, step.Seed, step.Number, e.env, options...)

@@ -3,6 +3,7 @@ package plan
 
 import (
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ import (
 type Experiment struct {
 	Name   string
 	Levels seed.Levels
+	// WholeTree has pinned sources controlled in every process, not only in Python (see [seed.WholeTree]).
+	WholeTree bool
 }
 
 // Step is one launch of the command under an experiment.
@@ -39,9 +42,15 @@ type Zoom struct {
 	Events int64
 }
 
-// RunID names the run of a step: unique within its audit and usable as a file name.
+// RunID names the run of a step: unique within its audit and usable as a file name. An experiment's name that is too
+// long for one is cut, and a hash of the whole name keeps it unique.
 func (s Step) RunID() string {
-	return fmt.Sprintf("%s-%d", strings.NewReplacer(":", "-", ",", "+").Replace(s.Experiment.Name), s.Number+1)
+	const longest = 80
+	name := strings.NewReplacer(":", "-", ",", "+", "#", "-").Replace(s.Experiment.Name)
+	if len(name) > longest {
+		name = fmt.Sprintf("%s-%08x", name[:longest], crc32.ChecksumIEEE([]byte(name)))
+	}
+	return fmt.Sprintf("%s-%d", name, s.Number+1)
 }
 
 // AsShipped leaves every source to the user's command, but for those that the user asked to pin.
@@ -55,7 +64,7 @@ func AsShipped(pin []seed.ID) Experiment {
 // Pinned pins every source given, which are to be all that can be pinned.
 func Pinned(all []seed.ID) Experiment {
 	e := Pin(all)
-	e.Name = "pinned"
+	e.Name, e.WholeTree = "pinned", true
 	return e
 }
 
@@ -70,7 +79,7 @@ func Pin(ids []seed.ID) Experiment {
 
 // Release is base with the given sources left to the user's command.
 func Release(base Experiment, ids ...seed.ID) Experiment {
-	e := Experiment{Name: "release:" + join(ids), Levels: seed.Levels{}}
+	e := Experiment{Name: "release:" + join(ids), Levels: seed.Levels{}, WholeTree: base.WholeTree}
 	for id, level := range base.Levels {
 		e.Levels[id] = level
 	}
@@ -78,12 +87,21 @@ func Release(base Experiment, ids ...seed.ID) Experiment {
 	for _, id := range ids {
 		e.Levels[id] = seed.Inherit
 	}
+	var pinned []seed.ID
+	for id, level := range e.Levels {
+		if level == seed.Pin {
+			pinned = append(pinned, id)
+		}
+	}
+	if len(pinned) > 0 && len(pinned) < len(ids) {
+		e.Name = "pin:" + join(pinned)
+	}
 	return e
 }
 
 // Varied varies the sources given on top of base, which may pin others.
 func Varied(base Experiment, ids ...seed.ID) Experiment {
-	e := Experiment{Name: "varied", Levels: maps.Clone(base.Levels)}
+	e := Experiment{Name: "varied", Levels: maps.Clone(base.Levels), WholeTree: base.WholeTree}
 	for _, id := range ids {
 		e.Levels[id] = seed.Vary
 	}
