@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"os"
 	"syscall"
 	"time"
 
@@ -16,6 +17,7 @@ type keeper struct {
 	setup
 	command int // pid of the command
 	outcome Outcome
+	lastPID *os.File // /proc/sys/kernel/ns_last_pid of the namespace
 	watch   *watcher // nil without a filter
 }
 

@@ -98,7 +98,12 @@ func (k *keeper) enter() *failure {
 		if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 			return newFailure(stageNamespace, fmt.Errorf("mounting /proc for the pid namespace: %w", err))
 		}
-		if err := k.setNextPID(); err != nil {
+		var err error
+		// Opened here, because an open of the filtered thread would be a call to answer.
+		if k.lastPID, err = os.OpenFile("/proc/sys/kernel/ns_last_pid", os.O_WRONLY, 0); err == nil {
+			err = k.setNextPID()
+		}
+		if err != nil {
 			return newFailure(stageNamespace, fmt.Errorf("setting the first pid: %w", err))
 		}
 	} else {
@@ -126,7 +131,8 @@ func (k *keeper) enter() *failure {
 
 // setNextPID makes the next process of the namespace have the pid FirstPID.
 func (k *keeper) setNextPID() error {
-	return os.WriteFile("/proc/sys/kernel/ns_last_pid", strconv.AppendInt(nil, int64(k.FirstPID-1), 10), 0)
+	_, err := k.lastPID.WriteAt(strconv.AppendInt(nil, int64(k.FirstPID-1), 10), 0)
+	return err
 }
 
 // fork starts the command from the calling thread, which hands its restrictions down to it.
@@ -140,13 +146,11 @@ func (k *keeper) fork(path string) error {
 	// A collection would wait for this thread, which is suspended until the command has been executed, which may
 	// wait for the filter's answer from another thread of this process.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	if err := k.filter(); err != nil {
-		return err
-	}
+	k.filter()
 	if k.PIDNamespace {
-		// Again, because the threads of this process have taken pids in the meantime.
+		// Now, because the threads of this process take pids too.
 		if err := k.setNextPID(); err != nil {
-			return err
+			return fmt.Errorf("setting the first pid: %w", err)
 		}
 	}
 	var err error

@@ -1,0 +1,137 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// noDir marks a path argument that is relative to the caller's working directory.
+const noDir = -1
+
+// pathArgs says which arguments of a call name a path: a directory's descriptor, and the path below it.
+type pathArgs struct{ dir, path int }
+
+// directory returns the descriptor, or AT_FDCWD.
+func (a pathArgs) directory(n *notification) int {
+	if a.dir == noDir {
+		return unix.AT_FDCWD
+	}
+	return int(int32(n.args[a.dir]))
+}
+
+// writeAudit collects the paths outside the private directories that calls would change.
+// That a call was made does not say that it succeeded: outside looks at what became of the paths.
+type writeAudit struct {
+	private []string
+	start   time.Time
+	seen    map[string]bool // path to whether it was there before the first call that named it
+	parents map[string]string
+}
+
+// Directories of the kernel's own, in which writing leaves nothing behind.
+var kernelDirs = []string{"/dev", "/proc", "/sys"}
+
+// Bounds of the audit's memory.
+const (
+	maxCandidates = 10 * MaxOutside
+	maxParents    = 4096
+)
+
+func newWriteAudit(private []string, start time.Time) *writeAudit {
+	a := &writeAudit{
+		private: slices.Concat(kernelDirs, private),
+		// File times come from a clock that ticks 100 to 1000 times a second.
+		start: start.Add(-20 * time.Millisecond),
+		seen:  map[string]bool{}, parents: map[string]string{},
+	}
+	for _, dir := range private {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			a.private = append(a.private, real)
+		}
+	}
+	return a
+}
+
+// see notes that a thread is about to change the path name, relative to the directory dirfd.
+func (a *writeAudit) see(tid, dirfd int, name string) {
+	if name == "" {
+		return
+	}
+	path := name
+	if !filepath.IsAbs(path) {
+		link := fmt.Sprintf("/proc/%d/cwd", tid)
+		if dirfd != unix.AT_FDCWD {
+			link = fmt.Sprintf("/proc/%d/fd/%d", tid, dirfd)
+		}
+		base, err := os.Readlink(link)
+		if err != nil {
+			return
+		}
+		path = filepath.Join(base, path)
+	}
+	path = a.resolve(filepath.Clean(path))
+	if a.inside(path) || len(a.seen) >= maxCandidates {
+		return
+	}
+	if _, known := a.seen[path]; !known {
+		_, err := os.Lstat(path)
+		a.seen[path] = err == nil
+	}
+}
+
+// resolve follows symbolic links as far as the path exists.
+func (a *writeAudit) resolve(path string) string {
+	if real, err := os.Readlink(path); err == nil {
+		if !filepath.IsAbs(real) {
+			real = filepath.Join(filepath.Dir(path), real)
+		}
+		if end, err := filepath.EvalSymlinks(path); err == nil {
+			return end
+		}
+		path = real
+	}
+	dir, name := filepath.Split(path)
+	dir = filepath.Clean(dir)
+	real, known := a.parents[dir]
+	if !known {
+		real = dir
+		if end, err := filepath.EvalSymlinks(dir); err == nil {
+			real = end
+			if len(a.parents) >= maxParents {
+				clear(a.parents)
+			}
+			a.parents[dir] = real
+		}
+	}
+	return filepath.Join(real, name)
+}
+
+func (a *writeAudit) inside(path string) bool {
+	for _, dir := range a.private {
+		if path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// outside lists the paths that were in fact changed: they are there and have changed since the start, or were there and are gone.
+func (a *writeAudit) outside() []string {
+	var paths []string
+	for path, was := range a.seen {
+		var st unix.Stat_t
+		switch err := unix.Lstat(path, &st); {
+		case err != nil && !was, err == nil && time.Unix(st.Ctim.Unix()).Before(a.start):
+			continue
+		}
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	return paths[:min(len(paths), MaxOutside)]
+}
