@@ -92,6 +92,19 @@ func TestControlsAreConsistent(t *testing.T) {
 	}
 }
 
+// TestProbeSeeds holds that whatever the probe has to make up is told a seed: without one it leaves the source alone.
+func TestProbeSeeds(t *testing.T) {
+	flags := []seed.ID{
+		seed.CudnnBenchmark, seed.CudnnDeterministic, seed.TorchNondeterministicOps, seed.MatmulPrecision,
+		seed.Concurrency, seed.FileOrder,
+	}
+	for _, s := range seed.All() {
+		if want := s.Pin.Probe && !slices.Contains(flags, s.ID); want != (s.Pin.Seed != nil) {
+			t.Errorf("%s: the probe is told a seed: %v, want %v", s.ID, s.Pin.Seed != nil, want)
+		}
+	}
+}
+
 func TestSettable(t *testing.T) {
 	// What only the program, the installation or the machine decides.
 	for _, id := range []seed.ID{seed.TensorflowSeed, seed.BoostingSeed, seed.Software, seed.Hardware} {

@@ -30,8 +30,13 @@ func wallClock() Source {
 		Streams:   []string{"clock", "seed"},
 		Checklist: "No seed, split or stopping rule depends on the time.",
 		Fix:       "Replace seed = int(time.time()) by a constant or an argument, and time budgets by a number of steps.",
-		Pin:       Control{Doc: "gives Python a clock that begins at the same instant in every run", Probe: true},
-		Vary:      Control{Doc: "the clock already differs in every run"},
+		Pin: Control{
+			Doc:   "gives the lines of the program a clock that begins at the same instant in every run and advances with each reading",
+			Probe: true,
+			Seed:  derived(WallClock),
+			Value: func(int) string { return "a clock that begins at a fixed instant" },
+		},
+		Vary: Control{Doc: "the clock already differs in every run"},
 	}
 }
 
@@ -113,6 +118,7 @@ func host() Source {
 			Launch: func(l *Launch, _ uint64, _ int) { l.FixedPIDs, l.Hostname = true, "localhost" },
 			Env:    []Variable{anything("TZ", "UTC0"), anything("LANG", "C.UTF-8")},
 			Probe:  true,
+			Seed:   derived(Host),
 		},
 		Vary: Control{
 			Doc:    "changes host name, user name, time zone and locale",
