@@ -21,14 +21,16 @@ type audit struct {
 
 func (a audit) document() *report.Document {
 	d := report.Build(a.record, a.runs)
-	d.Records = ".reprocheck/audits/" + a.record.ID
+	if a.record.ID != "" {
+		d.Records = ".reprocheck/audits/" + a.record.ID
+	}
 	return d
 }
 
 // audits are the situations that a report has to tell.
 func audits() []audit {
 	return []audit{
-		divergedOneCause(), divergedTwoCauses(), divergedNoLine(), observedRace(), reproducible(), withinTolerance(), probeMissing(),
+		divergedOneCause(), divergedTwoCauses(), divergedNoLine(), observedRace(), reproducible(), withinTolerance(), compared(), probeMissing(),
 		commandFailed(), timedOut(), interrupted(), sensitive(), hostile(), crowded(), empty(),
 	}
 }
@@ -38,6 +40,7 @@ func base(verdict record.Verdict, reason string, finals ...float64) (*record.Aud
 	a := &record.Audit{
 		Version: record.Version, ID: "20261123-163000", Tool: "0.1.0", Command: []string{"python3", "train.py"}, Dir: "/home/ada/project",
 		Started: time.Date(2026, 11, 23, 16, 30, 0, 0, time.UTC), Finished: true,
+		Settings:  record.Settings{Runs: len(finals), MaxRuns: 30, Jobs: 1, Diagnose: true},
 		Criterion: record.Criterion{Mode: "exact"}, Verdict: verdict, Reason: reason,
 	}
 	return a, experiment(a, "as-shipped", nil, verdict, "", finals...)
@@ -109,7 +112,7 @@ func numpyCause() record.Cause {
 
 func divergedOneCause() audit {
 	finals := []float64{0.4312, 0.4287, 0.4401}
-	a, runs := base(record.Diverged, "3 runs of the same command gave 3 different results; they part at step 0.", finals...)
+	a, runs := base(record.Diverged, "3 runs of the same command gave different results", finals...)
 	a.Metrics = []record.MetricSummary{losses("different", step(1), finals...),
 		{Name: "lr", Finals: []record.Float{0.01, 0.01, 0.01}, Mean: 0.01, Equal: true, Class: "equal"}}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "batch", File: "train.py", Line: 22,
@@ -130,7 +133,7 @@ func divergedOneCause() audit {
 
 func divergedTwoCauses() audit {
 	finals := []float64{0.9312, 0.8287, 0.9401}
-	a, runs := base(record.Diverged, "3 runs of the same command gave 3 different results; they part before the first step.", finals...)
+	a, runs := base(record.Diverged, "3 runs of the same command gave different results", finals...)
 	a.Metrics = []record.MetricSummary{losses("different", step(0), finals...)}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "init", File: "model/net.py", Line: 8,
 		Detail: "the parameters differ when the optimizer is made (fc.weight first)", Runs: [2]string{"as-shipped-0", "as-shipped-1"}}
@@ -155,7 +158,7 @@ func divergedTwoCauses() audit {
 // divergedNoLine has a cause that no line shows, in a metric of a file.
 func divergedNoLine() audit {
 	finals := []float64{0.5, 0.6}
-	a, runs := base(record.Diverged, "2 runs of the same command gave 2 different results.", finals...)
+	a, runs := base(record.Diverged, "2 runs of the same command gave different results", finals...)
 	a.Metrics = []record.MetricSummary{losses("different", step(3), finals...), losses("equal", nil, 0.5, 0.5)}
 	a.Metrics[0].Origin, a.Metrics[1].Origin = "logs/history.json", "stdout"
 	a.FirstDivergence = &record.Divergence{Process: "main", Step: 3, Event: "metric",
@@ -168,7 +171,7 @@ func divergedNoLine() audit {
 
 func observedRace() audit {
 	finals := []float64{0.5, 0.5, 0.5}
-	a, runs := base(record.Diverged, "The printed metrics are equal, but the saved weights are not: model.pt has 2 different contents in 3 runs.", finals...)
+	a, runs := base(record.Diverged, "3 runs of the same command trained differently, although they print the same metrics", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.FirstDivergence = &record.Divergence{Process: "main/worker-1", Step: 12, Event: "grad", File: "train.py", Line: 40,
 		Detail: "the gradient of fc.weight differs", Runs: [2]string{"as-shipped-0", "as-shipped-2"}}
@@ -183,7 +186,7 @@ func observedRace() audit {
 
 func reproducible() audit {
 	finals := []float64{0.25, 0.25, 0.25}
-	a, runs := base(record.Reproducible, "3 runs agree to the last bit: 1 metric, 1 artifact, 40 optimizer steps.", finals...)
+	a, runs := base(record.Reproducible, "3 runs agree to the last bit in 1 metric, 1 file and 40 optimizer steps", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.Limits = []string{"One machine cannot show what another CPU, GPU or version of the software would change."}
 	return audit{"reproducible", 0, a, runs}
@@ -191,15 +194,24 @@ func reproducible() audit {
 
 func withinTolerance() audit {
 	finals := []float64{0.25, 0.2500000001, 0.25}
-	a, runs := base(record.WithinTolerance, "3 runs differ, but by no more than the tolerance asked for.", finals...)
+	a, runs := base(record.WithinTolerance, "the runs differ, and stay within the tolerance asked for", finals...)
 	a.Criterion = record.Criterion{Mode: "tolerance", RTol: 1e-6, Tolerances: map[string]record.Tolerance{"loss": {RTol: 1e-9}}}
 	a.Metrics = []record.MetricSummary{losses("within-tolerance", step(1), finals...)}
 	return audit{"within-tolerance", 0, a, runs}
 }
 
+// compared is two records that were compared without running anything.
+func compared() audit {
+	a := &record.Audit{Version: record.Version, Tool: "0.1.0", Dir: "/home/ada/project", Criterion: record.Criterion{Mode: "exact"}, Finished: true,
+		Verdict: record.Reproducible, Reason: "before.csv and after.csv agree to the last bit in 1 metric"}
+	runs := experiment(a, "compared", nil, record.Reproducible, "", 0.25, 0.25)
+	a.Metrics = []record.MetricSummary{losses("equal", nil, 0.25, 0.25)}
+	return audit{"compared", 0, a, runs}
+}
+
 func probeMissing() audit {
 	finals := []float64{0.25, 0.25, 0.25}
-	a, runs := base(record.Inconclusive, "The printed metrics agree, but a Python process could not be watched, so equal training is not shown.", finals...)
+	a, runs := base(record.Inconclusive, "a Python process of run as-shipped-0 could not be observed (python3 -I train.py (pid 7)), and equal output alone is no evidence of equal training", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.Warnings = []record.Warning{{ID: "probe-silent", Text: "python3 -I train.py was started without the probe; start it without -I and -S."}}
 	a.Limits = []string{"Nothing is known about random streams, batches or weights in python3 -I."}
@@ -232,16 +244,26 @@ func interrupted() audit {
 
 func sensitive() audit {
 	finals := []float64{0.25, 0.25, 0.25}
-	a, runs := base(record.Reproducible, "3 runs agree to the last bit; another machine may still give other results, since 1 of 3 sources varied on purpose changes them.", finals...)
+	a, runs := base(record.Diverged, "plain repeats agree, and results change with file-order, as they would on another machine", finals...)
+	a.Experiments[0].Verdict = record.Reproducible
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
-	runs = append(runs, experiment(a, "varied", seed.Levels{seed.FileOrder: seed.Vary, seed.Threads: seed.Vary, seed.PythonHash: seed.Vary}, record.Diverged, "varying something changes the results", 0.25, 0.31)...)
-	runs[3].Values = map[seed.ID]string{seed.FileOrder: "sorted", seed.Threads: "1"}
+	a.FirstDivergence = &record.Divergence{Process: "main", Event: "batch", File: "data.py", Line: 20,
+		Detail: "batch 0 holds other samples", Runs: [2]string{"vary:file-order-0", "vary:file-order-1"}}
+	a.Causes = []record.Cause{{Source: seed.FileOrder, Proof: record.Proven, File: "data.py", Line: 12, Process: "main",
+		Story:    "The names come in the order of the file system, and their order decides the split.",
+		Evidence: []string{"with file-order varied, runs differ (sorted and reversed)", "with file-order pinned to one of these, 2 runs agree"},
+		Fix:      "Sort the listing: sorted(os.listdir(path)).",
+		Excerpt:  []record.SourceLine{{Number: 12, Text: "    names = os.listdir(root)", Here: true}}}}
+	varied := experiment(a, "vary:file-order", seed.Levels{seed.FileOrder: seed.Vary}, record.Diverged, "results change with file-order", 0.25, 0.31)
+	varied[0].Values = map[seed.ID]string{seed.FileOrder: "sorted"}
+	varied[1].Values = map[seed.ID]string{seed.FileOrder: "reversed"}
+	runs = append(runs, varied...)
+	runs = append(runs, experiment(a, "vary:threads", seed.Levels{seed.Threads: seed.Vary}, record.Reproducible, "threads makes no difference", 0.25, 0.25)...)
 	a.Sensitivities = []record.Sensitivity{
 		{Source: seed.FileOrder, Changed: true, File: "data.py", Line: 12, Values: []string{"sorted", "reversed"}},
 		{Source: seed.Threads, Values: []string{"1", "2"}},
-		{Source: seed.PythonHash, Values: []string{"0", "1", "2"}},
 	}
-	return audit{"varied", 0, a, runs}
+	return audit{"varied", 1, a, runs}
 }
 
 // hostile has terminal escapes, forged lines and overrides of the writing direction wherever a user's data can come in.
@@ -270,7 +292,7 @@ func hostile() audit {
 
 // crowded has lists too long to show.
 func crowded() audit {
-	a, runs := base(record.Diverged, "2 runs differ.", 0.1, 0.2)
+	a, runs := base(record.Diverged, "2 runs of the same command gave different results", 0.1, 0.2)
 	for i := range 40 {
 		name := fmt.Sprintf("group_%02d/metric", i)
 		a.Metrics = append(a.Metrics, record.MetricSummary{Name: name, Finals: []record.Float{1, 2}, Mean: 1.5, Class: "different", FirstStep: step(int64(i))},

@@ -13,9 +13,6 @@ import (
 // maxPerRun bounds the metrics and the artifacts listed for one run; the records hold all of them.
 const maxPerRun = 10_000
 
-// asShipped is the experiment that answers whether the command gives the same result again.
-const asShipped = "as-shipped"
-
 // Build makes the document of an audit from its record and those of its runs. It is a pure function of them.
 func Build(a *record.Audit, runs []*record.Run) *Document {
 	b := builder{dir: a.Dir, sources: seed.All()}
@@ -225,19 +222,21 @@ func reason(a *record.Audit, d *Document) string {
 	return "no reason was recorded"
 }
 
-// bound takes the audit's own words where it has them.
+// bound says what the agreement of the first experiment's runs is worth, in the audit's own words where it has them. Two
+// records that were only compared are no repetition, and bound nothing.
 func bound(a *record.Audit) *Agreement {
-	for _, e := range a.Experiments {
-		if e.Name != asShipped || e.Verdict != record.Reproducible && e.Verdict != record.WithinTolerance {
-			continue
-		}
-		rate, words := Bound(len(e.Runs))
-		if a.Bound != "" {
-			rate, words = a.BoundRate, a.Bound
-		}
-		return &Agreement{Runs: len(e.Runs), Rate: rate, Text: words}
+	if len(a.Experiments) == 0 || a.Settings.Runs == 0 {
+		return nil
 	}
-	return nil
+	first := a.Experiments[0]
+	if first.Verdict != record.Reproducible && first.Verdict != record.WithinTolerance {
+		return nil
+	}
+	rate, words := Bound(len(first.Runs))
+	if a.Bound != "" {
+		rate, words = a.BoundRate, a.Bound
+	}
+	return &Agreement{Runs: len(first.Runs), Rate: rate, Text: words}
 }
 
 // list returns s, or an empty list in place of none: JSON then says [] and not null.

@@ -30,9 +30,9 @@ type Document struct {
 	Causes          []Cause            `json:"causes"`
 	Checklist       []ChecklistItem    `json:"checklist"`
 
-	// Metrics compares each metric over the runs of the as-shipped experiment.
+	// Metrics compares each metric over the runs of the first experiment, which is the one that the verdict is about.
 	Metrics []record.MetricSummary `json:"metrics"`
-	// Bound is absent where no experiment as shipped agreed.
+	// Bound is absent where the runs of the first experiment do not agree.
 	Bound *Agreement `json:"bound,omitempty"`
 
 	Sensitivities []record.Sensitivity `json:"sensitivities"`

@@ -224,7 +224,12 @@ func (p *page) metrics(d *Document) {
 		}
 	}
 	if len(differ) > 0 {
-		p.section(fmt.Sprintf("Metrics that differ, over %d runs as shipped", runsOf(d, asShipped)), "")
+		heading := "Metrics that differ"
+		if len(d.Experiments) > 0 {
+			first := d.Experiments[0]
+			heading += fmt.Sprintf(", in %d runs (%s)", len(first.Runs), terminal.Printable(first.Name))
+		}
+		p.section(heading, "")
 		p.table([]column{{head: "metric", shrink: terminal.Fit}, {head: "mean", right: true}, {head: "std dev", right: true}, {head: "spread", right: true},
 			{head: "max abs", right: true}, {head: "max rel", right: true}, {head: "first step", right: true}}, differ, maxRows)
 		for _, class := range slices.Sorted(maps.Keys(classes)) {
@@ -255,15 +260,6 @@ func difference(class string) string {
 		return "absent from some runs"
 	}
 	return terminal.Printable(class)
-}
-
-func runsOf(d *Document, experiment string) int {
-	for _, e := range d.Experiments {
-		if e.Name == experiment {
-			return len(e.Runs)
-		}
-	}
-	return 0
 }
 
 // metricName is a metric's name, with the file that it was read from.
