@@ -25,6 +25,18 @@ func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, e
 			return true, err
 		}
 		return true, w.walk(p, b)
+	case "decimal":
+		args := argsOf(o)
+		if g.Name != "Decimal" || len(args) != 1 {
+			return false, nil
+		}
+		text, ok := args[0].(string)
+		if !ok {
+			return false, nil
+		}
+		return true, w.add(p, checkpoint.Entry{
+			Kind: checkpoint.KindNumber, Type: "decimal", Text: checkpoint.Clip(text, shortText), Data: checkpoint.Text(text),
+		})
 	case "numpy":
 		if g.Name == "dtype" {
 			d, err := w.dtype(o)

@@ -1,0 +1,308 @@
+package all_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+// refusal reports whether err is one of the typed errors for files that cannot be read.
+func refusal(err error) bool {
+	var damaged *checkpoint.DamagedError
+	var unsupported *checkpoint.UnsupportedError
+	var limit *checkpoint.LimitError
+	return errors.As(err, &damaged) || errors.As(err, &unsupported) || errors.As(err, &limit) ||
+		errors.Is(err, checkpoint.ErrUnknownFormat)
+}
+
+// readAll opens a file held in memory and reads every value.
+func readAll(data []byte, name string) (*checkpoint.File, error) {
+	f, err := all.OpenReader(context.Background(), bytes.NewReader(data), int64(len(data)), name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	_, err = checkpoint.Digest(context.Background(), f)
+	return f, err
+}
+
+type record struct {
+	name string
+	data []byte
+}
+
+// stored makes a ZIP archive of uncompressed records.
+func stored(t testing.TB, records ...record) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, rec := range records {
+		w, err := z.CreateRaw(&zip.FileHeader{
+			Name: rec.name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(rec.data),
+			CompressedSize64: uint64(len(rec.data)), UncompressedSize64: uint64(len(rec.data)),
+		})
+		if err == nil {
+			_, err = w.Write(rec.data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func deflated(t testing.TB, name string, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(name)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func torchFile(t testing.TB, pickle string, storages ...record) []byte {
+	t.Helper()
+	records := []record{{"archive/data.pkl", []byte(pickle)}}
+	for _, s := range storages {
+		records = append(records, record{"archive/data/" + s.name, s.data})
+	}
+	return stored(t, append(records, record{"archive/version", []byte("3\n")})...)
+}
+
+func binUnicode(s string) string {
+	return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s
+}
+
+func binInt(n int64) string {
+	if n == int64(int32(n)) {
+		return "J" + string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+	}
+	return "\x8a\x08" + string(binary.LittleEndian.AppendUint64(nil, uint64(n)))
+}
+
+func tuple(items ...string) string { return "(" + strings.Join(items, "") + "t" }
+
+// storageRef and rebuild write what torch.save writes for a tensor of float32.
+func storageRef(key string, elements int64) string {
+	return tuple(binUnicode("storage"), "ctorch\nFloatStorage\n", binUnicode(key), binUnicode("cpu"), binInt(elements)) + "Q"
+}
+
+func rebuild(storage string, offset int64, size, stride string) string {
+	return "ctorch._utils\n_rebuild_tensor_v2\n" + tuple(storage, binInt(offset), size, stride, "\x89", "N") + "R"
+}
+
+const proto = "\x80\x02"
+
+func le64(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
+
+func safetensorsFile(header string, data int) []byte {
+	return []byte(le64(uint64(len(header))) + header + strings.Repeat("\x00", data))
+}
+
+func npyFile(header string, data int) []byte {
+	n := binary.LittleEndian.AppendUint16(nil, uint16(len(header)))
+	return []byte("\x93NUMPY\x01\x00" + string(n) + header + strings.Repeat("\x00", data))
+}
+
+// hostileFiles are files that try to crash, to stall or to mislead; every one must be refused.
+func hostileFiles(t testing.TB) map[string][]byte {
+	one := record{"0", make([]byte, 16)}
+	files := map[string][]byte{
+		"pickle: bytes of 2^62":        []byte(proto + "\x8e" + le64(1<<62) + "."),
+		"pickle: frame of 2^62":        []byte("\x80\x04\x95" + le64(1<<62) + "N."),
+		"pickle: string of 4 GiB":      []byte(proto + "X\xff\xff\xff\xff."),
+		"pickle: long of 2 GiB":        []byte(proto + "\x8b\xff\xff\xff\x7f."),
+		"pickle: unknown opcode":       []byte(proto + "\xff."),
+		"pickle: empty stack":          []byte(proto + "."),
+		"pickle: pop below a mark":     []byte(proto + "N(a."),
+		"pickle: item set on a number": []byte(proto + "K\x01K\x02K\x03s."),
+		"pickle: append to a tuple":    []byte(proto + ")K\x01a."),
+		"pickle: state on a list":      []byte(proto + "]}b."),
+		"pickle: call of a number":     []byte(proto + "K\x01)R."),
+		"pickle: missing memo":         []byte(proto + "h\x05."),
+		"pickle: no end":               []byte(proto + "N"),
+		"pickle: values left over":     []byte(proto + "NN."),
+		"pickle: 10 MB of lists":       []byte(proto + strings.Repeat("]", 10<<20) + "."),
+		"pickle: 10 MB of nesting":     []byte(proto + strings.Repeat("]", 5<<20) + strings.Repeat("a", 5<<20-1) + "."),
+		"pickle: 10 MB of DUP":         []byte(proto + "N" + strings.Repeat("2", 10<<20) + "."),
+		"pickle: 10 MB of marks":       []byte(proto + strings.Repeat("(", 10<<20) + "."),
+		"pickle: 10 MB of MEMOIZE":     []byte("\x80\x04N" + strings.Repeat("\x94", 10<<20) + "."),
+		"pickle: nesting of 5,000":     []byte(proto + strings.Repeat("]", 5000) + strings.Repeat("a", 4999) + "."),
+		"pickle: billion laughs":       []byte(proto + "]" + laughs(40) + "."),
+		"pickle: wide laughs":          []byte(proto + "]" + wideLaughs(7, 50) + "."),
+		"pickle: two equal keys":       []byte(proto + "}(K\x01NK\x01Nu."),
+		"pickle: huge decimal integer": []byte(proto + "I" + strings.Repeat("9", 1<<19) + "\n."),
+		"pickle: endless line":         []byte(proto + "I" + strings.Repeat("9", 8<<20)),
+		"pickle: two pickles":          []byte(proto + "N." + proto + "N."),
+		"pickle: dict key is a cycle":  []byte(proto + "}(]q\x01h\x01aNu."),
+
+		"torch: storage too small":         torchFile(t, proto+rebuild(storageRef("0", 400), 0, tuple(binInt(400)), tuple(binInt(1)))+".", one),
+		"torch: view outside":              torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(5)), tuple(binInt(1)))+".", one),
+		"torch: offset outside":            torchFile(t, proto+rebuild(storageRef("0", 4), 5, tuple(binInt(1)), tuple(binInt(1)))+".", one),
+		"torch: negative offset":           torchFile(t, proto+rebuild(storageRef("0", 4), -1, tuple(binInt(1)), tuple(binInt(1)))+".", one),
+		"torch: expanded to 2^40":          torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(1<<40)), tuple(binInt(0)))+".", one),
+		"torch: shape overflows":           torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(1<<62), binInt(4)), tuple(binInt(0), binInt(0)))+".", one),
+		"torch: no such storage":           torchFile(t, proto+rebuild(storageRef("7", 4), 0, tuple(binInt(4)), tuple(binInt(1)))+".", one),
+		"torch: storage leaves the folder": torchFile(t, proto+rebuild(storageRef("../../etc/passwd", 4), 0, tuple(binInt(4)), tuple(binInt(1)))+".", one),
+		"torch: big endian":                stored(t, record{"a/data.pkl", []byte(proto + "N.")}, record{"a/byteorder", []byte("big")}),
+		"torch: two data.pkl":              stored(t, record{"archive/data.pkl", []byte(proto + "N.")}, record{"archive/data.pkl", []byte(proto + "K\x01.")}),
+		"torch: compressed":                deflated(t, "archive/data.pkl", []byte(proto+"N.")),
+
+		"zip: no directory":  []byte("PK\x03\x04" + strings.Repeat("\x00", 5000)),
+		"zip: bomb":          deflated(t, "x.npy", append(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (268435456,), }", 0), make([]byte, 256<<20)...)),
+		"zip: plain archive": stored(t, record{"readme.txt", []byte("hello")}),
+
+		"safetensors: header of 2^62":  []byte(le64(1<<62) + "{}"),
+		"safetensors: header too long": []byte(le64(1000) + "{}" + strings.Repeat(" ", 100)),
+		"safetensors: equal keys":      safetensorsFile(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"safetensors: overlap":         safetensorsFile(`{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3),
+		"safetensors: hole":            safetensorsFile(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}}`, 3),
+		"safetensors: short data":      safetensorsFile(`{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}`, 8),
+		"safetensors: long data":       safetensorsFile(`{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}`, 20),
+		"safetensors: wrong size":      safetensorsFile(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,16]}}`, 16),
+		"safetensors: shape overflows": safetensorsFile(`{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0),
+		"safetensors: backwards":       safetensorsFile(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}`, 4),
+		"safetensors: deep":            safetensorsFile(`{"a":`+strings.Repeat("[", 1<<20), 0),
+
+		"npy: header cut short": []byte("\x93NUMPY\x01\x00\xff\xff{'descr'"),
+		"npy: data cut short":   npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", 15),
+		"npy: shape overflows":  npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 0),
+		"npy: negative shape":   npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }", 0),
+		"npy: objects":          npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 8),
+		"npy: code in header":   npyFile("{'descr': __import__('os').system('id'), 'fortran_order': False, 'shape': (1,), }", 8),
+		"npy: nested header":    npyFile("{'descr': "+strings.Repeat("[", 60000), 0),
+		"npy: version 9":        []byte("\x93NUMPY\x09\x00\x02\x00{}"),
+		"npy: key twice":        npyFile("{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", 8),
+
+		"json: key twice":      []byte(`{"a": 1, "a": 2}`),
+		"json: deep":           []byte(strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20)),
+		"json: cut short":      []byte(`{"a": [1, 2`),
+		"json: 15 MB of lists": []byte("[" + strings.Repeat("[],", 5<<20) + "[]]"),
+		"empty":                {},
+		"zeros":                make([]byte, 1024),
+	}
+	return files
+}
+
+// laughs nests n lists that hold the previous one twice.
+func laughs(n int) string {
+	var b strings.Builder
+	for range n {
+		b.WriteString("q\x00]h\x00ah\x00a")
+	}
+	return b.String()
+}
+
+// wideLaughs nests n lists that hold the previous one k times.
+func wideLaughs(n, k int) string {
+	var b strings.Builder
+	for range n {
+		b.WriteString("q\x00]" + strings.Repeat("h\x00a", k))
+	}
+	return b.String()
+}
+
+func TestHostileFilesAreRefused(t *testing.T) {
+	for name, data := range hostileFiles(t) {
+		t.Run(name, func(t *testing.T) {
+			base := "model.pkl"
+			if strings.HasPrefix(name, "json") {
+				base = "model.json"
+			}
+			f, err := readAll(data, base)
+			if err == nil {
+				t.Fatalf("read as %s with %d entries", f.Format, len(f.Entries))
+			}
+			if !refusal(err) {
+				t.Errorf("untyped error: %v", err)
+			}
+			if strings.Contains(err.Error(), "the reader failed") {
+				t.Errorf("a panic was caught: %v", err)
+			}
+			if len(err.Error()) > 500 {
+				t.Errorf("message of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestHostileFilesTakeLittleMemory(t *testing.T) {
+	// The most that a file may make the reader hold: what Python's own runtime takes to start.
+	const most = 64 << 20
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	for name, data := range hostileFiles(t) {
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		peak := peakHeap(func() { _, _ = readAll(data, "model.pkl") })
+		runtime.ReadMemStats(&after)
+		if grown := int64(peak) - int64(before.HeapAlloc); grown > most {
+			t.Errorf("%s: the heap grew by %d MiB", name, grown>>20)
+		}
+	}
+}
+
+// peakHeap runs f and samples the heap meanwhile.
+func peakHeap(f func()) (peak uint64) {
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	var m runtime.MemStats
+	for {
+		runtime.ReadMemStats(&m)
+		peak = max(peak, m.HeapAlloc)
+		select {
+		case <-done:
+			return peak
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
+func TestAPickleThatWouldRunAProgramIsReportedAndDoesNothing(t *testing.T) {
+	victim := t.TempDir() + "/ran"
+	for name, data := range map[string][]byte{
+		"pickle": []byte("\x80\x02cposix\nsystem\n" + tuple(binUnicode("touch "+victim)) + "R."),
+		"torch":  torchFile(t, "\x80\x02cos\nsystem\n"+tuple(binUnicode("touch "+victim))+"R."),
+		"inst":   []byte("\x80\x02(" + binUnicode("touch "+victim) + "ios\nsystem\n."),
+	} {
+		f, err := readAll(data, "model.pkl")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(f.Findings) != 1 || f.Findings[0].ID != "code-execution" || !strings.Contains(f.Findings[0].Text, "system") {
+			t.Errorf("%s: findings %v", name, f.Findings)
+		}
+		if _, err := os.Stat(victim); err == nil {
+			t.Errorf("%s: the program ran", name)
+		}
+	}
+	f, err := readAll([]byte("\x80\x02ctorch\nfloat32\n."), "model.pkl")
+	if err != nil || len(f.Findings) != 0 {
+		t.Errorf("a harmless class: %v, findings %v", err, fmt.Sprint(f))
+	}
+}

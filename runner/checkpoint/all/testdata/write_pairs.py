@@ -1,0 +1,118 @@
+"""Writes pairs of files: NAME.same.a and NAME.same.b hold equal content, NAME.other.a and NAME.other.b do not.
+
+usage: write_pairs.py DIR
+"""
+import collections
+import io
+import os
+import pickle
+import sys
+import zipfile
+
+import numpy as np
+import torch
+
+OUT = sys.argv[1]
+
+
+def path(name, kind, side):
+    return os.path.join(OUT, f"{name}.{kind}.{side}")
+
+
+def pair(name, kind, a, b, save_a=torch.save, save_b=None):
+    for side, value, save in (("a", a, save_a), ("b", b, save_b or save_a)):
+        save(value, path(name, kind, side))
+
+
+def same(name, a, b, *how):
+    pair(name, "same", a, b, *how)
+
+
+def other(name, a, b, *how):
+    pair(name, "other", a, b, *how)
+
+
+def legacy(value, file):
+    torch.save(value, file, _use_new_zipfile_serialization=False)
+
+
+def protocol(n):
+    return lambda value, file: torch.save(value, file, pickle_protocol=n)
+
+
+def stream(value, file):
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    with open(file, "wb") as f:
+        f.write(buffer.getvalue())
+
+
+def dump(value, file):
+    with open(file, "wb") as f:
+        pickle.dump(value, f)
+
+
+def rezip(value, file):
+    """An archive as another tool would write it: another order, other dates, no alignment."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(file, "w") as target:
+        for name in sorted(source.namelist()):
+            target.writestr(name, source.read(name))
+
+
+w = torch.arange(12.).reshape(3, 4)
+state = {"a": w, "n": 3, "f": 0.5, "s": "text"}
+
+# What a container adds is no content.
+same("archive-name", state, state, torch.save, stream)
+same("legacy", state, state, torch.save, legacy)
+same("protocol", state, state, torch.save, protocol(4))
+same("rezipped", state, state, torch.save, rezip)
+same("dict-order", state, dict(reversed(list(state.items()))))
+same("ordered-dict", state, collections.OrderedDict(state))
+same("parameter", {"w": w}, {"w": torch.nn.Parameter(w.clone())})
+same("requires-grad", {"w": w}, {"w": w.clone().requires_grad_()})
+same("shared-storage", {"a": w, "b": w}, {"a": w, "b": w.clone()})
+same("memo", [state, state], [state, dict(state)])
+same("view", {"w": torch.arange(100.)[10:20]}, {"w": torch.arange(10., 20.)})
+same("transposed", {"w": torch.arange(12.).reshape(3, 4).t()}, {"w": torch.arange(12.).reshape(3, 4).t().contiguous()})
+same("pickled", state, state, torch.save, dump)
+same("set-order", {"s": {"a", "b", "c", "d"}}, {"s": set(["d", "c", "b", "a"])})
+same("f-order", {"x": np.arange(6.).reshape(2, 3)}, {"x": np.asfortranarray(np.arange(6.).reshape(2, 3))}, dump)
+same("endian", {"x": np.arange(6, dtype="<i4")}, {"x": np.arange(6, dtype=">i4")}, dump)
+
+# Any of these is another content.
+other("value", {"w": w}, {"w": w + torch.eye(3, 4)})
+other("signed-zero", {"w": torch.tensor([0.])}, {"w": torch.tensor([-0.])})
+other("nan-payload", {"w": torch.tensor([0x7fc00000], dtype=torch.int32).view(torch.float32)},
+      {"w": torch.tensor([0x7fc00001], dtype=torch.int32).view(torch.float32)})
+other("dtype", {"w": torch.zeros(4)}, {"w": torch.zeros(4, dtype=torch.int32)})
+other("shape", {"w": w}, {"w": w.reshape(4, 3)})
+other("key", {"w": w}, {"v": w})
+other("extra-key", {"w": w}, {"w": w, "v": w})
+other("int-or-float", {"n": 1}, {"n": 1.0})
+other("bool-or-int", {"n": True}, {"n": 1})
+other("float", {"n": 0.1}, {"n": 0.1 + 2 ** -56})
+other("float-zero", {"n": 0.0}, {"n": -0.0})
+other("string", {"s": "a"}, {"s": "b"})
+other("bytes-or-string", {"s": "a"}, {"s": b"a"})
+other("none", {"s": None}, {"s": "None"})
+other("nesting", {"a": {"b": 1}}, {"a.b": 1})
+other("swapped-names", {"a.b": 1, "a": {"b": 2}}, {"a.b": 2, "a": {"b": 1}})
+other("list-order", [1, 2], [2, 1])
+other("long-list-order", list(range(1000)), [1, 0] + list(range(2, 1000)))
+other("long-list-type", [1.0] * 1000, [1.0] * 999 + [1])
+other("list-or-tuple", {"n": [1]}, {"n": (1,)})
+other("key-type", {0: 1}, {"0": 1})
+other("empty", {"d": {}}, {"d": []})
+other("set", {"s": {"a", "b"}}, {"s": {"a", "c"}})
+other("frozenset", {"s": {"a"}}, {"s": frozenset("a")})
+other("array-or-tensor-type", {"x": np.arange(3)}, {"x": np.arange(3, dtype=np.int32)}, dump)
+other("scalar-type", {"x": np.float64(1)}, {"x": 1.0}, dump)
+other("class", {"t": torch.float32}, {"t": torch.float64})
+other("quantiser", {"q": torch.quantize_per_tensor(torch.zeros(3), .1, 0, torch.qint8)},
+      {"q": torch.quantize_per_tensor(torch.zeros(3), .2, 0, torch.qint8)})
+if torch.__version__ >= "2":  # PyTorch 1.13 loses the conjugation
+    z = torch.complex(torch.arange(4.), torch.arange(4.))
+    other("conj", {"z": z}, {"z": z.conj()})
