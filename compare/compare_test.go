@@ -1,0 +1,239 @@
+package compare
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// printed is the record of a run that printed text.
+func printed(t *testing.T, text string, artifacts ...record.Artifact) *record.Run {
+	t.Helper()
+	series, err := metrics.Read(strings.NewReader(text), metrics.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked, _, err := metrics.MaskedDigest(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &record.Run{Metrics: series, Artifacts: artifacts, Stdout: record.Stream{Masked: masked}}
+}
+
+func TestRunsPrintedMetrics(t *testing.T) {
+	tests := map[string]struct {
+		expected, actual string
+		options          Options
+		verdict          Class
+		class            Class // of the first metric that differs
+		step, line       int64
+		texts            [2]string
+	}{
+		"equal":                    {expected: "loss=0.5\n", actual: "loss=0.5\n", verdict: Equal},
+		"printed otherwise":        {expected: "loss=0.10\n", actual: "loss=0.1\n", verdict: Equal},
+		"exponent":                 {expected: "loss=1e-3\n", actual: "loss=0.001\n", verdict: Equal},
+		"different":                {expected: "epoch 1 loss=0.5\nepoch 2 loss=0.25\n", actual: "epoch 1 loss=0.5\nepoch 2 loss=0.26\n", verdict: Different, class: Different, step: 2, line: 2, texts: [2]string{"0.25", "0.26"}},
+		"beyond float64":           {expected: "n=9007199254740992\n", actual: "n=9007199254740993\n", verdict: Different, class: Different, line: 1, texts: [2]string{"9007199254740992", "9007199254740993"}},
+		"nan on one side":          {expected: "loss=0.5\n", actual: "loss=nan\n", verdict: Different, class: NaN, line: 1, texts: [2]string{"0.5", "nan"}},
+		"nan on both":              {expected: "loss=nan\n", actual: "loss=NaN\n", verdict: Equal},
+		"infinities":               {expected: "loss=inf\n", actual: "loss=inf\n", verdict: Equal},
+		"infinity's sign":          {expected: "loss=inf\n", actual: "loss=-inf\n", options: Options{RTol: 1}, verdict: Different, class: Different, line: 1, texts: [2]string{"inf", "-inf"}},
+		"infinity is never close":  {expected: "loss=inf\n", actual: "loss=1\n", options: Options{RTol: 1}, verdict: Different, class: Different, line: 1, texts: [2]string{"inf", "1"}},
+		"signed zero":              {expected: "g=0.0\n", actual: "g=-0.0\n", verdict: Different, class: SignedZero, line: 1, texts: [2]string{"0.0", "-0.0"}},
+		"missing in the second":    {expected: "loss=0.5\nacc=0.9\n", actual: "loss=0.5\n", verdict: Different, class: Missing, line: 2, texts: [2]string{"0.9", ""}},
+		"missing in the first":     {expected: "loss=0.5\n", actual: "loss=0.5\nacc=0.9\n", verdict: Different, class: Missing, line: 2, texts: [2]string{"", "0.9"}},
+		"ended early":              {expected: "step 1 loss=3\nstep 2 loss=2\n", actual: "step 1 loss=3\n", verdict: Different, class: Length, step: 2, line: 2, texts: [2]string{"2", ""}},
+		"differs before it ends":   {expected: "step 1 loss=3\nstep 2 loss=2\n", actual: "step 1 loss=4\n", verdict: Different, class: Different, step: 1, line: 1, texts: [2]string{"3", "4"}},
+		"other steps":              {expected: "step 1 loss=3\nstep 5 loss=2\n", actual: "step 1 loss=3\nstep 4 loss=2\n", verdict: Different, class: Steps, step: 4, line: 2, texts: [2]string{"", "2"}},
+		"printed by the clock":     {expected: "step 1 loss=3\nstep 4 loss=2\nstep 9 loss=1\n", actual: "step 1 loss=3\nstep 6 loss=1.5\nstep 9 loss=1\n", verdict: Equal},
+		"volatile":                 {expected: "loss=0.5 time=1.5\n3.2 it/s\n", actual: "loss=0.5 time=1.6\n3.9 it/s\n", verdict: Equal},
+		"error in a volatile coat": {expected: "time_weighted_error=0.5\n", actual: "time_weighted_error=0.6\n", verdict: Different, class: Different, line: 1, texts: [2]string{"0.5", "0.6"}},
+		"within":                   {expected: "loss=100\n", actual: "loss=101\n", options: Options{RTol: 0.01}, verdict: Within},
+		"just outside":             {expected: "loss=100\n", actual: "loss=101.01\n", options: Options{RTol: 0.01}, verdict: Different, class: Different, line: 1, texts: [2]string{"100", "101.01"}},
+		"tolerance by name":        {expected: "loss=1 acc=1\n", actual: "loss=1.1 acc=1\n", options: Options{Tolerances: map[string]record.Tolerance{"loss": {ATol: 0.2}}}, verdict: Within},
+		"tolerance by pattern":     {expected: "val_loss=1\n", actual: "val_loss=1.1\n", options: Options{Tolerances: map[string]record.Tolerance{"val_*": {ATol: 0.2}, "*": {}}}, verdict: Within},
+		"tolerance of another":     {expected: "loss=1 acc=1\n", actual: "loss=1 acc=1.1\n", options: Options{Tolerances: map[string]record.Tolerance{"loss": {ATol: 0.2}}}, verdict: Different, class: Different, line: 1, texts: [2]string{"1", "1.1"}},
+		"tolerance and nan":        {expected: "loss=1\n", actual: "loss=nan\n", options: Options{ATol: 9}, verdict: Different, class: NaN, line: 1, texts: [2]string{"1", "nan"}},
+		"first in the output":      {expected: "acc=1\nloss=1\n", actual: "acc=2\nloss=2\n", verdict: Different, class: Different, line: 1, texts: [2]string{"1", "2"}},
+		"only words":               {expected: "done well\n", actual: "done badly\n", verdict: Different},
+		"a digest":                 {expected: "weights sha256 3f2a9c1e77\n", actual: "weights sha256 3f2a9c1e78\n", verdict: Different, class: Different, line: 1, texts: [2]string{"3f2a9c1e77", "3f2a9c1e78"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := Runs(printed(t, tt.expected), printed(t, tt.actual), tt.options)
+			if got := r.Verdict(); got != tt.verdict {
+				t.Fatalf("verdict %s, want %s: %+v", got, tt.verdict, r.Metrics)
+			}
+			m := r.FirstMetric()
+			if tt.class == "" {
+				if m != nil {
+					t.Fatalf("first difference %+v, want none", m)
+				}
+				return
+			}
+			if m == nil {
+				t.Fatal("no metric differs")
+			}
+			if m.Class != tt.class || m.Step != tt.step || m.Line != tt.line || m.Expected != tt.texts[0] || m.Actual != tt.texts[1] {
+				t.Errorf("got %s at step %d, line %d, %q against %q", m.Class, m.Step, m.Line, m.Expected, m.Actual)
+			}
+		})
+	}
+}
+
+func TestRunsArtifacts(t *testing.T) {
+	tensor := func(name, digest string) record.Leaf {
+		return record.Leaf{Name: name, Kind: "tensor", DType: "float32", Shape: []int64{2, 3}, Digest: digest}
+	}
+	value := func(name, kind, text string) record.Leaf {
+		return record.Leaf{Name: name, Kind: kind, Text: text, Digest: text}
+	}
+	file := func(path, sha, format, content string, leaves ...record.Leaf) []record.Artifact {
+		return []record.Artifact{{Path: path, SHA256: sha, Format: format, Content: content, Leaves: leaves}}
+	}
+	tests := map[string]struct {
+		expected, actual []record.Artifact
+		options          Options
+		want             []Class
+		masked           []string
+	}{
+		"same bytes":             {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Equal}},
+		"same content":           {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "2", "torch-zip", "a"), want: []Class{SameContent}},
+		"other tensor":           {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}},
+		"time inside":            {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), value("saved_at", "number", "2.5")), want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
+		"uuid inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "123e4567-e89b-42d3-a456-426614174000")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "00000000-e89b-42d3-a456-426614174000")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
+		"time and tensor":        {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2"), value("saved_at", "number", "2.5")), want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
+		"loss inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), want: []Class{Different}},
+		"loss inside, tolerated": {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), options: Options{ATol: 0.2}, want: []Class{Within}},
+		"tensor called time":     {expected: file("m.pt", "1", "torch-zip", "a", tensor("time", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("time", "2")), want: []Class{Different}},
+		"a key more":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), tensor("v", "1")), want: []Class{Different}},
+		"a key less":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), tensor("v", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1")), want: []Class{Different}},
+		"beyond what is kept": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}},
+			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}}, want: []Class{Different}},
+		"unknown binary":          {expected: file("m.bin", "1", "", ""), actual: file("m.bin", "2", "", ""), want: []Class{Different}},
+		"text":                    {expected: file("log.txt", "1", "text", "a"), actual: file("log.txt", "2", "text", "b"), want: []Class{Different}},
+		"text with times":         {expected: file("log.txt", "1", "text", "a"), actual: file("log.txt", "2", "text", "a"), want: []Class{SameContent}},
+		"event file":              {expected: file("runs/events.out.tfevents.1764000000.host.12.0", "1", "", ""), actual: file("runs/events.out.tfevents.1764000009.host.13.0", "2", "", ""), want: []Class{Volatile}, masked: []string{"runs/events.out.tfevents.1764000000.host.12.0"}},
+		"tracker":                 {expected: file("wandb/run-1/x.bin", "1", "", ""), actual: nil, want: []Class{Volatile}, masked: []string{"wandb/run-1/x.bin"}},
+		"cache":                   {expected: file("__pycache__/m.cpython-311.pyc", "1", "", ""), actual: file("__pycache__/m.cpython-311.pyc", "2", "", ""), want: []Class{Volatile}, masked: []string{"__pycache__/m.cpython-311.pyc"}},
+		"missing":                 {expected: file("m.pt", "1", "torch-zip", "a"), actual: nil, want: []Class{Missing}},
+		"one more":                {expected: nil, actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Missing}},
+		"renamed by time":         {expected: file("runs/2026-11-23_16-04-11/m.pt", "1", "torch-zip", "a"), actual: file("runs/2026-11-23_16-09-59/m.pt", "1", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"runs/2026-11-23_16-04-11/m.pt"}},
+		"renamed and changed":     {expected: file("model-3f2a9c1e.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("model-77ab12cd.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}, masked: []string{"model-3f2a9c1e.pt"}},
+		"renamed beyond a number": {expected: file("red.pt", "1", "torch-zip", "a"), actual: file("blue.pt", "2", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"red.pt"}},
+		"format changed":          {expected: file("m", "1", "torch-zip", "a"), actual: file("m", "2", "npz", "a"), want: []Class{Different}},
+		"swapped names": {expected: append(file("ckpt-100.pt", "1", "torch-zip", "a"), file("ckpt-200.pt", "2", "torch-zip", "b")...),
+			actual: append(file("ckpt-101.pt", "2", "torch-zip", "b"), file("ckpt-201.pt", "1", "torch-zip", "a")...), want: []Class{SameContent, SameContent}, masked: []string{"ckpt-100.pt", "ckpt-200.pt"}},
+		"link to a time": {expected: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-11", SHA256: "1"}}, actual: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-12", SHA256: "2"}}, want: []Class{Equal}},
+		"link elsewhere": {expected: []record.Artifact{{Path: "latest", Link: "a.pt", SHA256: "1"}}, actual: []record.Artifact{{Path: "latest", Link: "b.pt", SHA256: "2"}}, want: []Class{Different}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := Runs(&record.Run{Artifacts: tt.expected}, &record.Run{Artifacts: tt.actual}, tt.options)
+			var got []Class
+			worst := Equal
+			for _, a := range r.Artifacts {
+				got = append(got, a.Class)
+				worst = worse(worst, a.Class.verdict())
+				if a.Class.verdict() == Different && a.Detail == "" {
+					t.Errorf("%s differs without a word", a.Path)
+				}
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if r.Verdict() != worst {
+				t.Errorf("verdict %s of %v", r.Verdict(), got)
+			}
+			if !slices.Equal(tt.masked, r.Masked) {
+				t.Errorf("masked %q, want %q", r.Masked, tt.masked)
+			}
+		})
+	}
+}
+
+func TestRunsTensorTolerance(t *testing.T) {
+	run := func(digest string) *record.Run {
+		return &record.Run{Artifacts: []record.Artifact{{Path: "m.pt", SHA256: digest, Format: "torch-zip", Content: digest,
+			Leaves: []record.Leaf{{Name: "w", Kind: "tensor", DType: "bfloat16", Shape: []int64{2}, Digest: digest}}}}}
+	}
+	var asked record.Tolerance
+	close := func(_, _ *record.Artifact, name string, tol record.Tolerance) bool { asked = tol; return name == "w" }
+	if v := Runs(run("1"), run("2"), Options{DTypes: true, CloseTensors: close}).Verdict(); v != Within || asked != DTypeTolerance("bfloat16") {
+		t.Errorf("verdict %s with %+v", v, asked)
+	}
+	if v := Runs(run("1"), run("2"), Options{CloseTensors: close}).Verdict(); v != Different {
+		t.Errorf("exact comparison of unequal tensors says %s", v)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	model := func(digest string) record.Artifact {
+		return record.Artifact{Path: "m.pt", SHA256: digest, Format: "torch-zip", Content: digest}
+	}
+	tests := map[string]struct {
+		a, b *record.Run
+		want []string
+	}{
+		"nothing":       {printed(t, "loss=0.5\n", model("1")), printed(t, "loss=0.5\n", model("1")), nil},
+		"equal metrics": {printed(t, "loss=0.5\n", model("1")), printed(t, "loss=0.5\n", model("2")), []string{"equal-metrics-unequal-artifacts"}},
+		"words":         {printed(t, "loss=0.5\nred\n", model("1")), printed(t, "loss=0.5\nblue\n", model("1")), []string{"output-differs"}},
+		"cadence":       {printed(t, "step 1 a=1\nstep 2 a=2\nstep 4 a=1\n"), printed(t, "step 1 a=1\nstep 4 a=1\n"), []string{"metric-steps", "output-differs"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, w := range Runs(tt.a, tt.b, Options{}).Warnings {
+				got = append(got, w.ID)
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSeriesOfRunFolders(t *testing.T) {
+	run := func(folder string, values ...string) *record.Run {
+		r := &record.Run{}
+		for i, v := range values {
+			text := "{\"loss\": " + v + "}"
+			origin := folder + "/ckpt-" + string(rune('1'+i)) + "/metrics.json"
+			series, err := metrics.ReadFile(origin, strings.NewReader(text), int64(len(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Metrics = append(r.Metrics, series...)
+		}
+		return r
+	}
+	a := run("2026-11-23_16-04-11", "0.5", "0.25")
+	if r := Runs(a, run("2026-11-23_17-04-11", "0.5", "0.25"), Options{}); r.Verdict() != Equal || len(r.Metrics) != 2 {
+		t.Errorf("equal runs in folders of their own: %s, %+v", r.Verdict(), r.Metrics)
+	}
+	if r := Runs(a, run("2026-11-23_17-04-11", "0.5", "0.26"), Options{}); r.Verdict() != Different || r.FirstMetric().Actual != "0.26" {
+		t.Errorf("different runs in folders of their own: %s", r.Verdict())
+	}
+}
+
+func TestDroppedPoints(t *testing.T) {
+	run := func(text string) *record.Run {
+		series, err := metrics.Read(strings.NewReader(text), metrics.Options{MaxPoints: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &record.Run{Metrics: series}
+	}
+	a := run("a=1\na=2\na=3\na=4\n")
+	if v := Runs(a, run("a=1\na=2\na=3\na=4\n"), Options{}).Verdict(); v != Equal {
+		t.Errorf("equal beyond what is kept: %s", v)
+	}
+	if v := Runs(a, run("a=1\na=2\na=5\na=4\n"), Options{}).Verdict(); v != Different {
+		t.Errorf("a dropped point differs: %s", v)
+	}
+}
