@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -54,6 +55,14 @@ func TestDocumentedExample(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, row := range []string{
+		fmt.Sprintf("| `runs` | whole number from 1 | %d |", DefaultRuns),
+		fmt.Sprintf("| `max-runs` | whole number from 1 | %d |", DefaultMaxRuns),
+	} {
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/configuration.md has no row %s", row)
+		}
 	}
 	// A key that is missing from the example is missing from its documentation.
 	_, err = parse("x", []byte("nothing-like-it-at-all: 1"))
