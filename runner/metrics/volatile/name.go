@@ -39,7 +39,7 @@ func Name(name string) string {
 	if last > 0 && (words[last] == "at" || words[last] == "on") && eventWords[words[last-1]] {
 		return Date
 	}
-	words = headPhrase(words)
+	words = headPhrase(words, slashes)
 	head := words[len(words)-1]
 	before := ""
 	if len(words) > 1 {
@@ -50,6 +50,8 @@ func Name(name string) string {
 		return Time
 	case measures[head]:
 		return ""
+	case letterUnits[head] && heads[before] != "":
+		return heads[before] // "time (s)"
 	case durationWords[head] && before != "":
 		if measures[before] {
 			return "" // "timing_error_ms": an error, measured in milliseconds
@@ -67,11 +69,11 @@ func Name(name string) string {
 
 // Measure reports whether a name says that its value is a result of the training ("val_loss", "Test accuracy").
 func Measure(name string) bool {
-	words, _ := split(name)
+	words, slashes := split(name)
 	if len(words) == 0 {
 		return false
 	}
-	words = headPhrase(words)
+	words = headPhrase(words, slashes)
 	return measures[words[len(words)-1]]
 }
 
@@ -92,10 +94,10 @@ func rate(words []string, slashes []bool) string {
 	return ""
 }
 
-// headPhrase drops what comes after a preposition, and statistics and numbers after the head ("latency_p99", "time[1]").
-func headPhrase(words []string) []string {
+// headPhrase drops what comes after a preposition or a slash that stands for "per" ("time/epoch"), and statistics and numbers after the head ("latency_p99", "time[1]").
+func headPhrase(words []string, slashes []bool) []string {
 	for i := 1; i < len(words); i++ {
-		if prepositions[words[i]] {
+		if prepositions[words[i]] || slashes[i] && portions[words[i]] {
 			words = words[:i]
 			break
 		}
@@ -171,12 +173,14 @@ var (
 		Identifier: `pid ppid tid port host hostname ip uuid guid runid jobid nodename address addr`,
 	})
 	durationWords = set(`sec secs second seconds ms msec millis millisecond milliseconds microseconds us ns minute minutes mins hour hours hrs hr`)
+	letterUnits   = set(`s m h gb mb kb`)
 	perSecond     = set(`s sec secs second seconds hr hour`)
 	subSecond     = set(`ms msec us ns`)
+	portions      = set(`epoch step iter iteration batch it sample example token image`)
 	prepositions  = set(`at by with for of in on over after before until given under vs to per during from since`)
 	trailers      = set(`mean avg average total sum max min std median p50 p90 p95 p99 last taken spent used needed now current cur peak`)
 	eventWords    = set(`saved created started finished updated modified logged written generated exported trained built ended completed`)
-	ownerWords    = set(`run job process proc thread session trial experiment exp task host user node machine wandb mlflow slurm`)
+	ownerWords    = set(`run job process proc thread session trial experiment exp task host node machine wandb mlflow slurm`)
 	deviceWords   = set(`cpu gpu mem memory ram vram cuda disk gb mb`)
 	measures      = set(`loss losses acc accuracy error errors err rmse mse mae mape rmsle auc auroc aucpr f1 fbeta precision recall
 		perplexity ppl bleu rouge meteor score scores reward rewards return returns r2 iou miou map ap nll ce bce kl divergence
