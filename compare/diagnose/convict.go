@@ -10,6 +10,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // conviction is a source that experiments, or the traces alone, show to be a cause.
@@ -42,6 +43,13 @@ func firstRound(all []*suspicion) []*suspicion {
 func secondRound(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
 		return s.strength < present && s.source != seed.PythonHash && s.source != seed.TorchNondeterministicOps
+	})
+}
+
+// thirdRound adds the layout of the address space, which nothing in a trace shows.
+func thirdRound(all []*suspicion) []*suspicion {
+	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
+		return s.strength < present && s.source != seed.PythonHash && s.source != seed.ObjectIdentity && s.source != seed.TorchNondeterministicOps
 	})
 }
 
@@ -82,7 +90,7 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 			everything = append(everything, &suspicion{source: id, strength: possibleOnly})
 		}
 	}
-	rounds := [][]*suspicion{firstRound(all), secondRound(all), everything}
+	rounds := [][]*suspicion{firstRound(all), secondRound(all), thirdRound(all), everything}
 	var last []seed.ID
 	for i, round := range rounds {
 		round = slices.DeleteFunc(slices.Clone(round), func(s *suspicion) bool { return len(possible([]seed.ID{s.source})) == 0 })
@@ -143,7 +151,7 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 // enough is the number of pinned runs whose agreement counts as shown. Where only some of the shipped runs differ, or
 // where work went on at the same time, two runs can agree by luck.
 func (c *inquiry) enough(pair *difference) int {
-	racing := slices.ContainsFunc(pair.expected.summary.Sites, func(s *trace.Seen) bool { return s.Kind == "task" || s.Kind == "op" })
+	racing := slices.ContainsFunc(pair.expected.summary.Sites, func(s *trace.Seen) bool { return s.Kind == probe.KindTask || s.Kind == probe.KindOp })
 	switch {
 	case c.lucky:
 		return 4
@@ -245,8 +253,7 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			representative = runs[0]
 			continue
 		}
-		// A source that merely has another value than the pinned one differs from the pinned runs, and not from itself.
-		if !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random }) {
+		if c.mayShift(agreed, group) {
 			again, err := c.observe(ctx, ask)
 			c.seen = append(c.seen, again...)
 			if err != nil {
@@ -266,6 +273,14 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 	}
 	c.setExperiment(representative.run.Experiment, record.Reproducible, "still agrees with "+list(sources(group))+" released: not a cause")
 	return nil, representative, nil
+}
+
+// mayShift reports whether a release can change results without making them vary: a source that merely has another value
+// than the pinned one differs from the pinned runs and not from itself, and with the address-space layout pinned
+// whatever changes the size of the environment moves every address.
+func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
+	pinsLayout := slices.ContainsFunc(agreed.pinned, func(s *suspicion) bool { return s.source == seed.ObjectIdentity })
+	return pinsLayout || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
 func (c *inquiry) releaseFrom(agreed *agreement, group []*suspicion) plan.Experiment {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // evidence is what the traces of two runs that differ say about the sources.
@@ -66,8 +67,11 @@ func (e *evidence) reseededFrom(stream seed.ID, before *trace.Seen) *trace.Chang
 	})
 }
 
-// isSeeding reports whether a site set a generator's state: a seed call, or a generator made from a seed.
-func isSeeding(s *trace.Seen) bool { return s.Kind == "seed" || s.Kind == "new" }
+// isSeeding reports whether the user's code set a generator's state: by a seed call, or by making a generator from a
+// seed. What a DataLoader gives its workers is not the user's: it follows from the base seed.
+func isSeeding(s *trace.Seen) bool {
+	return (s.Kind == probe.KindSeed || s.Kind == probe.KindNew) && !strings.HasPrefix(s.Lib, "torch.utils.data")
+}
 
 // explicit reports whether both runs gave a value of their own.
 func explicit(c trace.Change) bool {

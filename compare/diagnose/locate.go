@@ -12,6 +12,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // locate finds the line of every convicted source that the traces did not show, by comparing line-level traces of
@@ -65,7 +66,7 @@ func (v *conviction) place(pinned, noise, free *observation) error {
 		return nil
 	}
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
-		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: "line", File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
+		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
 	if words := ruleOf(v.source).words; words != nil {
 		v.story = words(origin)
 	}

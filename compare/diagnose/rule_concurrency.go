@@ -5,13 +5,14 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // concurrency is present wherever the user's code started threads or processes, or took results as they came.
 func concurrency() rule {
 	return rule{source: seed.Concurrency, random: true, suspect: func(e *evidence) *suspicion {
-		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == "task" && takesAsTheyCome(s.API) })
-		started := e.seen(func(s *trace.Seen) bool { return s.Kind == "task" })
+		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask && takesAsTheyCome(s.API) })
+		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask })
 		switch {
 		case unordered != nil:
 			return &suspicion{source: seed.Concurrency, strength: present, site: unordered,

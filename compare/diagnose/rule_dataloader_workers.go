@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // dataloaderWorkers suspects the seeding of workers when a worker drew in different states, or seeded itself from
@@ -14,7 +15,7 @@ func dataloaderWorkers() rule {
 	global := []seed.ID{seed.PythonRandom, seed.NumpyLegacy, seed.TorchCPU}
 	return rule{source: seed.DataloaderWorkers, random: true, suspect: func(e *evidence) *suspicion {
 		reset := e.seen(func(s *trace.Seen) bool {
-			return inWorker(s) && s.Kind == "seed" && s.Values[0] == "None" && slices.Contains(global, s.Stream)
+			return inWorker(s) && s.Kind == probe.KindSeed && s.Values[0] == "None" && slices.Contains(global, s.Stream)
 		})
 		if reset != nil {
 			return &suspicion{source: seed.DataloaderWorkers, strength: entered, site: reset,
@@ -22,7 +23,7 @@ func dataloaderWorkers() rule {
 				fix:   "in worker_init_fn, derive the seed from torch.initial_seed() (torch seeds each worker with base_seed + worker_id) instead of seeding without a value"}
 		}
 		draw := e.changed(func(c trace.Change) bool {
-			return inWorker(c.Seen) && c.Kind == "draw" && !c.Missing && slices.Contains(global, c.Stream)
+			return inWorker(c.Seen) && c.Kind == probe.KindDraw && !c.Missing && slices.Contains(global, c.Stream)
 		})
 		if draw == nil || e.reseededFrom(draw.Stream, draw.Seen) != nil {
 			return nil

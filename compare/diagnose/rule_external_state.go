@@ -8,6 +8,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // externalState is suspected when the user's code opened a file outside the workspace that a run of this audit wrote:
@@ -19,7 +20,7 @@ func externalState() rule {
 		var cover []string
 		for _, s := range e.expected.summary.Sites {
 			path := s.First.DetailString("path")
-			if s.Kind != "open" || path == "" {
+			if s.Kind != probe.KindOpen || path == "" {
 				continue
 			}
 			writes := strings.ContainsAny(s.Values[0], "wax+") || slices.Contains(written, path)
@@ -44,6 +45,6 @@ func externalState() rule {
 
 func openedForWriting(sum *trace.Summary, path string) bool {
 	return slices.ContainsFunc(sum.Sites, func(s *trace.Seen) bool {
-		return s.Kind == "open" && s.First.DetailString("path") == path && strings.ContainsAny(s.Values[0], "wax+")
+		return s.Kind == probe.KindOpen && s.First.DetailString("path") == path && strings.ContainsAny(s.Values[0], "wax+")
 	})
 }

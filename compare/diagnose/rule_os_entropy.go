@@ -5,11 +5,12 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 func osEntropy() rule {
 	return rule{source: seed.OSEntropy, random: true, suspect: func(e *evidence) *suspicion {
-		read := e.changed(func(c trace.Change) bool { return c.Kind == "entropy" })
+		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindEntropy })
 		if seeding := e.seedOrigin("entropy", "uuid"); seeding != nil {
 			s := &suspicion{source: seed.OSEntropy, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s from the operating system's entropy: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 func pythonRandom() rule {
@@ -33,13 +34,13 @@ func torchCUDA() rule {
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
 	unseeded := e.seen(func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == "new" && s.Values[0] == "unseeded" && !inWorker(s)
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s)
 	})
 	reset := e.seen(func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == "seed" && s.Values[0] == "None" && !inWorker(s)
+		return s.Stream == stream && s.Kind == probe.KindSeed && s.Values[0] == "None" && s.File != "" && !inWorker(s)
 	})
 	draw := e.changed(func(c trace.Change) bool {
-		return on(c) && c.Kind == "draw" && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
+		return on(c) && c.Kind == probe.KindDraw && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
 	})
 	switch {
 	case reset != nil && (draw == nil || reset.Process != draw.Process || reset.Order <= draw.Order):
@@ -55,7 +56,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 			story: fmt.Sprintf("%s makes a generator without a seed%s, so it starts from the operating system's entropy.", at(unseeded), through(unseeded))}
 	}
 	moved := e.changed(func(c trace.Change) bool {
-		return on(c) && c.Kind == "stream" && !inWorker(c.Seen) && usedAndUnseeded(c.Seen)
+		return on(c) && c.Kind == probe.KindStream && !inWorker(c.Seen) && usedAndUnseeded(c.Seen)
 	})
 	if moved != nil && e.reseededFrom(stream, moved.Seen) == nil && !e.seededEqually(stream, moved) {
 		return &suspicion{source: stream, strength: entered,
@@ -69,7 +70,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 func (e *evidence) seededEqually(stream seed.ID, c *trace.Change) bool {
 	same := func(sum *trace.Summary) (value string, found bool) {
 		for _, s := range sum.Sites {
-			if s.Kind == "seed" && s.Stream == stream && s.Process == c.Process && s.Order < c.Order && s.Values[0] != "None" {
+			if s.Kind == probe.KindSeed && s.Stream == stream && s.Process == c.Process && s.Order < c.Order && s.Values[0] != "None" {
 				value, found = s.Values[len(s.Values)-1], true
 			}
 		}
@@ -86,7 +87,7 @@ func usedAndUnseeded(s *trace.Seen) bool {
 
 func drawStory(e *evidence, stream seed.ID, draw *trace.Change) string {
 	late := e.seen(func(s *trace.Seen) bool {
-		return s.Kind == "seed" && s.Stream == stream && s.Process == draw.Process && s.Order > draw.Order && s.Values[0] != "None"
+		return s.Kind == probe.KindSeed && s.Stream == stream && s.Process == draw.Process && s.Order > draw.Order && s.Values[0] != "None"
 	})
 	if late != nil {
 		return fmt.Sprintf("The seed is set too late: %s draws from the stream%s before %s seeds it.", at(draw.Seen), through(draw.Seen), at(late))

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
@@ -40,9 +41,15 @@ func fileOrder() rule {
 // siteOf is where a run first used a source, nil where the trace does not show it.
 func siteOf(o *observation, id seed.ID) *trace.Seen {
 	for _, s := range o.summary.Sites {
-		if s.Stream == id && s.File != "" {
+		if s.Stream == id && s.File != "" && !ofPackages(s) {
 			return s
 		}
 	}
 	return nil
+}
+
+// ofPackages reports whether a listing is of installed packages, such as a library makes while it is imported.
+func ofPackages(s *trace.Seen) bool {
+	path := s.First.DetailString("path")
+	return strings.Contains(path, "site-packages") || strings.Contains(path, "dist-packages")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // variedRuns is how many values of a varied source are tried.
@@ -143,7 +144,7 @@ func (v *conviction) narrow(differences, noise []trace.LocalDifference) {
 		return
 	}
 	s := *v.suspicion
-	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: "line", File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step}
+	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step}
 	s.story = fmt.Sprintf("%s:%d is where it first shows: %s", origin.File, origin.Line, heldDifferently(origin))
 	v.suspicion = &s
 }
@@ -162,7 +163,7 @@ func (r rule) suspicionFor(e *evidence) *suspicion {
 func ambiguous(o *observation, id seed.ID) bool {
 	places := map[string]bool{}
 	for _, s := range o.summary.Sites {
-		if s.Stream == id && s.File != "" {
+		if s.Stream == id && s.File != "" && !ofPackages(s) {
 			places[at(s)] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // warnings are what a user should know of runs that is no cause of a difference.
@@ -25,7 +26,7 @@ func equalWorkers(o *observation) []record.Warning {
 	}
 	where := map[start]string{}
 	for _, s := range o.summary.Sites {
-		if s.Kind != "draw" || !inWorker(s) {
+		if s.Kind != probe.KindDraw || !inWorker(s) {
 			continue
 		}
 		key := start{s.Stream, s.Values[0]}
@@ -41,7 +42,7 @@ func equalWorkers(o *observation) []record.Warning {
 // lateHashSeed warns of a program that sets PYTHONHASHSEED for itself, which Python reads only when it starts.
 func lateHashSeed(o *observation) []record.Warning {
 	for _, s := range o.summary.Sites {
-		if s.Kind == "seed" && s.Stream == seed.PythonHash {
+		if s.Kind == probe.KindSeed && s.Stream == seed.PythonHash {
 			return []record.Warning{{ID: "pythonhashseed-too-late", File: s.File, Line: s.Line,
 				Text: fmt.Sprintf("%s sets PYTHONHASHSEED inside the program, where it has no effect: Python reads it when it starts.", at(s))}}
 		}

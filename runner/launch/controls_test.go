@@ -13,6 +13,8 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
+const noPython = "no python3 on this machine"
+
 // python returns the path of an interpreter, or skips.
 func python(t *testing.T) string {
 	t.Helper()
@@ -21,7 +23,7 @@ func python(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("no python3 on this machine")
+	t.Skip(noPython)
 	return ""
 }
 

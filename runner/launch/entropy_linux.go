@@ -58,7 +58,7 @@ func (p *process) drew(bytes int) {
 func (w *watcher) getrandom(n *notification, p *process) reply {
 	asked := int(min(n.args[1], maxDraw))
 	if !w.setup.Controls.Entropy {
-		return reply{carryOn: true, after: func(sent bool) {
+		return reply{carryOn: true, after: func(sent bool, _ int) {
 			if sent {
 				p.drew(asked)
 			}
@@ -72,7 +72,7 @@ func (w *watcher) getrandom(n *notification, p *process) reply {
 		w.refuse(fmt.Sprintf("a repeatable stream of operating-system entropy for %s: %v", p.exe, err))
 		return goOn
 	}
-	return reply{value: int64(asked), after: func(sent bool) {
+	return reply{value: int64(asked), after: func(sent bool, _ int) {
 		if sent {
 			stream.consume(asked)
 			p.drew(asked)
@@ -87,7 +87,7 @@ func (w *watcher) openRandom(n *notification, p *process, flags uint32) reply {
 		return goOn
 	}
 	stream := newEntropyStream(w.setup.Controls.EntropySeed, fmt.Sprintf("%s/open/%d", placeName(p.place), p.opened))
-	return reply{file: r, fileFlags: flags & unix.O_CLOEXEC, after: func(sent bool) {
+	return reply{file: r, fileFlags: flags & unix.O_CLOEXEC, after: func(sent bool, _ int) {
 		if !sent {
 			write.Close()
 			return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -17,6 +18,13 @@ import (
 func TestMain(m *testing.M) {
 	if code, ran := launch.RunIfStub(os.Args); ran {
 		os.Exit(code)
+	}
+	if as := helper(os.Args[0]); as != nil {
+		if err := as(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

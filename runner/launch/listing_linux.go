@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +17,7 @@ import (
 //
 // How far a directory has been handed out is kept in the caller's file position where the stub can share the caller's
 // descriptor (pidfd_getfd(2); Docker's default profile forbids it), so rewinding, seeking and opening anew do what they
-// always do. Elsewhere it is kept here, and forgotten when the directory is opened or wound back: there, threads that open
-// and close directories at the same time may be given the rest of a listing for the whole.
+// always do. Elsewhere it is kept here, and forgotten when the directory is opened, wound back, or read to its end.
 type listing struct {
 	order string
 	seed  uint64
@@ -48,15 +48,29 @@ func newListing(order string, seed uint64) *listing {
 	return &listing{order, seed, map[openDirectory]*listed{}}
 }
 
-// opening forgets the directories that the process has closed: the next one that it opens may get the number of one of them.
-func (l *listing) opening(p *process) {
-	for d := range l.open {
-		if d.of != p {
-			continue
-		}
-		if _, err := os.Lstat(d.path()); err != nil {
-			delete(l.open, d)
-		}
+// openDirectory opens a directory on the caller's behalf, because only so its number is known: a directory that was
+// closed half read leaves a position behind, which must not become that of the next one with its number.
+func (l *listing) openDirectory(w *watcher, n *notification, p *process, flags int) reply {
+	a := pathCalls[n.nr][0]
+	name, ok := readString(int(n.tid), uintptr(n.args[a.path]))
+	if !ok || !w.valid(n) {
+		return goOn
+	}
+	if !filepath.IsAbs(name) {
+		// No cleaning: "link/.." is not what it looks like.
+		name = directoryLink(int(n.tid), a.directory(n)) + "/" + name
+	}
+	fd, err := unix.Open(name, flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return goOn // the kernel says what is wrong
+	}
+	return reply{
+		file: os.NewFile(uintptr(fd), "directory"), fileFlags: uint32(flags) & unix.O_CLOEXEC,
+		after: func(sent bool, number int) {
+			if sent {
+				delete(l.open, openDirectory{p, int32(number)})
+			}
+		},
 	}
 }
 
@@ -98,9 +112,9 @@ func (l *listing) list(w *watcher, n *notification, p *process) reply {
 	}
 	r := l.handOut(w, n, d, shared)
 	then := r.after
-	r.after = func(sent bool) {
+	r.after = func(sent bool, value int) {
 		if then != nil {
-			then(sent)
+			then(sent, value)
 		}
 		if shared >= 0 {
 			unix.Close(shared)
@@ -142,9 +156,9 @@ func (l *listing) handOut(w *watcher, n *notification, d openDirectory, shared i
 		// Before the reply, because what the caller does next may be to wind the directory back.
 		unix.Seek(shared, int64(next), unix.SEEK_SET)
 	}
-	return reply{value: int64(len(buf)), after: func(sent bool) {
+	return reply{value: int64(len(buf)), after: func(sent bool, _ int) {
 		switch {
-		case sent && len(buf) == 0 && shared >= 0:
+		case sent && len(buf) == 0:
 			delete(l.open, d)
 		case sent:
 			state.next = next

@@ -53,7 +53,8 @@ type reply struct {
 	file      *os.File
 	fileFlags uint32
 	// after is called when the reply has been sent, or could not be: an interrupted call comes again.
-	after func(sent bool)
+	// With file, value is the number of the descriptor.
+	after func(sent bool, value int)
 }
 
 var goOn = reply{carryOn: true}
@@ -102,18 +103,19 @@ func (w *watcher) serve() {
 }
 
 func (w *watcher) answer(n *notification, r reply) {
-	sent := false
+	sent, value := false, int(r.value)
 	if r.after != nil {
-		defer func() { r.after(sent) }()
+		defer func() { r.after(sent, value) }()
 	}
 	if r.file != nil {
 		add := addDescriptor{id: n.id, flags: unix.SECCOMP_ADDFD_FLAG_SEND, source: uint32(r.file.Fd()), newFlags: r.fileFlags}
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(w.fd), ioctlAddDescriptor, uintptr(unsafe.Pointer(&add)))
+		fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(w.fd), ioctlAddDescriptor, uintptr(unsafe.Pointer(&add)))
 		r.file.Close()
+		value = int(fd)
 		if sent = errno == 0; sent || errno == unix.ENOENT {
 			return
 		}
-		w.refuse("a stream in place of /dev/urandom: " + errno.Error())
+		w.refuse("a file in place of the one that was to be opened: " + errno.Error())
 		r.carryOn = true
 	}
 	out := response{id: n.id, value: r.value, errno: -int32(r.errno)}
@@ -148,8 +150,7 @@ func (w *watcher) handle(n *notification) reply {
 func (w *watcher) path(n *notification, p *process) reply {
 	flags, opens := openFlags[n.nr]
 	if opens && w.order != nil && n.args[flags]&unix.O_DIRECTORY != 0 {
-		w.order.opening(p)
-		return goOn
+		return w.order.openDirectory(w, n, p, int(n.args[flags]))
 	}
 	for _, a := range pathCalls[n.nr] {
 		name, ok := readString(int(n.tid), uintptr(n.args[a.path]))

@@ -15,6 +15,9 @@ import (
 // a process outside the tree that was handed its write end must not hold up the run.
 const drainTime = 2 * time.Second
 
+// lastWait is how long a tree may take to be gone once it has been killed. A large process takes a while to be taken down.
+const lastWait = 30 * time.Second
+
 // Process is a started command with its process tree.
 type Process struct {
 	tree    *tree
@@ -146,17 +149,21 @@ func (p *Process) escalate(ctx context.Context, timeout time.Duration, over <-ch
 		p.timedOut = true
 		p.mu.Unlock()
 	}
-	for _, step := range []func(){p.tree.interrupt, p.tree.terminate, p.tree.kill} {
+	for _, step := range []func(){p.tree.interrupt, p.tree.terminate} {
 		step()
 		select {
 		case <-over:
 			return
 		case <-p.endNow:
-			p.tree.kill()
 		case <-time.After(p.grace):
 		}
 	}
-	p.tree.abandon()
+	p.tree.kill()
+	select {
+	case <-over:
+	case <-time.After(lastWait):
+		p.tree.abandon()
+	}
 }
 
 // collect waits for the tree and its output and publishes the outcome.

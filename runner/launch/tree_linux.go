@@ -21,7 +21,6 @@ type tree struct {
 	in      *gob.Decoder
 	out     *gob.Encoder
 	mu      sync.Mutex // guards out
-	refused []string
 }
 
 // isolation is one combination of namespaces to try.
@@ -74,9 +73,6 @@ func startTree(c Command, files [3]*os.File) (*tree, error) {
 		}
 		t, err := startIsolated(c, files, i)
 		if err == nil {
-			if !i.pid && refusal != nil {
-				t.refused = append(t.refused, fmt.Sprintf("a pid namespace: %v", refusal))
-			}
 			return t, nil
 		}
 		var f *failure
@@ -250,15 +246,13 @@ func (t *tree) wait() (Outcome, error) {
 	state, werr := t.stub.Wait()
 	t.control.Close()
 	if werr != nil {
-		return Outcome{Refused: t.refused}, fmt.Errorf("waiting for the launcher's stub: %w", werr)
+		return Outcome{}, fmt.Errorf("waiting for the launcher's stub: %w", werr)
 	}
 	if err == nil && a.Ended == nil {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return Outcome{Refused: t.refused}, fmt.Errorf("the launcher's stub was ended (%v) and the command with it: %w", state, err)
+		return Outcome{}, fmt.Errorf("the launcher's stub was ended (%v) and the command with it: %w", state, err)
 	}
-	o := *a.Ended
-	o.Refused = append(t.refused, o.Refused...)
-	return o, nil
+	return *a.Ended, nil
 }

@@ -65,11 +65,7 @@ func (a *writeAudit) see(tid, dirfd int, name string) {
 	}
 	path := name
 	if !filepath.IsAbs(path) {
-		link := fmt.Sprintf("/proc/%d/cwd", tid)
-		if dirfd != unix.AT_FDCWD {
-			link = fmt.Sprintf("/proc/%d/fd/%d", tid, dirfd)
-		}
-		base, err := os.Readlink(link)
+		base, err := os.Readlink(directoryLink(tid, dirfd))
 		if err != nil {
 			return
 		}
@@ -83,6 +79,14 @@ func (a *writeAudit) see(tid, dirfd int, name string) {
 		_, err := os.Lstat(path)
 		a.seen[path] = err == nil
 	}
+}
+
+// directoryLink is the link of proc(5) to an open directory of a thread, or to its working directory.
+func directoryLink(tid, dirfd int) string {
+	if dirfd == unix.AT_FDCWD {
+		return fmt.Sprintf("/proc/%d/cwd", tid)
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", tid, dirfd)
 }
 
 // resolve follows symbolic links as far as the path exists.
