@@ -66,6 +66,9 @@ func experiment(a *record.Audit, name string, levels seed.Levels, verdict record
 	return runs
 }
 
+// digest is a digest that differs for every n.
+func digest(n int) string { return fmt.Sprintf("%064x", n+1) }
+
 func step(n int64) *int64 { return &n }
 
 func losses(class string, first *int64, finals ...float64) record.MetricSummary {
@@ -113,6 +116,9 @@ func numpyCause() record.Cause {
 func divergedOneCause() audit {
 	finals := []float64{0.4312, 0.4287, 0.4401}
 	a, runs := base(record.Diverged, "3 runs of the same command gave different results", finals...)
+	for i, r := range runs {
+		r.Artifacts[0].SHA256, r.Artifacts[0].Content = digest(i), digest(i)
+	}
 	a.Metrics = []record.MetricSummary{losses("different", step(1), finals...),
 		{Name: "lr", Finals: []record.Float{0.01, 0.01, 0.01}, Mean: 0.01, Equal: true, Class: "equal"}}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "batch", File: "train.py", Line: 22,

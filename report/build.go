@@ -10,8 +10,9 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
-// maxPerRun bounds the metrics and the artifacts listed for one run; the records hold all of them.
-const maxPerRun = 10_000
+// maxPerRun bounds the metrics and the artifacts listed for one run, and the artifacts compared; the records hold all
+// of them.
+const maxPerRun = 1000
 
 // Build makes the document of an audit from its record and those of its runs. It is a pure function of them.
 func Build(a *record.Audit, runs []*record.Run) *Document {
@@ -49,6 +50,10 @@ func Build(a *record.Audit, runs []*record.Run) *Document {
 	}
 	if d.Reason == "" {
 		d.Reason = reason(a, d)
+	}
+	d.Artifacts = files(firstRuns(a, runs))
+	if n := len(d.Artifacts) - maxPerRun; n > 0 {
+		d.Artifacts, d.MoreArtifacts = d.Artifacts[:maxPerRun], n
 	}
 	d.Bound = bound(a)
 	return d
@@ -110,7 +115,7 @@ func (b builder) experiment(e record.Experiment) Experiment {
 
 func (b builder) run(r *record.Run) Run {
 	out := Run{ID: r.ID, Experiment: r.Experiment, ExitCode: r.Exit.Code, Signal: r.Exit.Signal,
-		TimedOut: r.Exit.TimedOut, Seconds: r.Seconds, Metrics: map[string]Metric{}, Artifacts: []Artifact{}}
+		TimedOut: r.Exit.TimedOut, Seconds: r.Seconds, Truncated: r.Truncated, Silent: r.Silent, Metrics: map[string]Metric{}, Artifacts: []Artifact{}}
 	if len(r.Values) > 0 {
 		out.Values = map[string]string{}
 		for id, words := range r.Values {
@@ -178,10 +183,18 @@ func metricSummary(m record.MetricSummary) record.MetricSummary {
 
 // sortCauses puts the most certain first, and leaves the order among equals as the diagnosis gave it.
 func sortCauses(causes []Cause) {
-	certainty := []record.Proof{record.Proven, record.Observed, record.Suspected}
-	slices.SortStableFunc(causes, func(x, y Cause) int {
-		return slices.Index(certainty, x.Proof) - slices.Index(certainty, y.Proof)
-	})
+	doubt := func(c Cause) int {
+		switch c.Proof {
+		case record.Proven:
+			return 0
+		case record.Observed:
+			return 1
+		case record.Suspected:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(causes, func(x, y Cause) int { return doubt(x) - doubt(y) })
 }
 
 // addRunLimits adds what this machine refused to single runs, each once.
@@ -220,6 +233,17 @@ func reason(a *record.Audit, d *Document) string {
 		return "the audit was interrupted before its runs were complete"
 	}
 	return "no reason was recorded"
+}
+
+// firstRuns are the runs of the first experiment, which the verdict is about.
+func firstRuns(a *record.Audit, runs []*record.Run) []*record.Run {
+	var first []*record.Run
+	for _, r := range runs {
+		if len(a.Experiments) > 0 && slices.Contains(a.Experiments[0].Runs, r.ID) {
+			first = append(first, r)
+		}
+	}
+	return first
 }
 
 // bound says what the agreement of the first experiment's runs is worth, in the audit's own words where it has them. Two

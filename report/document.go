@@ -32,6 +32,9 @@ type Document struct {
 
 	// Metrics compares each metric over the runs of the first experiment, which is the one that the verdict is about.
 	Metrics []record.MetricSummary `json:"metrics"`
+	// Artifacts compares the files that those runs wrote, MoreArtifacts of them left out.
+	Artifacts     []File `json:"artifacts"`
+	MoreArtifacts int    `json:"more_artifacts,omitempty"`
 	// Bound is absent where the runs of the first experiment do not agree.
 	Bound *Agreement `json:"bound,omitempty"`
 
@@ -84,6 +87,10 @@ type Run struct {
 	Signal     string  `json:"signal,omitempty"`
 	TimedOut   bool    `json:"timed_out,omitempty"`
 	Seconds    float64 `json:"seconds"`
+	// Truncated says why reprocheck itself stopped the run early, empty where it ran to its end.
+	Truncated string `json:"truncated,omitempty"`
+	// Silent lists Python processes that could not be observed.
+	Silent []string `json:"silent,omitempty"`
 	// Values says in words what each pinned or varied source was set to.
 	Values  map[string]string `json:"values,omitempty"`
 	Metrics map[string]Metric `json:"metrics"`

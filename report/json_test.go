@@ -289,17 +289,17 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var b bytes.Buffer
-		for _, width := range []int{-1, 80} {
-			if err := report.Text(&b, d, report.TextOptions{Width: width}); err != nil {
-				t.Fatal(err)
+		for _, format := range report.Formats() {
+			for _, width := range []int{-1, 80} {
+				var b bytes.Buffer
+				if err := report.Write(&b, format, d, report.TextOptions{Width: width}); err != nil {
+					t.Fatalf("%s: %v", format, err)
+				}
+				out := b.Bytes()
+				if i := bytes.IndexFunc(out, func(r rune) bool { return r != '\n' && (r < ' ' || 0x7f <= r && r < 0xa0) }); i >= 0 {
+					t.Fatalf("%s: a control character: %q", format, out[i:min(i+20, len(out))])
+				}
 			}
-			if err := report.ChecklistText(&b, d, report.TextOptions{Width: width}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if i := bytes.IndexFunc(b.Bytes(), func(r rune) bool { return r != '\n' && (r < ' ' || 0x7f <= r && r < 0xa0) }); i >= 0 {
-			t.Fatalf("a control character in the text: %q", b.Bytes()[i:min(i+20, b.Len())])
 		}
 		again := jsonOf(t, d)
 		if !json.Valid(again) {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -57,6 +58,21 @@ func TestText(t *testing.T) {
 	t.Run("color", func(t *testing.T) {
 		golden(t, "diverged-one-cause-color.golden", text(t, divergedOneCause().document(), report.TextOptions{Color: true}))
 	})
+}
+
+// Colours add nothing but colours.
+func TestColorChangesNoText(t *testing.T) {
+	escape := regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	for _, a := range audits() {
+		plain := text(t, a.document(), report.TextOptions{})
+		colored := text(t, a.document(), report.TextOptions{Color: true})
+		if bytes.Equal(plain, colored) {
+			t.Errorf("%s: no colours", a.name)
+		}
+		if diff := cmp.Diff(string(plain), string(escape.ReplaceAll(colored, nil))); diff != "" {
+			t.Errorf("%s (-plain +colored):\n%s", a.name, diff)
+		}
+	}
 }
 
 // Whatever the data, a report is plain text in lines that fit, unless a single word does not.

@@ -31,6 +31,7 @@ func Text(w io.Writer, d *Document, o TextOptions) error {
 	p.causes(d.Causes)
 	p.firstDivergence(d.FirstDivergence)
 	p.metrics(d)
+	p.files(d)
 	p.experiments(d)
 	p.criterion(d.Criterion)
 	if d.Bound != nil {
@@ -286,6 +287,29 @@ func firstStep(m record.MetricSummary) string {
 		return "-"
 	}
 	return strconv.FormatInt(*m.FirstStep, 10)
+}
+
+// files names the artifacts that are not the same in every byte.
+func (p *page) files(d *Document) {
+	var differ, partial, content []string
+	for _, f := range d.Artifacts {
+		switch {
+		case f.Same == SameBytes:
+		case f.Same == SameContent:
+			content = append(content, f.Path)
+		case f.Runs < f.Of:
+			partial = append(partial, f.Path)
+		default:
+			differ = append(differ, f.Path)
+		}
+	}
+	if d.ExitCode() == 0 {
+		p.names("Files that differ in nothing that counts:", slices.Concat(differ, partial))
+	} else {
+		p.names("Files that differ:", differ)
+		p.names("Files of some runs only:", partial)
+	}
+	p.names("Files equal in content, not in bytes:", content)
 }
 
 func (p *page) experiments(d *Document) {
