@@ -56,10 +56,10 @@ func (all *summaries) find(p seriesPair) *summary {
 	}
 	s = &summary{MetricSummary: record.MetricSummary{Class: string(Equal), Equal: true}}
 	if p.a != nil {
-		s.Name = p.a.Name
+		s.Name, s.Origin = p.a.Name, p.a.Origin
 		all.byA[p.a] = s
 	} else {
-		s.Name = p.b.Name
+		s.Name, s.Origin = p.b.Name, p.b.Origin
 		all.byName[key] = s
 	}
 	all.list = append(all.list, s)
