@@ -19,7 +19,7 @@ func TestMetricRegex(t *testing.T) {
 	}{
 		"named groups":     {`<(?P<name>\w+)>=<(?P<value>[^>]+)>@(?P<step>\d+)`, "<loss>=<0.5>@7 and <acc>=<0.9>@7\n", []string{"loss@7=0.5", "acc@7=0.9"}},
 		"one group":        {`final score: ([\d.]+) of`, "final score: 0.75 of 9\n", []string{"final score@0=0.75"}},
-		"not a number":     {`loss=(\S+)`, "loss=high 0.5\n", []string{"loss=high@0=0.5"}},
+		"not a number":     {`loss=(\S+)`, "loss=high 0.5\n", []string{"high@0=0.5"}},
 		"the rest as ever": {`loss=(\S+)`, "loss=0.5\nacc=0.25\n", []string{"loss@0=0.5", "acc@0=0.25"}},
 	}
 	for name, tt := range tests {

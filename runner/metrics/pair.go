@@ -134,6 +134,9 @@ func (s *pairScanner) numeric(i int) int {
 	if !n.ok {
 		return s.word(i)
 	}
+	if i > 0 && line[i-1] == ':' && isAddress(labelBefore(line[s.open:i])) {
+		return s.shape(i, n.size, volatile.Identifier)
+	}
 	end := i + n.size
 	if end == len(line) {
 		return s.add(i, n, end, "")
@@ -362,6 +365,22 @@ func isDevice(label []byte) bool {
 		}
 	}
 	return false
+}
+
+// isAddress recognises a host, after which a number is a port: "127.0.0.1:29500", "http://localhost:6006/".
+func isAddress(label []byte) bool {
+	if bytes.HasSuffix(label, []byte("localhost")) {
+		return true
+	}
+	dots := 0
+	for _, c := range label {
+		if c == '.' {
+			dots++
+		} else if !isDigit(c) {
+			return false
+		}
+	}
+	return dots == 3
 }
 
 // isPlace recognises the name of a source file, after which a number is a line: "train.py:31".

@@ -52,8 +52,27 @@ func laterClock(s []byte) int {
 	return zone(s, n)
 }
 
-// clock matches hh:mm:ss, mm:ss and d days, hh:mm:ss without a date: a time of day or a duration.
+// days matches a duration as Python's timedelta prints it, "1 day, 0:12:33".
+func days(s []byte) int {
+	n := 0
+	for n < len(s) && n < 5 && isDigit(s[n]) {
+		n++
+	}
+	for _, word := range [...]string{" day, ", " days, "} {
+		if len(s) > n+len(word) && string(s[n:n+len(word)]) == word {
+			if m := clock(s[n+len(word):]); m > 0 {
+				return n + len(word) + m
+			}
+		}
+	}
+	return 0
+}
+
+// clock matches hh:mm:ss and mm:ss without a date: a time of day or a duration.
 func clock(s []byte) int {
+	if len(s) < 4 || !isDigit(s[0]) {
+		return 0
+	}
 	n := 1
 	if n < len(s) && isDigit(s[n]) {
 		n++

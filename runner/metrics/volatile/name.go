@@ -39,8 +39,12 @@ func Name(name string) string {
 	if last > 0 && (words[last] == "at" || words[last] == "on") && eventWords[words[last-1]] {
 		return Date
 	}
+	ends := words[last]
 	words = headPhrase(words, slashes)
 	head := words[len(words)-1]
+	if heads[ends] == Identifier && !measures[head] {
+		return Identifier // "listening on port"
+	}
 	before := ""
 	if len(words) > 1 {
 		before = words[len(words)-2]

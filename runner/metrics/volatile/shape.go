@@ -31,6 +31,9 @@ func Match(s []byte) (n int, why string) {
 		if n := spelledDuration(s); n > 0 {
 			return n, Time
 		}
+		if n := days(s); n > 0 {
+			return n, Time
+		}
 		if n := unixTime(s); n > 0 {
 			return n, Date
 		}
