@@ -244,3 +244,28 @@ else: os.wait()`
 		t.Errorf("the child drew %d bytes, want 1000", n)
 	}
 }
+
+// TestCapabilities holds what is said to be available against what a run is refused.
+func TestCapabilities(t *testing.T) {
+	available := map[string]bool{}
+	for _, c := range launch.Capabilities(t.Context()) {
+		if c.Detail == "" || c.For == "" {
+			t.Errorf("%+v says too little", c)
+		}
+		available[c.Name] = c.Available
+		t.Logf("%-26s %-5v %s", c.Name, c.Available, c.Detail)
+	}
+	for name, controls := range map[string]seed.Launch{
+		"fixed process ids":        {FixedPIDs: true},
+		"operating-system entropy": {Entropy: true},
+		"directory order":          {DirOrder: "sorted"},
+		"address layout":           {NoASLR: true},
+		"processor affinity":       {CPUs: 1},
+		"host name":                {Hostname: "elsewhere"},
+	} {
+		o, _, _ := run(t, launch.Command{Argv: []string{"true"}, Controls: controls})
+		if granted := len(o.Refused) == 0; granted != available[name] {
+			t.Errorf("%s: available %v, but a run was refused %q", name, available[name], o.Refused)
+		}
+	}
+}

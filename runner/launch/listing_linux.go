@@ -51,6 +51,9 @@ func newListing(order string, seed uint64) *listing {
 // openDirectory opens a directory on the caller's behalf, because only so its number is known: a directory that was
 // closed half read leaves a position behind, which must not become that of the next one with its number.
 func (l *listing) openDirectory(w *watcher, n *notification, p *process, flags int) reply {
+	if flags&unix.O_TMPFILE == unix.O_TMPFILE {
+		return goOn // a file without a name, not a directory
+	}
 	a := pathCalls[n.nr][0]
 	name, ok := readString(int(n.tid), uintptr(n.args[a.path]))
 	if !ok || !w.valid(n) {

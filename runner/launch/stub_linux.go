@@ -2,6 +2,7 @@ package launch
 
 import (
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -35,6 +36,10 @@ func RunIfStub(args []string) (code int, ran bool) {
 		return 0, true
 	}
 	k := &keeper{setup: s}
+	if s.Inspect {
+		out.Encode(answer{Inspection: k.inspect()})
+		return 0, true
+	}
 	if f := k.start(); f != nil {
 		out.Encode(answer{Failure: f})
 		return 1, true
@@ -111,14 +116,14 @@ func (k *keeper) enter() *failure {
 			return newFailure(stageCommand, fmt.Errorf("becoming the subreaper: %w", err))
 		}
 		if k.Controls.FixedPIDs {
-			k.refuse("fixed process ids", fmt.Errorf("no pid namespace"))
+			k.refuse("fixed process ids", errNoNamespace)
 		}
 	}
 	if err := mountAll(k.Mounts); err != nil {
 		return newFailure(stageMount, err)
 	}
 	if name := k.Controls.Hostname; name != "" {
-		err := fmt.Errorf("no namespace for it")
+		err := errNoNamespace
 		if k.HostNamespace {
 			err = unix.Sethostname([]byte(name))
 		}
@@ -206,6 +211,9 @@ func restrictCPUs(n int) error {
 	}
 	return unix.SchedSetaffinity(0, &keep)
 }
+
+// errNoNamespace is why a control that lives in a namespace cannot be had.
+var errNoNamespace = errors.New("this machine refuses the namespace that it needs")
 
 func (k *keeper) refuse(what string, err error) {
 	k.outcome.Refused = append(k.outcome.Refused, fmt.Sprintf("%s: %v", what, err))

@@ -136,7 +136,10 @@ func startStub(files [3]*os.File, i isolation) (*tree, error) {
 	})
 	if err != nil {
 		control.Close()
-		return nil, fmt.Errorf("starting the launcher's stub: %w", err)
+		if path := (*os.PathError)(nil); errors.As(err, &path) {
+			err = path.Err // its path is /proc/self/exe, which says nothing
+		}
+		return nil, fmt.Errorf("starting a process in namespaces of its own: %w", err)
 	}
 	return &tree{stub: stub, control: control, in: gob.NewDecoder(control), out: gob.NewEncoder(control)}, nil
 }

@@ -29,6 +29,8 @@ type setup struct {
 	UserNamespace bool
 	// Trial asks for nothing but a trial of the mounts.
 	Trial bool
+	// Inspect asks for nothing but a trial of everything else.
+	Inspect bool
 	// HostNamespace says that the host name may be set.
 	HostNamespace bool
 }
@@ -45,10 +47,12 @@ const (
 // answer is a message from the stub: first Started, Tried or Failure, then Ended.
 type answer struct {
 	// Tried holds what is wrong with each mount of a trial, empty for one that works.
-	Tried   []string
-	Started bool
-	Failure *failure
-	Ended   *Outcome
+	Tried []string
+	// Inspection answers Inspect.
+	Inspection *inspection
+	Started    bool
+	Failure    *failure
+	Ended      *Outcome
 }
 
 // stage is what the stub was doing when it failed.
