@@ -51,7 +51,7 @@ func experiment(a *record.Audit, name string, levels seed.Levels, verdict record
 	e := record.Experiment{Name: name, Levels: levels, Verdict: verdict, Says: says}
 	var runs []*record.Run
 	for i, loss := range finals {
-		id := fmt.Sprintf("%s-%d", name, i)
+		id := fmt.Sprintf("%s-%d", name, i+1)
 		e.Runs = append(e.Runs, id)
 		runs = append(runs, &record.Run{
 			Version: record.Version, ID: id, Experiment: name, Number: i, Levels: levels, Seconds: 1.5,
@@ -122,7 +122,7 @@ func divergedOneCause() audit {
 	a.Metrics = []record.MetricSummary{losses("different", step(1), finals...),
 		{Name: "lr", Finals: []record.Float{0.01, 0.01, 0.01}, Mean: 0.01, Equal: true, Class: "equal"}}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "batch", File: "train.py", Line: 22,
-		Detail: "batch 0 holds other samples", Runs: [2]string{"as-shipped-0", "as-shipped-1"}}
+		Detail: "batch 0 holds other samples", Runs: [2]string{"as-shipped-1", "as-shipped-2"}}
 	a.Causes = []record.Cause{numpyCause()}
 	runs = append(runs, experiment(a, "pin:numpy-legacy", pin(seed.NumpyLegacy), record.Reproducible, "the runs agree with this source pinned", 0.43, 0.43, 0.43)...)
 	runs = append(runs, experiment(a, "release:numpy-legacy", pin(seed.PythonHash, seed.TorchCPU), record.Diverged, "the runs differ with only this source released", 0.431, 0.44)...)
@@ -142,7 +142,7 @@ func divergedTwoCauses() audit {
 	a, runs := base(record.Diverged, "3 runs of the same command gave different results", finals...)
 	a.Metrics = []record.MetricSummary{losses("different", step(0), finals...)}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "init", File: "model/net.py", Line: 8,
-		Detail: "the parameters differ when the optimizer is made (fc.weight first)", Runs: [2]string{"as-shipped-0", "as-shipped-1"}}
+		Detail: "the parameters differ when the optimizer is made (fc.weight first)", Runs: [2]string{"as-shipped-1", "as-shipped-2"}}
 	hash := record.Cause{Source: seed.PythonHash, Proof: record.Suspected, File: "/home/ada/project/data/vocabulary.py", Line: 112, Step: 1, Process: "main",
 		Story: "A set of strings is turned into a list, and its order decides the index of every word. PYTHONHASHSEED is set inside the program, " +
 			"where it has no effect: Python reads it before the program starts.",
@@ -168,7 +168,7 @@ func divergedNoLine() audit {
 	a.Metrics = []record.MetricSummary{losses("different", step(3), finals...), losses("equal", nil, 0.5, 0.5)}
 	a.Metrics[0].Origin, a.Metrics[1].Origin = "logs/history.json", "stdout"
 	a.FirstDivergence = &record.Divergence{Process: "main", Step: 3, Event: "metric",
-		Detail: "loss is 0.5 in as-shipped-0 and 0.6 in as-shipped-1", Runs: [2]string{"as-shipped-0", "as-shipped-1"}}
+		Detail: "loss is 0.5 in as-shipped-1 and 0.6 in as-shipped-2", Runs: [2]string{"as-shipped-1", "as-shipped-2"}}
 	a.Causes = []record.Cause{{Source: seed.Threads, Proof: record.Proven, Story: "Sums are split among as many threads as the machine has.",
 		Evidence: []string{"with 1 thread, 2 runs agree (pin:threads)", "with 2 threads, they differ (release:threads)"}}}
 	runs = append(runs, experiment(a, "release:threads", pin(seed.PythonHash), record.Diverged, "differs with "+strings.Repeat("one source and ", 12)+"another released", 0.5)...)
@@ -180,10 +180,10 @@ func observedRace() audit {
 	a, runs := base(record.Diverged, "3 runs of the same command trained differently, although they print the same metrics", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.FirstDivergence = &record.Divergence{Process: "main/worker-1", Step: 12, Event: "grad", File: "train.py", Line: 40,
-		Detail: "the gradient of fc.weight differs", Runs: [2]string{"as-shipped-0", "as-shipped-2"}}
+		Detail: "the gradient of fc.weight differs", Runs: [2]string{"as-shipped-1", "as-shipped-3"}}
 	a.Causes = []record.Cause{{Source: seed.Concurrency, Proof: record.Observed, File: "train.py", Line: 40, Step: 12, Process: "main/worker-1",
 		Story: "Results are added up in the order in which the threads finish (as_completed), and floating-point addition depends on the order.",
-		Evidence: []string{"the results were taken in another order in as-shipped-2",
+		Evidence: []string{"the results were taken in another order in as-shipped-3",
 			"ruled out: with every source pinned that can be, 1 of 3 runs still differs"},
 		Fix: "Collect the results by index and add them up in that order."}}
 	runs = append(runs, experiment(a, "pinned", pin(seed.TorchCPU), record.Diverged, "nothing that can be pinned explains it", 0.5, 0.5, 0.5)...)
@@ -217,7 +217,7 @@ func compared() audit {
 
 func probeMissing() audit {
 	finals := []float64{0.25, 0.25, 0.25}
-	a, runs := base(record.Inconclusive, "a Python process of run as-shipped-0 could not be observed (python3 -I train.py (pid 7)), and equal output alone is no evidence of equal training", finals...)
+	a, runs := base(record.Inconclusive, "a Python process of run as-shipped-1 could not be observed (python3 -I train.py (pid 7)), and equal output alone is no evidence of equal training", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.Warnings = []record.Warning{{ID: "probe-silent", Text: "python3 -I train.py was started without the probe; start it without -I and -S."}}
 	a.Limits = []string{"Nothing is known about random streams, batches or weights in python3 -I."}
@@ -229,15 +229,15 @@ func probeMissing() audit {
 
 func commandFailed() audit {
 	a, runs := base("", "", 0.25)
-	a.Failed, a.Experiments[0].Verdict = "as-shipped-0", ""
+	a.Failed, a.Experiments[0].Verdict = "as-shipped-1", ""
 	a.FailedStderr = []string{"Traceback (most recent call last):", "  File \"train.py\", line 3, in <module>", "    import toch", "ModuleNotFoundError: No module named 'toch'"}
 	runs[0].Exit = record.Exit{Code: 1}
 	return audit{"command-failed", 3, a, runs}
 }
 
 func timedOut() audit {
-	a, runs := base("", "the run took longer than the time limit of 10s", 0.25)
-	a.Failed = "as-shipped-0"
+	a, runs := base("", "run as-shipped-1 was ended after its time limit", 0.25)
+	a.Failed = "as-shipped-1"
 	runs[0].Exit = record.Exit{Code: 137, Signal: "SIGKILL", TimedOut: true}
 	return audit{"command-timed-out", 3, a, runs}
 }
@@ -254,7 +254,7 @@ func sensitive() audit {
 	a.Experiments[0].Verdict = record.Reproducible
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
 	a.FirstDivergence = &record.Divergence{Process: "main", Event: "batch", File: "data.py", Line: 20,
-		Detail: "batch 0 holds other samples", Runs: [2]string{"vary:file-order-0", "vary:file-order-1"}}
+		Detail: "batch 0 holds other samples", Runs: [2]string{"vary:file-order-1", "vary:file-order-2"}}
 	a.Causes = []record.Cause{{Source: seed.FileOrder, Proof: record.Proven, File: "data.py", Line: 12, Process: "main",
 		Story:    "The names come in the order of the file system, and their order decides the split.",
 		Evidence: []string{"with file-order varied, runs differ (sorted and reversed)", "with file-order pinned to one of these, 2 runs agree"},

@@ -228,7 +228,7 @@ func failure(a *record.Audit, runs []*record.Run) *Failure {
 func reason(a *record.Audit, d *Document) string {
 	switch {
 	case d.Failed != nil:
-		return "the command itself failed, so there is nothing to compare"
+		return "run " + d.Failed.Run + " " + ended(d.Failed)
 	case !a.Finished:
 		return "the audit was interrupted before its runs were complete"
 	}

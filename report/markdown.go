@@ -45,8 +45,8 @@ func markdownSections(d *Document) []string {
 		word = "failed"
 	}
 	sections := []string{"## reprocheck: " + markdownText(word) + "\n\n" + markdownText(d.Reason) + "\n\n" + markdownCode(shellWords(d.Command)) + "\n"}
-	if f := d.Failed; f != nil {
-		sections = append(sections, "Run "+markdownCode(f.Run)+" "+markdownText(ended(f))+".\n\n"+markdownBlock("", f.Stderr))
+	if f := d.Failed; f != nil && len(f.Stderr) > 0 {
+		sections = append(sections, "Standard error of run "+markdownCode(f.Run)+" ends:\n\n"+markdownBlock("", f.Stderr))
 	}
 	for i, c := range d.Causes[:min(len(d.Causes), maxCauses)] {
 		sections = append(sections, markdownCause(c, i+1, len(d.Causes)))

@@ -59,12 +59,8 @@ func (p *page) verdict(d *Document) {
 	if len(d.Command) > 0 {
 		p.line("  $ " + shellWords(d.Command))
 	}
-	if f := d.Failed; f != nil {
-		how := ended(f)
-		if len(f.Stderr) > 0 {
-			how += "; its standard error ends:"
-		}
-		p.section("Run "+terminal.Printable(f.Run), how)
+	if f := d.Failed; f != nil && len(f.Stderr) > 0 {
+		p.section("Standard error of run "+terminal.Printable(f.Run)+" ends:", "")
 		for _, l := range f.Stderr {
 			p.line("  | " + terminal.Fit(terminal.Printable(l), p.width-4))
 		}
