@@ -118,7 +118,7 @@ func (c *Collector) add(number int64, f *field, at position) {
 // "in 3 steps" and "in 3.2 s" are kept apart.
 func (c *Collector) find(f *field) *series {
 	c.key = append(c.key[:0], f.label...)
-	if f.label == nil {
+	if len(f.label) == 0 {
 		c.key = append(c.key, "value"...)
 	}
 	if f.index > 0 {
@@ -175,11 +175,8 @@ func (c *Collector) open(key, name string, f *field) *series {
 // add keeps a point while there is room, and the newest in any case.
 func (s *series) add(p record.Point, text []byte, budget *int) {
 	s.count++
-	var b [24]byte
-	s.digest.Write(strconv.AppendInt(b[:0], p.Step, 10))
-	s.digest.Write([]byte{'\t'})
-	s.digest.Write(text)
-	s.digest.Write([]byte{'\n'})
+	var b [64]byte
+	s.digest.Write(append(append(append(strconv.AppendInt(b[:0], p.Step, 10), '\t'), text...), '\n'))
 	if len(s.Points) < s.limit && *budget > 0 || len(s.Points) == 0 {
 		*budget--
 		p.Text = string(text)

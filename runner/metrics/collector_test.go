@@ -138,7 +138,7 @@ func FuzzRead(f *testing.F) {
 	for _, s := range []string{
 		"epoch=3 loss=0.53\n", "Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3\n", "{'loss': np.float64(0.5), 'epoch': 0.5}\n",
 		`{"a": [{"b": -1e-9}, NaN, "0x7f"], "c": {"d": null}}` + "\n", "[0]\ttrain-rmse:0.1\n", "100%|██| 9/9 [00:01<00:00,  9.1it/s, loss=0.3]\n",
-		"D(G(z)): 0.3 / 0.2\n", "a=1_000 1.2.3 -inf +.5 1e+ 1e999 0x1p-3\n", "I1123 16:04:11.123456 12345 x.py:31] 0.3\n", "3f2a9c1e77 sha256: 3f2a9c1e77\n",
+		"D(G(z)): 0.3 / 0.2\n", "{\"\": 0}\n", "a=1_000 1.2.3 -inf +.5 1e+ 1e999 0x1p-3\n", "I1123 16:04:11.123456 12345 x.py:31] 0.3\n", "3f2a9c1e77 sha256: 3f2a9c1e77\n",
 	} {
 		f.Add(s)
 	}

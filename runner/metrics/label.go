@@ -62,10 +62,12 @@ func trimLabelRight(text []byte, end int) int {
 
 // trimWrapper drops the name of a call around the number.
 func trimWrapper(text []byte, end int) int {
+	if end >= len(text) || text[end] != '(' {
+		return end
+	}
 	for _, w := range [...]string{"tensor", "array", "Array", "np.float64", "np.float32", "np.float16", "np.int64", "jnp.float32",
 		"numpy.float64", "Decimal"} {
-		if end >= len(w) && end < len(text) && text[end] == '(' && string(text[end-len(w):end]) == w &&
-			(end == len(w) || !isWord(text[end-len(w)-1])) {
+		if end >= len(w) && string(text[end-len(w):end]) == w && (end == len(w) || !isWord(text[end-len(w)-1])) {
 			return end - len(w)
 		}
 	}

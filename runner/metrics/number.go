@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // number is a numeric token at the start of a text.
@@ -60,39 +61,56 @@ func parseNumber(s []byte) number {
 		return number{} // no program prints a metric with as many digits
 	}
 	n := number{size: i, integer: integer, ok: true}
-	n.value = decimal(s[:i], exponent, integer)
+	n.value = decimal(s[:i], exponent)
 	return n
 }
 
 // decimal converts the digits that parseNumber has delimited.
-func decimal(s []byte, exponent byte, integer bool) float64 {
-	if integer && len(s) <= 15 {
-		sign, v := 1.0, int64(0)
-		for _, c := range s {
-			switch c {
-			case '-':
-				sign = -1
-			case '+':
-			default:
-				v = v*10 + int64(c-'0')
-			}
-		}
-		return sign * float64(v)
+func decimal(s []byte, exponent byte) float64 {
+	if v, ok := shortDecimal(s); ok {
+		return v
 	}
+	text := string(s)
 	if exponent == 'D' {
-		with := []byte(string(s))
-		for i, c := range with {
-			if c == 'D' {
-				with[i] = 'e'
-			}
-		}
-		s = with
+		text = strings.Replace(text, "D", "e", 1)
 	}
-	v, err := strconv.ParseFloat(string(s), 64)
+	v, err := strconv.ParseFloat(text, 64)
 	if err != nil && !math.IsInf(v, 0) && v != 0 {
 		return math.NaN()
 	}
 	return v
+}
+
+// shortDecimal converts what is printed most: at most 15 digits and no exponent. Digits and power of ten are then exact as
+// float64, and so their quotient is rounded correctly (Clinger, "How to Read Floating Point Numbers Accurately", 1990).
+func shortDecimal(s []byte) (v float64, ok bool) {
+	powers := [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+	if len(s) > 17 {
+		return 0, false
+	}
+	digits, places, whole, negative := 0, 0, int64(0), false
+	for i, c := range s {
+		switch {
+		case isDigit(c):
+			whole = whole*10 + int64(c-'0')
+			digits++
+		case c == '.':
+			places = len(s) - i - 1
+		case c == '-' && i == 0:
+			negative = true
+		case c == '+' && i == 0:
+		default:
+			return 0, false
+		}
+	}
+	if digits > 15 {
+		return 0, false
+	}
+	v = float64(whole) / powers[places]
+	if negative {
+		v = -v
+	}
+	return v, true
 }
 
 // parseNotFinite reads nan, inf and infinity in any case, with s[:sign] the sign.

@@ -16,27 +16,7 @@ func Match(s []byte) (n int, why string) {
 		}
 		return 0, ""
 	case isDigit(c):
-		if n := uuid(s); n > 0 {
-			return n, Identifier
-		}
-		if n := address(s); n > 0 {
-			return n, Address
-		}
-		if n := dateTime(s); n > 0 {
-			return n, Date
-		}
-		if n := clock(s); n > 0 {
-			return n, Time
-		}
-		if n := spelledDuration(s); n > 0 {
-			return n, Time
-		}
-		if n := days(s); n > 0 {
-			return n, Time
-		}
-		if n := unixTime(s); n > 0 {
-			return n, Date
-		}
+		return matchDigits(s)
 	case c >= 'A' && c <= 'Z':
 		if n := namedDate(s); n > 0 {
 			return n, Date
@@ -55,6 +35,49 @@ func Match(s []byte) (n int, why string) {
 		if n := temporaryName(s); n > 0 {
 			return n, Path
 		}
+	}
+	return 0, ""
+}
+
+// matchDigits is Match for a text that begins with a digit. Nearly all numbers are none of these shapes, which the length of the run of
+// digits and the character after it show.
+func matchDigits(s []byte) (n int, why string) {
+	run := 1
+	for run < len(s) && run < 20 && isDigit(s[run]) {
+		run++
+	}
+	next := byte(0)
+	if run < len(s) {
+		next = s[run]
+	}
+	switch {
+	case isHex(next) || next == '-' || run == 20:
+		n, why = uuid(s), Identifier
+	case next == 'x' && run == 1:
+		n, why = address(s), Address
+	}
+	if n > 0 {
+		return n, why
+	}
+	switch {
+	case run == 4 || run == 8 || run == 14 || run == 2 && next == '/':
+		n, why = dateTime(s), Date
+	case run <= 2 && next == ':':
+		n, why = clock(s), Time
+	case run >= 10:
+		n, why = unixTime(s), Date
+	}
+	if n > 0 {
+		return n, why
+	}
+	switch next {
+	case 'd', 'h', 'm':
+		n = spelledDuration(s)
+	case ' ':
+		n = days(s)
+	}
+	if n > 0 {
+		return n, Time
 	}
 	return 0, ""
 }
