@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// bigFile is the size from which a copied file is counted in the limits.
+// bigFile is the size from which a file is not copied anew for each run (see bigFiles).
 const bigFile = 64 << 20
 
 // copy copies the project and puts a HOME together.
@@ -20,22 +20,28 @@ func (w *Workspace) copy(ctx context.Context) error {
 		return fmt.Errorf("the scratch directory %s lies inside the project", w.spec.Scratch)
 	}
 	w.dir = filepath.Join(w.root, "tree")
-	c := copier{ctx: ctx, file: copyFile}
+	c := copier{ctx: ctx}
 	switch w.kind {
 	case Reflink:
 		c.file = reflinkFile
 	case Clonefile:
 		c.file = cloneFile
+	case Copy:
+		if err := roomFor(w.spec.Project, w.spec.Scratch); err != nil {
+			return err
+		}
+		w.big = &bigFiles{dir: w.root + "-big"}
+		c.file = w.big.copy
 	}
 	if err := c.tree(w.spec.Project, w.dir, w.spec.Hide); err != nil {
 		return fmt.Errorf("copying the project: %w", err)
 	}
-	if w.kind == Copy && c.bigBytes > 0 {
-		w.limits = append(w.limits, fmt.Sprintf("%d files of more than %d MiB, %d MiB in all, are copied for each run", c.bigFiles, bigFile>>20, c.bigBytes>>20))
+	if w.big != nil && len(w.big.given) > 0 {
+		w.limits = append(w.limits, fmt.Sprintf("%d files of more than %d MiB are copied once and handed from run to run; one that a run changes is copied again", len(w.big.given), bigFile>>20))
 	}
 	w.limits = append(w.limits, c.notes...)
 	w.limits = append(w.limits, "the run works in a copy at "+w.dir+": what it writes through absolute paths, in /tmp say, is not kept apart")
-	if err := w.privateHome(ctx, c.file); err != nil {
+	if err := w.privateHome(ctx); err != nil {
 		return err
 	}
 	temp := filepath.Join(w.root, "tmp")
@@ -48,6 +54,32 @@ func (w *Workspace) copy(ctx context.Context) error {
 		return err
 	}
 	w.changes = copyChanges(w.dir, w.spec.Project, w.spec.Hide, mark)
+	return nil
+}
+
+// roomFor returns an error when the files below root would not fit into the file system of scratch. A copy that fills the
+// disk would harm more than this run.
+func roomFor(root, scratch string) error {
+	free, err := freeBytes(scratch)
+	if err != nil {
+		return nil // it will be seen
+	}
+	var size int64
+	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			size += info.Size()
+		}
+		if size > free {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if size > free {
+		return fmt.Errorf("the project does not fit into the %d MiB that are free in %s: keep large inputs outside of it, or set TMPDIR to a larger disk", free>>20, scratch)
+	}
 	return nil
 }
 
@@ -69,10 +101,6 @@ type copier struct {
 	ctx   context.Context
 	file  func(from, to string, info fs.FileInfo) error
 	notes []string
-
-	files              int
-	bytes              int64
-	bigFiles, bigBytes int64
 }
 
 // maxNotes bounds the notes: a tree of a million sockets is told once.
@@ -135,12 +163,6 @@ func (c *copier) entry(from, to, rel string, hide []string) error {
 	case mode.IsDir():
 		return c.dir(from, to, rel, hide)
 	case mode.IsRegular():
-		c.files++
-		c.bytes += info.Size()
-		if info.Size() > bigFile {
-			c.bigFiles++
-			c.bigBytes += info.Size()
-		}
 		err := c.file(source, target, info)
 		if errors.Is(err, fs.ErrPermission) {
 			c.note("%q could not be read and is not in the copy", rel)

@@ -20,7 +20,7 @@ const (
 )
 
 // privateHome makes a HOME for the run.
-func (w *Workspace) privateHome(ctx context.Context, file func(from, to string, info fs.FileInfo) error) error {
+func (w *Workspace) privateHome(ctx context.Context) error {
 	home := filepath.Join(w.root, "home")
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (w *Workspace) privateHome(ctx context.Context, file func(from, to string, 
 	}
 	// Packages installed with --user are found where they are.
 	w.env["PYTHONUSERBASE"] = filepath.Join(w.spec.Home, ".local")
-	h := homeMaker{w, copier{ctx: ctx, file: file}}
+	h := homeMaker{w, copier{ctx: ctx, file: copyFile}}
 	err := eachName(w.spec.Home, func(name string, err error) error {
 		if err != nil {
 			return err

@@ -1,10 +1,13 @@
 package workspace
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -12,53 +15,93 @@ import (
 type layer struct {
 	path string
 	what string // what the directory is to the user, for messages
-	need bool   // without it there is no workspace
+	role role
 }
 
+type role int
+
+const (
+	optional  role = iota // without it more is shared with the user's own
+	home                  // its caches can be covered one by one instead
+	mountedIn             // a file system mounted below the project
+	theProject
+)
+
 // layers lists the directories to cover, outermost first. One that lies inside the project belongs to the project.
-func (s Spec) layers() (all []layer, limits []string) {
-	project := layer{s.Project, "project", true}
-	wanted := []layer{project, {s.Home, "HOME", false}, {s.Temp, "temporary directory", false}, {"/tmp", "temporary directory", false}}
+func (s Spec) layers() (all []layer, limits []string, err error) {
+	wanted := []layer{
+		{s.Project, "project", theProject},
+		{s.Home, "HOME", home},
+		{s.Temp, "temporary directory", optional},
+		{"/tmp", "temporary directory", optional},
+	}
 	for _, dir := range s.Cover {
-		wanted = append(wanted, layer{dir, "directory to cover", false})
+		wanted = append(wanted, layer{dir, "directory to cover", optional})
 	}
 	for _, l := range wanted {
 		if l.path == "" {
 			continue
 		}
 		path, err := filepath.EvalSymlinks(l.path)
-		if err != nil {
-			if !errors.Is(err, fs.ErrNotExist) {
-				limits = append(limits, fmt.Sprintf("%s %s has no private layer: %v", l.what, l.path, err))
-			}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // nothing to protect
+		case err != nil:
+			limits = append(limits, fmt.Sprintf("%s %s has no private layer: %v", l.what, l.path, err))
 			continue
-		}
-		if path == "/" {
+		case path == "/":
 			limits = append(limits, l.what+" is the root directory and has no private layer")
 			continue
 		}
-		if !l.need && (within(path, project.path) || covered(path, all)) {
+		inside := l.role != theProject && within(path, s.Project)
+		twice := slices.ContainsFunc(all, func(other layer) bool { return other.path == path })
+		if !inside && !twice {
+			all = append(all, layer{path, l.what, l.role})
+		}
+	}
+	// A mount hides what is mounted below it, so that has to be covered again.
+	points, err := mountPoints()
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking for mounted file systems: %w", err)
+	}
+	for _, point := range points {
+		if info, err := os.Stat(point); err != nil || !info.IsDir() {
 			continue
 		}
-		l.path = path
-		all = append(all, l)
-	}
-	// A stable order by depth: a layer below another must be mounted after it.
-	for i := 1; i < len(all); i++ {
-		for j := i; j > 0 && depth(all[j].path) < depth(all[j-1].path); j-- {
-			all[j], all[j-1] = all[j-1], all[j]
+		for _, l := range all {
+			twice := slices.ContainsFunc(all, func(other layer) bool { return other.path == point })
+			if !within(point, l.path) || twice {
+				continue
+			}
+			r := optional
+			if within(point, s.Project) {
+				r = mountedIn
+			}
+			all = append(all, layer{point, "file system mounted on", r})
+			break
 		}
 	}
-	return all, limits
+	slices.SortStableFunc(all, func(a, b layer) int { return cmp.Compare(depth(a.path), depth(b.path)) })
+	return all, limits, nil
 }
 
-func covered(path string, layers []layer) bool {
+// caches replaces HOME by the caches in it.
+func (s Spec) caches(layers []layer) []layer {
+	var out []layer
 	for _, l := range layers {
-		if path == l.path {
-			return true
+		if l.role != home {
+			out = append(out, l)
+			continue
+		}
+		for _, name := range cacheNames {
+			path, err := filepath.EvalSymlinks(filepath.Join(l.path, name))
+			if err == nil && !within(path, s.Project) {
+				out = append(out, layer{path, "cache", optional})
+			}
 		}
 	}
-	return false
+	slices.SortStableFunc(out, func(a, b layer) int { return cmp.Compare(depth(a.path), depth(b.path)) })
+	return out
 }
 
 func depth(path string) int { return strings.Count(path, "/") }

@@ -14,20 +14,22 @@ import (
 // device 0:0 is a removed path, a directory with the opaque attribute has replaced the lower one.
 type upperWalk struct {
 	upper, lower string
-	hide         []string
-	yield        func(Change, error) bool
+	// below is where the layer lies in the project; hide lists paths of the project.
+	below string
+	hide  []string
+	yield func(Change, error) bool
 }
 
-func overlayChanges(upper, lower string, hide []string) func(func(Change, error) bool) {
+func overlayChanges(upper, lower, below string, hide []string) func(func(Change, error) bool) {
 	return func(yield func(Change, error) bool) {
-		w := upperWalk{upper, lower, hide, yield}
+		w := upperWalk{upper, lower, below, hide, yield}
 		w.dir("", false)
 	}
 }
 
 // emit returns errStopped when the walk is over.
 func (w *upperWalk) emit(c Change, err error) error {
-	c.Path = filepath.ToSlash(c.Path)
+	c.Path = filepath.ToSlash(filepath.Join(w.below, c.Path))
 	if !w.yield(c, err) {
 		return errStopped
 	}
@@ -47,7 +49,7 @@ func (w *upperWalk) dir(rel string, hidden bool) error {
 		if err != nil {
 			return w.emit(Change{Path: path}, err)
 		}
-		if slices.Contains(w.hide, path) {
+		if slices.Contains(w.hide, filepath.Join(w.below, path)) {
 			return nil
 		}
 		return w.entry(path, hidden)

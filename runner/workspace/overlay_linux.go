@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,40 +25,32 @@ func (w *Workspace) overlay(ctx context.Context) error {
 	if w.spec.Project == "/" {
 		return errors.New("the project is the root directory")
 	}
-	layers, limits := w.spec.layers()
-	w.limits = limits
-	var mounts []launch.Mount
-	for n, l := range layers {
-		m, err := makeLayer(l.path, filepath.Join(w.root, strconv.Itoa(n)))
-		if err != nil {
-			return err
-		}
-		if l.need {
-			if err := w.hide(m.Upper); err != nil {
-				w.limits = append(w.limits, err.Error())
-			}
-		}
-		mounts = append(mounts, m)
+	layers, limits, err := w.spec.layers()
+	if err != nil {
+		return err
 	}
-	for _, dir := range w.spec.Share {
-		mounts = append(mounts, launch.Mount{Target: dir, Source: dir})
+	w.limits = limits
+	mounts, err := w.makeLayers(layers, "layer")
+	if err != nil {
+		return err
 	}
 	refused, mapped, err := launch.TryMounts(ctx, mounts)
 	if err != nil {
 		return err
 	}
-	for n, m := range mounts {
-		switch {
-		case refused[n] == nil:
-			w.mounts = append(w.mounts, m)
-			if n < len(layers) && layers[n].need {
-				w.changes = overlayChanges(m.Upper, w.spec.Project, w.spec.Hide)
-			}
-		case n >= len(layers) || layers[n].need:
-			return refused[n]
-		default:
-			w.limits = append(w.limits, fmt.Sprintf("%s %s has no private layer: %v", layers[n].what, m.Target, refused[n]))
+	if n := slices.IndexFunc(layers, func(l layer) bool { return l.role == home }); n >= 0 && refused[n] != nil {
+		// Often because of a file system that is mounted in it: a user namespace may not hide that.
+		w.limits = append(w.limits, fmt.Sprintf("HOME has no private layer as a whole, only its caches have: %v", refused[n]))
+		layers = w.spec.caches(layers)
+		if mounts, err = w.makeLayers(layers, "cache"); err != nil {
+			return err
 		}
+		if refused, mapped, err = launch.TryMounts(ctx, mounts); err != nil {
+			return err
+		}
+	}
+	if err := w.adopt(layers, mounts, refused); err != nil {
+		return err
 	}
 	if mapped {
 		if err := foreignOwners(w.spec.Project); err != nil {
@@ -66,6 +59,74 @@ func (w *Workspace) overlay(ctx context.Context) error {
 	}
 	w.dir = w.asked
 	w.env["PWD"] = w.dir
+	return nil
+}
+
+// makeLayers makes the directories of the layers, and adds the binds of the shared directories.
+func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, error) {
+	var mounts []launch.Mount
+	for n, l := range layers {
+		m, err := makeLayer(l.path, filepath.Join(w.root, name+"-"+strconv.Itoa(n)))
+		if err != nil {
+			return nil, err
+		}
+		if l.role == theProject {
+			if err := w.hide(m.Upper); err != nil {
+				return nil, err
+			}
+		}
+		mounts = append(mounts, m)
+	}
+	for _, dir := range w.spec.Share {
+		mounts = append(mounts, launch.Mount{Target: dir, Source: dir})
+	}
+	return mounts, nil
+}
+
+// adopt takes over the mounts that work, and says what it means that others do not.
+func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error) error {
+	var walks []func(func(Change, error) bool)
+	for n, m := range mounts {
+		if n >= len(layers) {
+			if refused[n] != nil {
+				return refused[n]
+			}
+			w.mounts = append(w.mounts, m)
+			continue
+		}
+		l := layers[n]
+		switch {
+		case refused[n] == nil:
+			w.mounts = append(w.mounts, m)
+			if l.role == theProject || l.role == mountedIn {
+				below, err := filepath.Rel(w.spec.Project, l.path)
+				if err != nil {
+					return err
+				}
+				walks = append(walks, overlayChanges(m.Upper, l.path, below, w.spec.Hide))
+			}
+		case l.role == theProject:
+			return refused[n]
+		default:
+			w.limits = append(w.limits, fmt.Sprintf("%s %s has no private layer: %v", l.what, m.Target, refused[n]))
+			if l.role == mountedIn {
+				// The project's layer hides it.
+				w.mounts = append(w.mounts, launch.Mount{Target: m.Target, Source: m.Target})
+			}
+		}
+	}
+	w.changes = func(yield func(Change, error) bool) {
+		stopped := false
+		for _, walk := range walks {
+			walk(func(c Change, err error) bool {
+				stopped = !yield(c, err)
+				return !stopped
+			})
+			if stopped {
+				return
+			}
+		}
+	}
 	return nil
 }
 

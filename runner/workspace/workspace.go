@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,6 +88,7 @@ type Workspace struct {
 	mounts []launch.Mount
 	limits []string
 	env    map[string]string // what Env sets
+	big    *bigFiles         // of a copy
 	// changes lists what the run wrote; the kinds differ in how they know.
 	changes func(yield func(Change, error) bool)
 }
@@ -138,6 +140,10 @@ func prepare(ctx context.Context, spec Spec, asked string, kind Kind) (_ *Worksp
 	case Overlay:
 		err = w.overlay(ctx)
 	case Reflink, Clonefile, Copy:
+		if !slices.Contains(bestFirst(), kind) {
+			err = errors.New("not a kind of this system")
+			break
+		}
 		err = w.copy(ctx)
 	case None:
 		err = w.none()
@@ -221,8 +227,11 @@ func (w *Workspace) Private() []string {
 // was written with the content it had before is not listed. An error belongs to the path in Change; the walk goes on.
 func (w *Workspace) Changes() iter.Seq2[Change, error] { return w.changes }
 
-// Close removes everything that the run has written.
+// Close removes everything that the run has written. What is kept for later runs lies in Spec.Scratch, whose owner removes it.
 func (w *Workspace) Close() error {
+	if w.big != nil {
+		w.big.recover()
+	}
 	if err := removeAll(w.root); err != nil {
 		return fmt.Errorf("removing the workspace: %w", err)
 	}
