@@ -282,7 +282,7 @@ func hostile() audit {
 		{Name: evil, Finals: []record.Float{record.Float(math.NaN()), record.Float(math.Inf(1))}, Mean: record.Float(math.NaN()), StdDev: record.Float(math.NaN()),
 			Spread: record.Float(math.Inf(1)), MaxAbs: record.Float(math.Inf(1)), MaxRel: record.Float(math.NaN()), Class: "nan"},
 		{Name: "損失関数の値", Finals: []record.Float{1, 2}, Mean: 1.5, StdDev: 0.7071067811865476, Spread: 1, MaxAbs: 1, MaxRel: 1, FirstStep: step(0), Class: "different"}}
-	a.FirstDivergence = &record.Divergence{Process: evil, Step: -1, Event: evil, File: evil, Line: 3, Detail: evil, Runs: [2]string{evil, evil}}
+	a.FirstDivergence = &record.Divergence{Process: evil, Step: -1, Event: evil, File: evil, Line: 3, Detail: evil, Runs: [2]string{evil + "1", evil + "2"}}
 	a.Causes = []record.Cause{{Source: seed.ID(evil), Proof: record.Proof(evil), File: evil, Line: -5, Process: evil, Story: evil, Evidence: []string{evil}, Fix: evil,
 		Excerpt: []record.SourceLine{{Number: 3, Text: evil + strings.Repeat(" x", 200), Here: true}}}}
 	a.Sensitivities = []record.Sensitivity{{Source: seed.ID(evil), Changed: true, File: evil, Values: []string{evil}}}

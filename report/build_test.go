@@ -26,6 +26,17 @@ func TestBuildOrdersCausesByCertainty(t *testing.T) {
 	}
 }
 
+func TestBuildGivesNoVerdictOnAFailedCommand(t *testing.T) {
+	a := divergedOneCause()
+	a.record.Failed = "as-shipped-2"
+	a.runs[1].Exit = record.Exit{Code: 139, Signal: "SIGSEGV"}
+	d := a.document()
+	want := &report.Failure{Run: "as-shipped-2", ExitCode: 139, Signal: "SIGSEGV", Stderr: []string{}}
+	if diff := cmp.Diff(want, d.Failed); diff != "" || d.Verdict != record.Inconclusive || d.ExitCode() != 3 {
+		t.Errorf("verdict %s, exit status %d, failure (-want +got):\n%s", d.Verdict, d.ExitCode(), diff)
+	}
+}
+
 func TestBuildMakesPathsRelative(t *testing.T) {
 	for in, want := range map[string]string{
 		"train.py":                      "train.py",
@@ -34,6 +45,7 @@ func TestBuildMakesPathsRelative(t *testing.T) {
 		"/home/ada/project2/train.py":   "/home/ada/project2/train.py",
 		"/usr/lib/python3.11/random.py": "/usr/lib/python3.11/random.py",
 		"/home/ada/project/..hidden":    "..hidden",
+		"/home/ada":                     "/home/ada",
 		"":                              "",
 	} {
 		a := &record.Audit{Dir: "/home/ada/project", FirstDivergence: &record.Divergence{File: in}, Causes: []record.Cause{{File: in}},
