@@ -24,7 +24,7 @@ const overflow = "(further names)"
 // Collector is an io.Writer that makes series of what a run prints. Close ends the stream.
 type Collector struct {
 	*Lines
-	formats   formatList
+	reader    lineReader
 	origin    string
 	maxPoints int
 	budget    int // points that all series together may still keep
@@ -32,7 +32,6 @@ type Collector struct {
 	series []*series
 	byKey  map[string]*series
 	key    []byte
-	fields []field
 	epoch  int64 // printed on a line of its own, and holding for the lines below it
 	inside bool  // epoch is set
 }
@@ -47,7 +46,7 @@ type series struct {
 
 // NewCollector returns a Collector whose series are said to come from origin.
 func NewCollector(origin string, o Options) *Collector {
-	c := &Collector{formats: formats(o.Regex), origin: origin, maxPoints: o.MaxPoints, byKey: map[string]*series{}}
+	c := &Collector{reader: lineReader{formats: formats(o.Regex)}, origin: origin, maxPoints: o.MaxPoints, byKey: map[string]*series{}}
 	if c.maxPoints <= 0 {
 		c.maxPoints = defaultMaxPoints
 	}
@@ -67,11 +66,7 @@ func (c *Collector) Series() []record.Series {
 }
 
 func (c *Collector) line(number int64, line []byte) {
-	if !interesting(line) {
-		return
-	}
-	c.fields = c.formats.read(c.fields[:0], line)
-	c.take(number, c.fields)
+	c.take(number, c.reader.read(line))
 }
 
 // take adds the numbers of one line.

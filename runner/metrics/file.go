@@ -50,7 +50,7 @@ func ReadFile(file string, r io.Reader, size int64) ([]record.Series, error) {
 // readJSONLines reads one object on each line.
 func readJSONLines(open func() *Collector, in io.Reader, _ int64) (*Collector, error) {
 	c := open()
-	c.formats = formatList{literalFormat{}}
+	c.reader.formats = formatList{literalFormat{}}
 	_, err := io.Copy(c, in)
 	return c, err
 }

@@ -58,6 +58,7 @@ func TestMaskedDigest(t *testing.T) {
 		"json":           {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
 		"progress bar":   {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},
 		"digest printed": {"weights 3f2a9c1e\n", "weights  3f2a9c1e\n\n", "weights 3f2a9c1f\n"},
+		"table":          {"epoch,loss,time\n1,0.5,1.25\n", "epoch,loss,time\n1,0.5,7.5\n", "epoch,loss,time\n1,0.6,1.25\n"},
 		"prose":          {"hello\n", "hello\r\n", "Hello\n"},
 	}
 	digest := func(t *testing.T, text string) string {

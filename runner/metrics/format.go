@@ -60,6 +60,27 @@ func (l formatList) read(fields []field, line []byte) []field {
 	return fields
 }
 
+// lineReader finds the numbers on the lines of a stream.
+type lineReader struct {
+	formats formatList
+	columns columns
+	fields  []field
+}
+
+// read returns the numbers on a line; they are valid until the next call.
+func (r *lineReader) read(line []byte) []field {
+	r.fields = r.fields[:0]
+	if interesting(line) {
+		r.fields = r.formats.read(r.fields, line)
+	}
+	if len(r.fields) == 0 {
+		r.columns.words(line)
+	} else {
+		r.columns.label(r.fields)
+	}
+	return r.fields
+}
+
 // interesting reports whether a line can hold a number at all, which few lines of a log's bulk may.
 func interesting(line []byte) bool {
 	for i, c := range line {

@@ -22,9 +22,7 @@ func Step(line []byte) (step int64, ok bool) {
 	if !interesting(line) {
 		return 0, false
 	}
-	var buf [32]field
-	fields := formats(nil).read(buf[:0], line)
-	p := positionOf(fields)
+	p := positionOf(formats(nil).read(nil, line))
 	if !p.named() && !p.hasBar {
 		return 0, false
 	}

@@ -30,7 +30,7 @@ func MaskedDigest(r io.Reader) (digest string, isText bool, err error) {
 		return "", false, nil
 	}
 	sum := sha256.New()
-	m := masker{formats: formats(nil), reasons: map[string]string{}}
+	m := masker{reader: lineReader{formats: formats(nil)}, reasons: map[string]string{}}
 	lines := NewLines(func(_ int64, line []byte) {
 		if masked := m.mask(line); len(masked) > 0 {
 			sum.Write(masked)
@@ -66,8 +66,7 @@ func looksLikeText(head []byte) bool {
 
 // masker replaces the volatile parts of lines.
 type masker struct {
-	formats formatList
-	fields  []field
+	reader  lineReader
 	out     []byte
 	reasons map[string]string // volatile.Name of labels seen before
 }
@@ -78,11 +77,11 @@ const maxReasons = 4096
 // mask returns the line without its volatile parts and with single blanks; the result is valid until the next call.
 func (m *masker) mask(line []byte) []byte {
 	m.out = m.out[:0]
-	m.fields = m.formats.read(m.fields[:0], line)
-	slices.SortStableFunc(m.fields, func(a, b field) int { return a.start - b.start })
+	fields := m.reader.read(line)
+	slices.SortStableFunc(fields, func(a, b field) int { return a.start - b.start })
 	at := 0
-	for i := range m.fields {
-		f := &m.fields[i]
+	for i := range fields {
+		f := &fields[i]
 		if f.start < at || f.end <= f.start {
 			continue
 		}

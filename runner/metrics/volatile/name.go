@@ -168,7 +168,7 @@ func reasons(byReason map[string]string) map[string]string {
 // The vocabulary. It is constant; Go has no constant maps.
 var (
 	heads = reasons(map[string]string{
-		Time: `time times runtime walltime wallclock wall clock elapsed duration durations took latency uptime timing timer
+		Time: `time times runtime walltime wallclock wall clock elapsed dur duration durations took latency uptime timing timer
 			cputime dt sec secs second seconds ms msec millis millisecond milliseconds microseconds
 			minute minutes mins hour hours hrs`,
 		Throughput: `throughput speed fps sps qps wps ups tps ips mfu hfu tflops gflops bandwidth`,
