@@ -1,0 +1,210 @@
+package tensordiff
+
+import (
+	"crypto/sha256"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// match is two values that are compared with each other.
+type match struct {
+	a, b *checkpoint.Entry
+	why  string // of a match under two names; empty for equal names
+}
+
+// alignment pairs the values of two files.
+type alignment struct {
+	matches []match
+	onlyA   []*checkpoint.Entry
+	onlyB   []*checkpoint.Entry
+}
+
+// align pairs values by name, then by name without what wrappers add, in the order of a. Containers are left out.
+func align(a, b *checkpoint.File) alignment {
+	byName := make(map[string]*checkpoint.Entry, len(b.Entries))
+	for i := range b.Entries {
+		if e := &b.Entries[i]; !e.Structure {
+			byName[e.Name] = e
+		}
+	}
+	names := make(map[string]bool, len(a.Entries))
+	for i := range a.Entries {
+		names[a.Entries[i].Name] = !a.Entries[i].Structure
+	}
+	// What remains of b under its bare name; nil where two values share one.
+	bare := map[string]*checkpoint.Entry{}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if e.Structure || names[e.Name] {
+			continue
+		}
+		key, _ := unwrapped(e.Name)
+		if _, twice := bare[key]; twice {
+			e = nil
+		}
+		bare[key] = e
+	}
+	taken := map[*checkpoint.Entry]bool{}
+	bareA := map[string]int{}
+	for i := range a.Entries {
+		if e := &a.Entries[i]; !e.Structure && byName[e.Name] == nil {
+			key, _ := unwrapped(e.Name)
+			bareA[key]++
+		}
+	}
+	var al alignment
+	for i := range a.Entries {
+		e := &a.Entries[i]
+		if e.Structure {
+			continue
+		}
+		if same := byName[e.Name]; same != nil {
+			al.matches = append(al.matches, match{a: e, b: same})
+			continue
+		}
+		key, whyA := unwrapped(e.Name)
+		if other := bare[key]; other != nil && bareA[key] == 1 {
+			_, whyB := unwrapped(other.Name)
+			al.matches = append(al.matches, match{e, other, explainWrappers(whyA, whyB)})
+			taken[other] = true
+			continue
+		}
+		al.onlyA = append(al.onlyA, e)
+	}
+	for i := range b.Entries {
+		if e := &b.Entries[i]; !e.Structure && !names[e.Name] && !taken[e] {
+			al.onlyB = append(al.onlyB, e)
+		}
+	}
+	return al
+}
+
+// wrappers are name segments that wrapping a model adds, with what adds them.
+var wrappers = [...]struct{ segment, why string }{
+	{"module", "DataParallel or DistributedDataParallel"},
+	{"_orig_mod", "torch.compile"},
+	{"_fsdp_wrapped_module", "FullyShardedDataParallel"},
+	{"_checkpoint_wrapped_module", "activation checkpointing"},
+	{"_forward_module", "Lightning Fabric"},
+	{"ema_model", "an average of the weights (EMA)"},
+}
+
+// unwrapped drops wrappers' segments from a name, and says which wrappers they are of.
+func unwrapped(name string) (string, []string) {
+	var why []string
+	segments := strings.Split(name, ".")
+	kept := segments[:0:0]
+	for i, s := range segments {
+		wrapper := ""
+		for _, w := range wrappers {
+			if s == w.segment && i < len(segments)-1 {
+				wrapper = w.why
+			}
+		}
+		if wrapper == "" {
+			kept = append(kept, s)
+		} else {
+			why = append(why, wrapper)
+		}
+	}
+	return strings.Join(kept, "."), why
+}
+
+func explainWrappers(a, b []string) string {
+	describe := func(side string, why []string) string {
+		if len(why) == 0 {
+			return ""
+		}
+		return side + " was saved from a model wrapped by " + strings.Join(why, " and ")
+	}
+	both := []string{}
+	for _, text := range []string{describe("the first file", a), describe("the second file", b)} {
+		if text != "" {
+			both = append(both, text)
+		}
+	}
+	return strings.Join(both, "; ")
+}
+
+// byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer
+// shows. A content that occurs twice on a side, as freshly initialised biases do, says nothing and pairs nothing.
+func (al *alignment) byContent(sum func(*checkpoint.Entry) ([sha256.Size]byte, error)) error {
+	type key struct {
+		dtype checkpoint.DType
+		shape string
+	}
+	keyOf := func(e *checkpoint.Entry) key {
+		return key{e.Tensor().DType, checkpoint.ShapeText(e.Tensor().Shape)}
+	}
+	// Only what could be equal is read.
+	candidates := map[key]bool{}
+	for _, e := range al.onlyB {
+		if e.Tensor() != nil && e.Data.Size() > 0 {
+			candidates[keyOf(e)] = true
+		}
+	}
+	type content struct {
+		a, b *checkpoint.Entry
+		many bool
+	}
+	contents := map[[sha256.Size]byte]*content{}
+	enter := func(e *checkpoint.Entry, isB bool) error {
+		s, err := sum(e)
+		if err != nil {
+			return err
+		}
+		c := contents[s]
+		if c == nil {
+			c = &content{}
+			contents[s] = c
+		}
+		side := &c.a
+		if isB {
+			side = &c.b
+		}
+		c.many = c.many || *side != nil
+		*side = e
+		return nil
+	}
+	wanted := map[key]bool{}
+	for _, e := range al.onlyA {
+		if e.Tensor() != nil && candidates[keyOf(e)] {
+			wanted[keyOf(e)] = true
+			if err := enter(e, false); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range al.onlyB {
+		if e.Tensor() != nil && wanted[keyOf(e)] {
+			if err := enter(e, true); err != nil {
+				return err
+			}
+		}
+	}
+	pairOf := map[*checkpoint.Entry]*checkpoint.Entry{}
+	for _, c := range contents {
+		if c.a != nil && c.b != nil && !c.many {
+			pairOf[c.a], pairOf[c.b] = c.b, c.a
+		}
+	}
+	al.onlyA = remaining(al.onlyA, func(e *checkpoint.Entry) bool {
+		if other := pairOf[e]; other != nil {
+			al.matches = append(al.matches, match{e, other, "renamed: type, shape and every bit are equal"})
+			return false
+		}
+		return true
+	})
+	al.onlyB = remaining(al.onlyB, func(e *checkpoint.Entry) bool { return pairOf[e] == nil })
+	return nil
+}
+
+func remaining(list []*checkpoint.Entry, keep func(*checkpoint.Entry) bool) (kept []*checkpoint.Entry) {
+	for _, e := range list {
+		if keep(e) {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}

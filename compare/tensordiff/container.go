@@ -1,0 +1,141 @@
+package tensordiff
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// structure lists the containers that differ in type, and those of one side whose type is not told by their members.
+func structure(a, b *checkpoint.File) []string {
+	out := []string{}
+	types := func(f *checkpoint.File) map[string]string {
+		m := map[string]string{}
+		for i := range f.Entries {
+			if e := &f.Entries[i]; e.Structure {
+				m[e.Name] = e.Type
+			}
+		}
+		return m
+	}
+	typeA, typeB := types(a), types(b)
+	for i := range a.Entries {
+		e := &a.Entries[i]
+		if other, ok := typeB[e.Name]; e.Structure && ok && other != e.Type {
+			out = append(out, fmt.Sprintf("%s is a %s in the first file and a %s in the second", display(e.Name), e.Type, other))
+		} else if e.Structure && !ok {
+			out = append(out, fmt.Sprintf("%s, a %s, is in the first file only", display(e.Name), e.Type))
+		}
+	}
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		if _, ok := typeA[e.Name]; e.Structure && !ok {
+			out = append(out, fmt.Sprintf("%s, a %s, is in the second file only", display(e.Name), e.Type))
+		}
+	}
+	return out
+}
+
+func display(name string) string {
+	if name == "" {
+		return checkpoint.RootName
+	}
+	return name
+}
+
+// container says in what the files differ that is no content: why equal values may lie in unequal bytes.
+func container(a, b *checkpoint.File) []string {
+	out := []string{}
+	if a.Format != b.Format {
+		out = append(out, fmt.Sprintf("format: %s and %s", a.Format, b.Format))
+	}
+	factsA, factsB := facts(a), facts(b)
+	for _, f := range a.Facts {
+		if other, ok := factsB[f.Key]; ok && other != f.Value && !strings.HasPrefix(f.Key, "class ") {
+			out = append(out, fmt.Sprintf("%s: %s and %s", f.Key, checkpoint.Clip(f.Value, 60), checkpoint.Clip(other, 60)))
+		} else if !ok && a.Format == b.Format && !strings.HasPrefix(f.Key, "class ") {
+			out = append(out, fmt.Sprintf("%s: only in the first file", f.Key))
+		}
+	}
+	for _, f := range b.Facts {
+		if _, ok := factsA[f.Key]; !ok && a.Format == b.Format && !strings.HasPrefix(f.Key, "class ") {
+			out = append(out, fmt.Sprintf("%s: only in the second file", f.Key))
+		}
+	}
+	if sameNames(a, b) && !sameOrder(a, b) {
+		out = append(out, "order of the values")
+	}
+	return append(out, tensorFacts(a, b)...)
+}
+
+func facts(f *checkpoint.File) map[string]string {
+	m := map[string]string{}
+	for _, fact := range f.Facts {
+		m[fact.Key] = fact.Value
+	}
+	return m
+}
+
+func sameNames(a, b *checkpoint.File) bool {
+	names := map[string]bool{}
+	for i := range a.Entries {
+		names[a.Entries[i].Name] = true
+	}
+	for i := range b.Entries {
+		if !names[b.Entries[i].Name] {
+			return false
+		}
+	}
+	return len(a.Entries) == len(b.Entries)
+}
+
+func sameOrder(a, b *checkpoint.File) bool {
+	for i := range a.Entries {
+		if a.Entries[i].Name != b.Entries[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+// tensorFacts compares what is kept beside a tensor's values: devices, gradient flags, unused parts of storages.
+func tensorFacts(a, b *checkpoint.File) []string {
+	others := map[string]*checkpoint.Tensor{}
+	for i := range b.Entries {
+		if t := b.Entries[i].Tensor(); t != nil {
+			others[b.Entries[i].Name] = t
+		}
+	}
+	var devices, gradients, storages int
+	var example [2]string
+	for i := range a.Entries {
+		t, o := a.Entries[i].Tensor(), others[a.Entries[i].Name]
+		if t == nil || o == nil {
+			continue
+		}
+		if t.Device != o.Device && t.Device != "" && o.Device != "" {
+			if devices == 0 {
+				example = [2]string{t.Device, o.Device}
+			}
+			devices++
+		}
+		if t.RequiresGrad != o.RequiresGrad {
+			gradients++
+		}
+		if t.StorageSize-t.Size() != o.StorageSize-o.Size() && t.Storage != "" && o.Storage != "" {
+			storages++
+		}
+	}
+	var out []string
+	if devices > 0 {
+		out = append(out, fmt.Sprintf("device of %d tensors, such as %s and %s", devices, checkpoint.Clip(example[0], 20), checkpoint.Clip(example[1], 20)))
+	}
+	if gradients > 0 {
+		out = append(out, fmt.Sprintf("requires_grad of %d tensors", gradients))
+	}
+	if storages > 0 {
+		out = append(out, fmt.Sprintf("stored bytes outside %d tensors, as when a view is saved with the whole it is a view of", storages))
+	}
+	return out
+}

@@ -1,0 +1,232 @@
+package tensordiff
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+// Options choose what counts as a difference.
+type Options struct {
+	// Tolerance applies to floating-point values; with DTypeDefaults the one of DefaultTolerance for each element type.
+	Tolerance     Tolerance
+	DTypeDefaults bool
+}
+
+func (o Options) tolerance(d checkpoint.DType) Tolerance {
+	if o.DTypeDefaults {
+		return DefaultTolerance(d)
+	}
+	switch d {
+	case checkpoint.Float16, checkpoint.BFloat16, checkpoint.Float32, checkpoint.Float64, checkpoint.Complex32,
+		checkpoint.Complex64, checkpoint.Complex128, checkpoint.Float8E4M3FN, checkpoint.Float8E4M3FNUZ,
+		checkpoint.Float8E5M2, checkpoint.Float8E5M2FNUZ, checkpoint.Float8E8M0FNU:
+		return o.Tolerance
+	}
+	return Tolerance{}
+}
+
+// Files compares two checkpoints, a being the expected one.
+func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, error) {
+	al := align(a, b)
+	if err := al.byContent(func(e *checkpoint.Entry) ([sha256.Size]byte, error) { return contentSum(ctx, e) }); err != nil {
+		return nil, err
+	}
+	position := make(map[*checkpoint.Entry]int, len(a.Entries))
+	for i := range a.Entries {
+		position[&a.Entries[i]] = i
+	}
+	slices.SortStableFunc(al.matches, func(x, y match) int { return position[x.a] - position[y.a] })
+
+	r := &Result{
+		Schema: SchemaVersion, A: side(a), B: side(b),
+		Changed: []Change{}, Missing: []Absence{}, Unexpected: []Absence{}, Renamed: []Rename{},
+		Structure: structure(a, b), Container: container(a, b),
+	}
+	if err := r.compareMatches(ctx, al.matches, o); err != nil {
+		return nil, err
+	}
+	lacks := map[string]bool{}
+	for _, list := range [][]*checkpoint.Entry{al.onlyA, al.onlyB} {
+		for _, e := range list {
+			lacks[e.Name] = true
+		}
+	}
+	for _, e := range al.onlyA {
+		r.Missing = append(r.Missing, absence(e, a, lacks))
+	}
+	for _, e := range al.onlyB {
+		r.Unexpected = append(r.Unexpected, absence(e, b, lacks))
+	}
+	r.Verdict = r.verdict()
+	return r, nil
+}
+
+func (r *Result) verdict() Verdict {
+	if len(r.Missing)+len(r.Unexpected)+len(r.Renamed)+len(r.Structure) > 0 {
+		return Different
+	}
+	for _, c := range r.Changed {
+		if !c.Within {
+			return Different
+		}
+	}
+	if len(r.Changed) > 0 {
+		return WithinTolerance
+	}
+	return SameContent
+}
+
+func side(f *checkpoint.File) Side {
+	s := Side{Format: f.Format}
+	for i := range f.Entries {
+		if f.Entries[i].Structure {
+			continue
+		}
+		s.Values++
+		if f.Entries[i].Tensor() != nil {
+			s.Tensors++
+		}
+	}
+	return s
+}
+
+func (r *Result) compareMatches(ctx context.Context, matches []match, o Options) error {
+	var pairs []Pair
+	changes := make([]*Change, len(matches))
+	pairOf := make([]int, len(matches))
+	for i, m := range matches {
+		if m.why != "" {
+			r.Renamed = append(r.Renamed, Rename{m.a.Name, m.b.Name, m.why})
+		}
+		pairOf[i] = -1
+		ta, tb := m.a.Tensor(), m.b.Tensor()
+		c := &Change{Name: m.a.Name, A: describe(m.a), B: describe(m.b)}
+		switch {
+		case (ta == nil) != (tb == nil) || m.a.Kind != m.b.Kind:
+			c.Class = "kind"
+		case ta == nil:
+			equal, err := sameValue(m.a, m.b)
+			if err != nil {
+				return err
+			}
+			if equal {
+				continue
+			}
+			c.Class, c.Within = string(m.a.Kind), withinNumber(m.a, m.b, o)
+		case ta.DType != tb.DType:
+			c.Class = "dtype"
+		case !slices.Equal(ta.Shape, tb.Shape):
+			c.Class = "shape"
+		case ta.Attrs != tb.Attrs:
+			c.Class = "attributes"
+			c.A, c.B = c.A+" "+strconv.Quote(ta.Attrs), c.B+" "+strconv.Quote(tb.Attrs)
+		default:
+			c.Class = "values"
+			pairOf[i] = len(pairs)
+			pairs = append(pairs, Pair{ta, tb, o.tolerance(ta.DType)})
+		}
+		changes[i] = c
+	}
+	stats, err := Tensors(ctx, pairs)
+	if err != nil {
+		return err
+	}
+	for i, c := range changes {
+		if c == nil {
+			r.Equal++
+			continue
+		}
+		if at := pairOf[i]; at >= 0 {
+			if stats[at].Equal() {
+				r.Equal++
+				r.EqualTensors++
+				continue
+			}
+			c.fill(&stats[at], matches[i].a.Tensor().Shape)
+		}
+		r.Changed = append(r.Changed, *c)
+	}
+	return nil
+}
+
+func (c *Change) fill(s *Stats, shape []int64) {
+	c.Within = s.Beyond == 0
+	switch nan := s.NaNOnlyA + s.NaNOnlyB + s.NaNPayload; s.Different {
+	case s.SignedZero:
+		c.Class = "signed-zero"
+	case nan:
+		c.Class = "nan"
+	}
+	c.Stats = &ChangeStats{
+		Elements: s.Elements, Different: s.Different, Beyond: s.Beyond, First: Index(s.First, shape),
+		MaxAbs: record.Float(s.MaxAbs), MaxRel: record.Float(s.MaxRel), MaxULP: s.MaxULP,
+		NaNOnlyA: s.NaNOnlyA, NaNOnlyB: s.NaNOnlyB, NaNPayload: s.NaNPayload, SignedZero: s.SignedZero,
+	}
+	if s.MaxAbsAt >= 0 {
+		c.Stats.MaxAbsAt = Index(s.MaxAbsAt, shape)
+	}
+}
+
+// describe says what an entry is in a few words.
+func describe(e *checkpoint.Entry) string {
+	if t := e.Tensor(); t != nil {
+		return string(t.DType) + checkpoint.ShapeText(t.Shape)
+	}
+	switch e.Kind {
+	case checkpoint.KindString:
+		return strconv.Quote(e.Text)
+	case checkpoint.KindNumber:
+		return e.Type + " " + e.Text
+	}
+	return e.Text
+}
+
+// sameValue compares values that are no tensors.
+func sameValue(a, b *checkpoint.Entry) (bool, error) {
+	if a.Type != b.Type || a.Data.Size() != b.Data.Size() {
+		return false, nil
+	}
+	var x, y [16 << 10]byte
+	for off := int64(0); off < a.Data.Size(); {
+		n := min(int64(len(x)), a.Data.Size()-off)
+		if err := checkpoint.ReadFull(a.Data, x[:n], off); err != nil {
+			return false, fmt.Errorf("first file, %q: %w", checkpoint.Clip(a.Name, 80), err)
+		}
+		if err := checkpoint.ReadFull(b.Data, y[:n], off); err != nil {
+			return false, fmt.Errorf("second file, %q: %w", checkpoint.Clip(b.Name, 80), err)
+		}
+		if !bytes.Equal(x[:n], y[:n]) {
+			return false, nil
+		}
+		off += n
+	}
+	return true, nil
+}
+
+// withinNumber applies the tolerance to Python floats, which are float64.
+func withinNumber(a, b *checkpoint.Entry, o Options) bool {
+	if a.Type != "float" || b.Type != "float" {
+		return false
+	}
+	x, errX := strconv.ParseFloat(a.Text, 64)
+	y, errY := strconv.ParseFloat(b.Text, 64)
+	tol := o.tolerance(checkpoint.Float64)
+	return errX == nil && errY == nil && tol != (Tolerance{}) && !math.IsInf(x-y, 0) && math.Abs(y-x) <= tol.ATol+tol.RTol*math.Abs(x)
+}
+
+// contentSum identifies a tensor's type, shape and bits.
+func contentSum(ctx context.Context, e *checkpoint.Entry) (sum [sha256.Size]byte, err error) {
+	d, err := checkpoint.Digest(ctx, &checkpoint.File{Entries: []checkpoint.Entry{*e}})
+	if err != nil {
+		return sum, err
+	}
+	return sha256.Sum256([]byte(d.Entries[0])), nil
+}

@@ -1,0 +1,127 @@
+package tensordiff
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// file makes a checkpoint of float32 tensors and integers in the order of the arguments: name, []float32 or string.
+func file(t *testing.T, namesAndValues ...any) *checkpoint.File {
+	t.Helper()
+	f := &checkpoint.File{Format: "test", Entries: []checkpoint.Entry{
+		{Kind: checkpoint.KindObject, Type: "dict", Structure: true, Data: checkpoint.Text("n")},
+	}}
+	for i := 0; i < len(namesAndValues); i += 2 {
+		e := checkpoint.Entry{Name: namesAndValues[i].(string)}
+		switch v := namesAndValues[i+1].(type) {
+		case []float32:
+			e.Kind, e.Type, e.Data = checkpoint.KindTensor, "float32", tensor(t, checkpoint.Float32, float32s(v...))
+		case string:
+			e.Kind, e.Type, e.Text, e.Data = checkpoint.KindNumber, "int", v, checkpoint.Text(v)
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	return f
+}
+
+func diff(t *testing.T, a, b *checkpoint.File, o Options) *Result {
+	t.Helper()
+	r, err := Files(context.Background(), a, b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func names(r *Result) (changed, missing, unexpected, renamed []string) {
+	for _, c := range r.Changed {
+		changed = append(changed, c.Name+" "+c.Class)
+	}
+	for _, m := range r.Missing {
+		missing = append(missing, m.Name+" "+m.Class)
+	}
+	for _, u := range r.Unexpected {
+		unexpected = append(unexpected, u.Name+" "+u.Class)
+	}
+	for _, n := range r.Renamed {
+		renamed = append(renamed, n.A+" "+n.B)
+	}
+	return
+}
+
+func TestFiles(t *testing.T) {
+	one, two := []float32{1, 2}, []float32{1, 3}
+	for name, test := range map[string]struct {
+		a, b                                  *checkpoint.File
+		o                                     Options
+		verdict                               Verdict
+		changed, missing, unexpected, renamed []string
+		container                             []string
+	}{
+		"equal":        {a: file(t, "w", one, "n", "3"), b: file(t, "w", one, "n", "3"), verdict: SameContent},
+		"other order":  {a: file(t, "w", one, "n", "3"), b: file(t, "n", "3", "w", one), verdict: SameContent, container: []string{"order of the values"}},
+		"values":       {a: file(t, "w", one, "v", one), b: file(t, "w", one, "v", two), verdict: Different, changed: []string{"v values"}},
+		"in order":     {a: file(t, "z", one, "a", one), b: file(t, "a", two, "z", two), verdict: Different, changed: []string{"z values", "a values"}, container: []string{"order of the values"}},
+		"number":       {a: file(t, "n", "3"), b: file(t, "n", "4"), verdict: Different, changed: []string{"n number"}},
+		"shape":        {a: file(t, "w", one), b: file(t, "w", []float32{1}), verdict: Different, changed: []string{"w shape"}},
+		"kind":         {a: file(t, "w", one), b: file(t, "w", "3"), verdict: Different, changed: []string{"w kind"}},
+		"tolerated":    {a: file(t, "w", one), b: file(t, "w", two), o: Options{Tolerance: Tolerance{ATol: 1}}, verdict: WithinTolerance, changed: []string{"w values"}},
+		"not enough":   {a: file(t, "w", one), b: file(t, "w", two), o: Options{Tolerance: Tolerance{ATol: .5}}, verdict: Different, changed: []string{"w values"}},
+		"signed zero":  {a: file(t, "w", []float32{0}), b: file(t, "w", []float32{float32(math.Copysign(0, -1))}), verdict: Different, changed: []string{"w signed-zero"}},
+		"batch norm":   {a: file(t, "bn.num_batches_tracked", one), b: file(t), verdict: Different, missing: []string{"bn.num_batches_tracked batchnorm-counter"}},
+		"head":         {a: file(t, "fc.weight", one), b: file(t), verdict: Different, missing: []string{"fc.weight head"}},
+		"other weight": {a: file(t), b: file(t, "conv.weight", one), verdict: Different, unexpected: []string{"conv.weight tensor"}},
+		"DDP":          {a: file(t, "fc.w", one, "fc.b", one), b: file(t, "module.fc.w", one, "module.fc.b", two), verdict: Different, changed: []string{"fc.b values"}, renamed: []string{"fc.w module.fc.w", "fc.b module.fc.b"}},
+		"compile":      {a: file(t, "_orig_mod.fc.w", one), b: file(t, "module.fc.w", one), verdict: Different, renamed: []string{"_orig_mod.fc.w module.fc.w"}},
+		"renamed":      {a: file(t, "conv1.w", one), b: file(t, "stem.w", one), verdict: Different, renamed: []string{"conv1.w stem.w"}},
+		"ambiguous":    {a: file(t, "a.w", one, "b.w", one), b: file(t, "c.w", one, "d.w", one), verdict: Different, missing: []string{"a.w tensor", "b.w tensor"}, unexpected: []string{"c.w tensor", "d.w tensor"}},
+		"not renamed":  {a: file(t, "a.w", one), b: file(t, "c.w", two), verdict: Different, missing: []string{"a.w tensor"}, unexpected: []string{"c.w tensor"}},
+		"two wrappers": {a: file(t, "w", one), b: file(t, "module.w", one, "_orig_mod.w", two), verdict: Different, renamed: []string{"w module.w"}, unexpected: []string{"_orig_mod.w tensor"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := diff(t, test.a, test.b, test.o)
+			changed, missing, unexpected, renamed := names(r)
+			got := [][]string{{string(r.Verdict)}, changed, missing, unexpected, renamed, r.Container}
+			want := [][]string{{string(test.verdict)}, test.changed, test.missing, test.unexpected, test.renamed, append([]string{}, test.container...)}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestATiedWeightIsNoLoss(t *testing.T) {
+	a := file(t, "embed.weight", []float32{1, 2}, "lm_head.weight", []float32{1, 2})
+	for i := range a.Entries {
+		if x := a.Entries[i].Tensor(); x != nil {
+			x.Storage = "0"
+		}
+	}
+	r := diff(t, a, file(t, "embed.weight", []float32{1, 2}), Options{})
+	if len(r.Missing) != 1 || r.Missing[0].Class != "tied" || !strings.Contains(r.Missing[0].Why, "embed.weight") {
+		t.Errorf("missing: %+v", r.Missing)
+	}
+}
+
+func TestTextNamesTheFirstDifference(t *testing.T) {
+	r := diff(t, file(t, "stem.w", []float32{1, 2, 3, 4}, "bn.num_batches_tracked", []float32{1}), file(t, "stem.w", []float32{1, 2, 3, 5}), Options{})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"different: 1 changed, 1 missing, 0 unexpected, 0 renamed; 0 equal",
+		"stem.w  float32[4], 1 of 4 differ (25.0%), first at [3], max abs 1, max rel 0.25, max 2097152 ulp",
+		"bn.num_batches_tracked  float32[1]: safe to leave at 0",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
