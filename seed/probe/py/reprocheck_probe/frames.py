@@ -8,8 +8,9 @@ DEEPEST = 120
 
 # Where a file name leads: a str is the user's file, as it is to be shown.
 _LIBRARY = 0  # a package, the standard library
-_NEUTRAL = 1  # the probe, the import system: neither the user's nor a library that stood between
-_MAIN_ONLY = 2  # "<string>", "<stdin>": the user's when it is the main module, made by a library otherwise
+_NEUTRAL = 1  # the probe: neither the user's nor a library that stood between
+_IMPORT = 2  # the import system
+_MAIN_ONLY = 3  # "<string>", "<stdin>": the user's when it is the main module, made by a library otherwise
 
 
 class Where:
@@ -41,10 +42,21 @@ class Frames:
     def user(self, frame):
         """Returns the Where of the innermost user frame from frame outwards, or None."""
         found, below = self.search(frame)
-        if found is None:
-            return None
+        return None if found is None else self.place(found, below)
+
+    def place(self, found, below):
+        """Returns the Where of what search or doing has found."""
         code = found.f_code
         return Where(self.name(found), found.f_lineno, code.co_name, library(below))
+
+    def doing(self, frame):
+        """Returns search(frame), but no user frame when all that the user's line did was to import a library."""
+        found, below = self.search(frame)
+        while frame is not None and frame is not found:
+            if self._kinds.get(frame.f_code.co_filename) is _IMPORT:
+                return None, below
+            frame = frame.f_back
+        return found, below
 
     def search(self, frame):
         """Returns the innermost user frame and the library frame that it called, either of them None."""
@@ -59,7 +71,7 @@ class Frames:
                 kind = kinds[file] = self._classify(file)
             if kind is _LIBRARY:
                 below = frame
-            elif kind is not _NEUTRAL:
+            elif kind is not _NEUTRAL and kind is not _IMPORT:
                 if kind is not _MAIN_ONLY or frame.f_globals.get("__name__") == "__main__":
                     return frame, below
                 below = frame
@@ -98,7 +110,9 @@ class Frames:
         if file.startswith("<"):
             if file in ("<string>", "<stdin>"):
                 return _MAIN_ONLY
-            if file.startswith("<frozen importlib") or file.startswith("<frozen runpy"):
+            if file.startswith("<frozen importlib"):
+                return _IMPORT
+            if file.startswith("<frozen runpy"):
                 return _NEUTRAL
             # A notebook's cells are the user's; other frozen or generated code is not.
             return file if file.startswith("<ipython-input") else _LIBRARY

@@ -71,7 +71,7 @@ class _Entropy:
     def _user(self, frame):
         """Returns the user's frame and the library in between, or None when the read is none of the training's."""
         try:
-            found, below = self._probe.frames.search(frame)
+            found, below = self._probe.frames.doing(frame)
             if found is None:
                 return None
             for stood_between in (frame, below):
@@ -92,7 +92,7 @@ class _Entropy:
                 # The user's line called the module that is only a face of os.urandom.
                 api = "random.SystemRandom" if name == "random" else name + "." + below.f_code.co_name
             if self._sightings.first(api, found):
-                where = self._probe.frames.user(found)
+                where = self._probe.frames.place(found, below)
                 where.lib = None if name in ("secrets", "random", "uuid") else name
                 self._probe.emit("entropy", SOURCE, where, shown, {"api": api})
         except Exception:

@@ -49,7 +49,7 @@ class _Listing:
 
     def _user(self, frame):
         try:
-            found, below = self._probe.frames.search(frame)
+            found, below = self._probe.frames.doing(frame)
             if found is None:
                 return None
             for between in (frame, below):
@@ -80,7 +80,7 @@ class _Listing:
                 return
             names = [os.fsencode(name) for name in names]
             path = os.fsdecode(args[0]) if args and not isinstance(args[0], int) and args[0] is not None else "."
-            where = self._probe.frames.user(found)
+            where = self._probe.frames.place(found, below)
             where.lib = lib
             self._probe.emit("list", SOURCE, where, digest.of_bytes(b"\0".join(names)), {
                 "api": api, "path": self._probe.frames.below_root(path)[:1000], "n": len(names),

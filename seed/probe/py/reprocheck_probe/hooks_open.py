@@ -34,9 +34,12 @@ def install(probe):
                 return
             thread.busy = True
             try:
-                where = frames.user(sys._getframe(1))
-                key = (path, mode, where.file, where.line) if where is not None else None
-                if key is None or key in seen or len(seen) >= _IN_ALL:
+                found, below = frames.doing(sys._getframe(1))
+                if found is None or len(seen) >= _IN_ALL:
+                    return
+                where = frames.place(found, below)
+                key = (path, mode, where.file, where.line)
+                if key in seen:
                     return
                 seen.add(key)
                 if mode is None:

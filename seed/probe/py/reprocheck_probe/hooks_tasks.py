@@ -38,16 +38,17 @@ class _Tasks:
             return
         thread.busy = True
         try:
-            where = self._probe.where(frame)
-            if where is None:
+            found, below = self._probe.frames.doing(frame)
+            if found is None:
                 return
+            where = self._probe.frames.place(found, below)
             if where.lib is not None and where.lib.split(".")[0] in _FACES:
                 where.lib = None
                 if direct:
                     return
             if direct and where.lib is not None and where.lib.split(".")[0] in ("torch", "subprocess", "tqdm"):
                 return
-            if self._sightings.first(api, frame):
+            if self._sightings.first(api, found):
                 detail["api"] = api
                 self._probe.emit("task", SOURCE, where, None, detail)
         except Exception:

@@ -10,6 +10,8 @@ from . import digest, hooks_torch, tensors
 
 # Digests listed one by one; the value covers all tensors.
 _LISTED = 64
+# Steps after which the streams' states are written; later only after powers of two.
+_STREAMS_DENSELY = 8
 # backward calls written for one step.
 _BACKWARDS = 32
 
@@ -121,8 +123,9 @@ class _Optimizers:
                            value=",".join(repr(float(rate)) for rate in rates if rate is not None))
             if frame is not None:
                 probe.emit("params", where=probe.where(frame), **_digested(_parameters(optimizer), tensors.BUDGET))
-                for stream in list(probe.streams.values()):
-                    stream.boundary("step")
+                if probe.steps <= _STREAMS_DENSELY or probe.steps & (probe.steps - 1) == 0:
+                    for stream in list(probe.streams.values()):
+                        stream.boundary("step")
         except Exception:
             pass
         finally:

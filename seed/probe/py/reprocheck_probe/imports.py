@@ -8,6 +8,7 @@ class Finder:
 
     def __init__(self):
         self._waiting = {}
+        self._before = {}
 
     def install(self):
         sys.meta_path.insert(0, self)
@@ -20,7 +21,16 @@ class Finder:
         else:
             self._waiting.setdefault(name, []).append(callback)
 
+    def before(self, name, callback):
+        """Calls callback() before the module name is executed, at once if it has been already."""
+        if name in sys.modules:
+            callback()
+        else:
+            self._before.setdefault(name, []).append(callback)
+
     def find_spec(self, name, path=None, target=None):
+        for callback in self._before.pop(name, ()):
+            callback()
         if name not in self._waiting:
             return None
         for finder in sys.meta_path:

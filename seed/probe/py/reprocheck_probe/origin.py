@@ -45,6 +45,9 @@ class Origins:
         for kind, known in reversed(self._values):
             if given & _forms(known):
                 return kind
+            # Seeds made from a pid are most often multiples of it.
+            if kind == "pid" and any(number % known == 0 for number in given):
+                return kind
         now = _now()
         for number in given:
             for unit in (1, 1e3, 1e6, 1e9):

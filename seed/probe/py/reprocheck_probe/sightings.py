@@ -3,7 +3,7 @@
 import sys
 
 # Calls of one function that are looked at before its original is put back for good.
-_CALLS = 4096
+_CALLS = 1024
 
 
 class Sightings:

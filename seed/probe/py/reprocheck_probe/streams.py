@@ -8,7 +8,7 @@ from . import digest
 _OF_A_LINE = 8
 _IN_ALL = 64
 # Calls looked at after a seed call: a call that moves nothing (dropout in evaluation) must not be looked at for ever.
-_CALLS = 2048
+_CALLS = 1024
 # Seed calls written, and seed calls that have the draws looked at again: a program may seed in its inner loop.
 _SEEDS = 512
 _AGAIN = 32
@@ -141,10 +141,11 @@ class Stream:
         if self._calls < 0:
             self.rest()
             return None
-        where = self._probe.where(frame)
-        line = (where.file, where.line) if where is not None else None
+        found, below = self._probe.frames.search(frame)
+        line = (found.f_code, found.f_lineno) if found is not None else None
         if self._lines.get(line, 0) >= _OF_A_LINE:
             return None
+        where = self._probe.frames.place(found, below) if found is not None else None
         return where, line, self.state()
 
     def looked(self, look, api):

@@ -20,7 +20,9 @@ _GOLDEN = 0x9E3779B1
 def of_tensor(tensor, stride=1):
     """Returns "float32[64,8]:<8 hexadecimal digits>" for a dense tensor of which every stride-th element is read."""
     torch = sys.modules["torch"]
-    return "%s:%s" % (_shape(tensor), _content(torch, tensor, stride))
+    with torch.no_grad():
+        content = _content(torch, tensor, stride)
+    return "%s[%s]:%s" % (str(tensor.dtype)[6:], ",".join(map(str, tensor.shape)), content)
 
 
 def of_list(tensors, budget=None):
@@ -28,9 +30,10 @@ def of_list(tensors, budget=None):
     torch = sys.modules["torch"]
     stride = 1
     if budget is not None:
-        total = sum(tensor.numel() for tensor in tensors if tensor is not None)
+        total = sum([tensor.numel() for tensor in tensors if tensor is not None])
         stride = total // budget + 1
-    return ["-" if tensor is None else _content(torch, tensor, stride) for tensor in tensors]
+    with torch.no_grad():
+        return ["-" if tensor is None else _content(torch, tensor, stride) for tensor in tensors]
 
 
 def of_array(numpy, array):
@@ -42,39 +45,39 @@ def of_array(numpy, array):
     return "%s:%08x" % (head, crc32(numpy.ascontiguousarray(array).view(numpy.uint8) if array.size else b""))
 
 
-def _shape(tensor):
-    return "%s[%s]" % (str(tensor.dtype)[6:], ",".join(map(str, tensor.shape)))
-
-
 def _content(torch, tensor, stride):
     try:
-        if tensor.numel() == 0:
+        size = tensor.numel()
+        if size == 0:
             return "00000000"
-        with torch.no_grad():
-            if tensor.layout is not torch.strided or tensor.is_quantized:
-                return _special(torch, tensor)
-            if stride > 1:
-                tensor = tensor.detach().reshape(-1)[::stride]
-            if tensor.device.type == "cpu":
-                return "%08x" % crc32(_memory(torch, tensor))
-            return _on_device(torch, tensor)
+        if tensor.layout is not torch.strided or tensor.is_quantized:
+            return _special(torch, tensor)
+        if stride > 1 and size > stride:
+            tensor = tensor.detach().reshape(-1)[::stride]
+        if tensor.is_cpu:
+            return "%08x" % crc32(_memory(tensor))
+        return _on_device(torch, tensor)
     except Exception:
         # A tensor without memory of its own (meta, fake, a wrapper subclass) is known by its shape alone.
         return "?"
 
 
-def _memory(torch, tensor):
+def _memory(tensor):
     """Returns the elements in order as a buffer; the tensor's own memory when they lie there in order."""
-    from ctypes import c_char
-
     if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
     if not tensor.is_contiguous():
         tensor = tensor.contiguous()
     size = tensor.numel() * tensor.element_size()
-    view = (c_char * size).from_address(tensor.data_ptr())
-    view.keep = tensor
+    view = (_char() * size).from_address(tensor.data_ptr())
+    # The view does not own the memory.
+    view.owner = tensor
     return view
+
+
+def _char():
+    # torch has imported ctypes by now; a program without torch need not.
+    return sys.modules["ctypes"].c_char
 
 
 def _on_device(torch, tensor):
