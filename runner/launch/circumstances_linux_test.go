@@ -21,6 +21,9 @@ func TestCircumstances(t *testing.T) {
 	if os.Getenv(again) != "" {
 		t.Skip("these are the circumstances")
 	}
+	if testing.Short() {
+		t.Skip("runs all tests three times more")
+	}
 	anywhere := []string{"TestExit", "TestBadCommand", "TestTimeout", "TestContext", "TestGrandchildHoldsPipe", "TestNoOrphans"}
 	entropy := []string{"TestEntropy", "TestDirOrder", "TestDirOrderState", "TestCPUs", "TestAudit", "TestPythons"}
 	for _, c := range []struct {
@@ -43,7 +46,7 @@ func TestCircumstances(t *testing.T) {
 			}
 			defer os.RemoveAll(dir)
 			os.Chmod(dir, 0o777)
-			cmd := exec.Command("/proc/self/exe", "-test.v", "-test.count=1")
+			cmd := exec.Command("/proc/self/exe", "-test.v", "-test.count=1", "-test.short")
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), again+"=1", "TMPDIR="+dir, "HOME="+dir)
 			if c.container {

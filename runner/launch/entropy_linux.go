@@ -55,8 +55,18 @@ func (p *process) drew(bytes int) {
 	}
 }
 
+// hashSecret is what Python draws for the secret of its hashes (_Py_HashSecret_t) before it runs any code. One that has drawn
+// it is more than a "python --version", however short it lives; the C library draws less.
+const hashSecret = 24
+
 func (w *watcher) getrandom(n *notification, p *process) reply {
 	asked := int(min(n.args[1], maxDraw))
+	if p.executed && asked >= hashSecret {
+		p.executed = false
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && isPython(exe) && len(w.pythons) < maxEntropyProcesses {
+			w.pythons = append(w.pythons, PythonProcess{p.pid, exe})
+		}
+	}
 	if !w.setup.Controls.Entropy {
 		return reply{carryOn: true, after: func(sent bool, _ int) {
 			if sent {

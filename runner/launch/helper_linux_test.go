@@ -6,12 +6,12 @@ import (
 	"github.com/reprocheck/reprocheck/runner/launch"
 )
 
-// helper returns what the test binary is to be when it was started under that name.
+// helper returns what the test binary is to be when it was started in a special way.
 func helper(name string) func(args []string) error {
-	switch name {
-	case asSupervisor:
+	switch {
+	case os.Getenv(asSupervisor) != "":
 		return supervise
-	case inContainer:
+	case name == inContainer:
 		return func(args []string) error {
 			return launch.EnterContainer(append([]string{os.Args[0] + "-inside"}, args...))
 		}

@@ -2,7 +2,9 @@ package launch
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -71,6 +73,7 @@ type watcher struct {
 	mu        sync.Mutex // guards what follows against report
 	processes processTable
 	refused   map[string]bool
+	pythons   []PythonProcess
 }
 
 func newWatcher(k *keeper) *watcher {
@@ -140,7 +143,7 @@ func (w *watcher) handle(n *notification) reply {
 	case nr == unix.SYS_EXECVE || nr == unix.SYS_EXECVEAT:
 		p.executed = true
 		return goOn
-	case isList(nr):
+	case slices.Contains(listCalls, nr):
 		return w.order.list(w, n, p)
 	}
 	return w.path(n, p)
@@ -183,16 +186,11 @@ func (w *watcher) report(o *Outcome) {
 	if w.writes != nil {
 		o.Outside = w.writes.outside()
 	}
-	for what := range w.refused {
-		o.Refused = append(o.Refused, what)
-	}
-}
-
-func isList(nr int32) bool {
-	for _, l := range listCalls {
-		if nr == l {
-			return true
+	o.Refused = append(o.Refused, slices.Sorted(maps.Keys(w.refused))...)
+	for _, p := range w.pythons {
+		if !slices.Contains(o.Pythons, p) {
+			o.Pythons = append(o.Pythons, p)
 		}
 	}
-	return false
+	slices.SortFunc(o.Pythons, func(a, b PythonProcess) int { return a.PID - b.PID })
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/reprocheck/reprocheck/runner/launch"
 )
 
-const asSupervisor = "launch-test-supervisor" // argv[0] of a test binary that launches its arguments and waits
+// asSupervisor marks, in the environment, a test binary that is to launch its arguments and wait.
+const asSupervisor = "LAUNCH_TEST_SUPERVISOR"
 
 // nasty leaves behind what ignores signals, has left its process group and session, has been orphaned, and
 // forks on and on. It says when all are there, and how many.
@@ -102,8 +103,7 @@ func TestNoOrphans(t *testing.T) {
 	t.Run("the supervisor is killed", func(t *testing.T) {
 		marker := fmt.Sprintf("NASTY=die-%d", os.Getpid())
 		cmd := exec.Command("/proc/self/exe", python(t), "-S", "-c", nasty, "stay")
-		cmd.Args[0] = asSupervisor
-		cmd.Env = append(os.Environ(), marker)
+		cmd.Env = append(os.Environ(), marker, asSupervisor+"=1")
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -136,9 +136,13 @@ func (l lines) Write(b []byte) (int, error) {
 
 // supervise launches a command with the process's own output and waits for it.
 func supervise(argv []string) error {
-	p, err := launch.Start(context.Background(), launch.Command{Argv: argv, Dir: "/", Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr})
-	if err == nil {
-		_, err = p.Wait()
+	p, err := launch.Start(context.Background(), launch.Command{
+		Argv: argv, Dir: "/", Env: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Audit: true,
+	})
+	if err != nil {
+		return err
 	}
+	o, err := p.Wait()
+	fmt.Println("refused:", o.Refused)
 	return err
 }

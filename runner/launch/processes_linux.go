@@ -15,7 +15,7 @@ type process struct {
 	start    uint64
 	place    []int // ordinals from the command down, each among the children of its parent
 	born     int   // children that have been given a place
-	executed bool
+	executed bool  // a program that has not been looked at yet
 	exe      string
 	calls    int64
 	bytes    int64

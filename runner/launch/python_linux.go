@@ -4,14 +4,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// pythonName matches the file names of Python interpreters.
-var pythonName = regexp.MustCompile(`^(python|pypy)[0-9.]*[a-z]*$`)
+// isPython tells interpreters by their file names: python3, python3.13t, pypy3.10.
+func isPython(exe string) bool {
+	name := filepath.Base(exe)
+	rest, ok := strings.CutPrefix(name, "python")
+	if !ok {
+		rest, ok = strings.CutPrefix(name, "pypy")
+	}
+	return ok && strings.Trim(strings.TrimRight(rest, "dmtu"), "0123456789.") == ""
+}
 
 // pythonWatch looks at the tree from time to time and remembers the Python interpreters in it.
 type pythonWatch struct {
@@ -56,7 +63,7 @@ func (w *pythonWatch) look() {
 	now := time.Now()
 	for _, pid := range descendants() {
 		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-		if err != nil || !pythonName.MatchString(filepath.Base(exe)) {
+		if err != nil || !isPython(exe) {
 			continue
 		}
 		s, ok := readStat(pid)
