@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -96,6 +97,21 @@ func TestTextIsPlain(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A report of good news is short, even where there is a lot that it does not cover; what it leaves out, it counts.
+func TestCleanReportIsShort(t *testing.T) {
+	a := reproducible()
+	if lines := bytes.Count(text(t, a.document(), report.TextOptions{}), []byte("\n")); lines > 10 {
+		t.Errorf("%d lines", lines)
+	}
+	for i := range 20 {
+		a.record.Limits = append(a.record.Limits, fmt.Sprint("limit ", i))
+	}
+	got := string(text(t, a.document(), report.TextOptions{}))
+	if lines := strings.Count(got, "\n"); lines > 16 || !strings.Contains(got, "and 18 more") {
+		t.Errorf("%d lines, of which one should say that 18 of 21 limits were left out:\n%s", lines, got)
 	}
 }
 
