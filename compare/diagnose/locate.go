@@ -11,7 +11,6 @@ import (
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
-	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
@@ -20,7 +19,7 @@ import (
 func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreement) error {
 	for i := range c.causes {
 		cause := &c.causes[i]
-		if cause.site != nil && cause.site.File != "" && !rereads(cause.source) {
+		if cause.site != nil && cause.site.File != "" {
 			continue
 		}
 		free, err := c.zoomedFree(ctx, cause, agreed)
@@ -37,10 +36,6 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 	}
 	return nil
 }
-
-// rereads reports whether a source's site is where a value was read and not necessarily where it enters: a zoom
-// tells which of several reads it was.
-func rereads(id seed.ID) bool { return id == seed.PythonHash }
 
 // place compares the traces and takes over the first line that shows the source.
 func (v *conviction) place(pinned, noise, free *observation) error {
@@ -59,10 +54,6 @@ func (v *conviction) place(pinned, noise, free *observation) error {
 	}
 	origin, found := trace.Origin(differences, ignored)
 	if !found {
-		return nil
-	}
-	if v.site != nil && v.site.File != "" {
-		// The trace has named a line already, a seed call say; the zoom only adds what was held there.
 		return nil
 	}
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,

@@ -52,11 +52,16 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 		return &suspicion{source: stream, strength: entered, site: draw.Seen, story: drawStory(e, stream, draw)}
 	}
 	if unseeded != nil {
-		return &suspicion{source: stream, strength: entered, site: unseeded,
+		// A library makes generators of its own for temporary names and the like: one that a user's line makes counts more.
+		strength := entered
+		if unseeded.Lib != "" {
+			strength = present
+		}
+		return &suspicion{source: stream, strength: strength, site: unseeded,
 			story: fmt.Sprintf("%s makes a generator without a seed%s, so it starts from the operating system's entropy.", at(unseeded), through(unseeded))}
 	}
 	moved := e.changed(func(c trace.Change) bool {
-		return on(c) && c.Kind == probe.KindStream && !inWorker(c.Seen) && usedAndUnseeded(c.Seen)
+		return on(c) && c.Kind == probe.KindStream && !inWorker(c.Seen) && usedAndUnseeded(c.Seen) && c.First.DetailInt("id") == 0
 	})
 	if moved != nil && e.reseededFrom(stream, moved.Seen) == nil && !e.seededEqually(stream, moved) {
 		return &suspicion{source: stream, strength: entered,
