@@ -15,7 +15,6 @@ type progress struct {
 	finished int
 	spent    time.Duration // by the finished runs, together
 	running  map[string]*running
-	latest   string // the run that is shown
 }
 
 type running struct {
@@ -29,13 +28,11 @@ func (p *progress) start(run, experiment string) {
 	p.started++
 	p.planned = max(p.planned, p.started)
 	p.running[run] = &running{number: p.started, experiment: experiment}
-	p.latest = run
 }
 
 func (p *progress) advance(run string, step int64, elapsed time.Duration) {
 	if r := p.running[run]; r != nil {
 		r.step, r.elapsed = max(r.step, step), elapsed
-		p.latest = run
 	}
 }
 
@@ -62,16 +59,21 @@ func (p *progress) left() (time.Duration, bool) {
 	return work / time.Duration(max(1, len(p.running))), true
 }
 
-// String is the status line: empty while no run is under way.
-func (p *progress) String() string {
-	r := p.running[p.latest]
-	if r == nil {
-		for _, other := range p.running { // the shown run has ended; the oldest of the others follows
-			if r == nil || other.number < r.number {
-				r = other
-			}
+// oldest is the run under way that began first, nil where there is none. It is the one shown: a line that told of each run
+// in turn would flicker.
+func (p *progress) oldest() *running {
+	var oldest *running
+	for _, r := range p.running {
+		if oldest == nil || r.number < oldest.number {
+			oldest = r
 		}
 	}
+	return oldest
+}
+
+// String is the status line: empty while no run is under way.
+func (p *progress) String() string {
+	r := p.oldest()
 	if r == nil {
 		return ""
 	}
