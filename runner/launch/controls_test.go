@@ -61,10 +61,8 @@ func differs(t *testing.T, program string, controls, other seed.Launch, free boo
 func TestEntropy(t *testing.T) {
 	one, two := seed.Launch{Entropy: true, EntropySeed: 1}, seed.Launch{Entropy: true, EntropySeed: 2}
 	for name, program := range map[string]string{
-		"urandom":     `import os; print(os.urandom(8))`,
 		"large":       `import os, hashlib; print(hashlib.sha256(os.urandom(3 << 20)).hexdigest())`,
-		"random":      `import random, uuid; print(random.random(), uuid.uuid4())`,
-		"hash":        `print(hash("abc"))`,
+		"python":      `import os, random, uuid; print(os.urandom(8), random.random(), uuid.uuid4(), hash("abc"))`,
 		"dev urandom": `print(open("/dev/urandom", "rb", buffering=0).read(8)); print(open("/dev/random", "rb").read(8))`,
 		"two opens":   `a, b = (open("/dev/urandom", "rb", buffering=0).read(8) for _ in "ab"); assert a != b; print(a, b)`,
 		"children": `
