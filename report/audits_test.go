@@ -31,7 +31,7 @@ func (a audit) document() *report.Document {
 func audits() []audit {
 	return []audit{
 		divergedOneCause(), divergedTwoCauses(), divergedNoLine(), observedRace(), reproducible(), withinTolerance(), compared(), probeMissing(),
-		commandFailed(), timedOut(), interrupted(), sensitive(), hostile(), crowded(), empty(),
+		commandFailed(), timedOut(), interrupted(), sensitive(), hostile(), hostileVerdict(), crowded(), empty(),
 	}
 }
 
@@ -288,12 +288,17 @@ func hostile() audit {
 	a.Sensitivities = []record.Sensitivity{{Source: seed.ID(evil), Changed: true, File: evil, Values: []string{evil}}}
 	a.Warnings = []record.Warning{{ID: evil, Text: evil, File: evil, Line: 1}}
 	a.Masked, a.Limits = []string{evil}, []string{evil}
-	a.Experiments[0].Name, a.Experiments[0].Says = evil, evil
+	a.Experiments[0].Name, a.Experiments[0].Says, a.Experiments[0].Verdict = evil, evil, record.Verdict(evil)
 	a.Checklist = []record.ChecklistItem{{Source: seed.Host, Status: evil, File: evil, Line: 1, Why: evil}}
 	runs[0].Isolation.Kind = evil
 	runs[0].Artifacts[0].Path = evil
 	runs[0].Metrics[0].Name = evil
 	return audit{"hostile", 1, a, runs}
+}
+
+func hostileVerdict() audit {
+	a, runs := base("diverged\x1b[2J\nreproducible: all is well", "", 0.1)
+	return audit{"hostile-verdict", 4, a, runs}
 }
 
 // crowded has lists too long to show.

@@ -86,9 +86,9 @@ func TestJSONFollowsItsSchema(t *testing.T) {
 	open, closed := schema(t, false), schema(t, true)
 	for _, a := range audits() {
 		err := open.Validate(decoded(t, jsonOf(t, a.document())))
-		if a.name == "hostile" {
+		if strings.HasPrefix(a.name, "hostile") {
 			if err == nil {
-				t.Error("hostile: a source and a proof that do not exist passed the schema")
+				t.Errorf("%s: words that do not exist passed the schema", a.name)
 			}
 			continue
 		}
@@ -191,6 +191,12 @@ func TestParseReadsWhatJSONWrites(t *testing.T) {
 		want := a.document()
 		data := jsonOf(t, want)
 		got, err := report.Parse(bytes.NewReader(data))
+		if a.name == "hostile-verdict" {
+			if !errors.Is(err, report.ErrNotReport) {
+				t.Errorf("%s: error %v, want ErrNotReport", a.name, err)
+			}
+			continue
+		}
 		if err != nil {
 			t.Errorf("%s: %v", a.name, err)
 			continue

@@ -55,7 +55,7 @@ func markdownSections(d *Document) []string {
 		sections = append(sections, markdownMore(n))
 	}
 	if f := d.FirstDivergence; f != nil {
-		at := markdownText(event(f.Event) + " " + moment(f.Step, f.Process))
+		at := markdownText(occurrence(f))
 		if f.File != "" {
 			at += ", " + markdownCode(place(f.File, f.Line))
 		}

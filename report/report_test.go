@@ -171,3 +171,25 @@ func TestDocumentationShowsRealReports(t *testing.T) {
 		t.Errorf("%s (-page +golden):\n%s", path, diff)
 	}
 }
+
+// Every event of the probe's protocol and of the comparison is told in words.
+func TestFirstDivergenceInWords(t *testing.T) {
+	for event, want := range map[string]string{
+		"init":     "First divergence: the initial parameters at step 3, train.py:22",
+		"batch":    "First divergence: the batch at step 3, train.py:22",
+		"loss":     "First divergence: the loss at step 3, train.py:22",
+		"grad":     "First divergence: the gradients at step 3, train.py:22",
+		"params":   "First divergence: the parameters at step 3, train.py:22",
+		"lr":       "First divergence: the learning rate at step 3, train.py:22",
+		"final":    "First divergence: the final parameters at step 3, train.py:22",
+		"metric":   "First divergence: a metric at step 3, train.py:22",
+		"artifact": "First divergence: a file that the runs wrote, train.py:22",
+		"new-kind": "First divergence: new-kind at step 3, train.py:22",
+	} {
+		d := divergedOneCause().document()
+		d.FirstDivergence.Event, d.FirstDivergence.Step = event, 3
+		if got := string(text(t, d, report.TextOptions{})); !strings.Contains(got, want+"\n") {
+			t.Errorf("%q is missing from\n%s", want, got)
+		}
+	}
+}
