@@ -3,6 +3,7 @@ package pyobject
 import (
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
@@ -36,7 +37,7 @@ func (p *path) name(quoteAll bool) string {
 		switch s := steps[i]; {
 		case s.index:
 			b.WriteString("[" + s.key + "]")
-		case quoteAll || s.key == "" || strings.ContainsAny(s.key, "[]\"\n\r"):
+		case quoteAll || s.key == "" || strings.ContainsAny(s.key, "[]\"") || strings.ContainsFunc(s.key, unicode.IsControl):
 			b.WriteString("[" + strconv.Quote(s.key) + "]")
 		default:
 			if b.Len() > 0 {

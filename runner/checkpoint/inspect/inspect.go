@@ -1,0 +1,227 @@
+// Package inspect describes what is inside a checkpoint.
+package inspect
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
+)
+
+// SchemaVersion names the JSON form of a Document.
+const SchemaVersion = "reprocheck.checkpoint-inspect/v1"
+
+// Document describes one file.
+type Document struct {
+	Schema string `json:"schema"`
+	Path   string `json:"path"`
+	Format string `json:"format"`
+	Bytes  int64  `json:"bytes"`
+	// Layout is how the training arranged the file, as package component names it.
+	Layout string `json:"layout"`
+	// Groups are the components that are there.
+	Groups []Group `json:"groups"`
+	// TensorBytes counts each tensor once for each name; StorageBytes what the file stores for them; DeadBytes the part
+	// of it that no tensor shows.
+	TensorBytes  int64 `json:"tensor_bytes"`
+	StorageBytes int64 `json:"storage_bytes"`
+	DeadBytes    int64 `json:"dead_bytes"`
+	// Devices are the device tags of tensors.
+	Devices  []string  `json:"devices"`
+	Facts    []Fact    `json:"facts"`
+	Findings []Finding `json:"findings"`
+	Values   []Value   `json:"values"`
+}
+
+// Group sums up a component.
+type Group struct {
+	Component component.ID `json:"component"`
+	Values    int          `json:"values"`
+	Tensors   int          `json:"tensors"`
+	Bytes     int64        `json:"bytes"`
+}
+
+// Fact is something that the file says about itself.
+type Fact struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Finding is something that the user should know.
+type Finding struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+	Text string `json:"text"`
+}
+
+// Value is one entry; containers are left out.
+type Value struct {
+	Name      string       `json:"name"`
+	Component component.ID `json:"component"`
+	Kind      string       `json:"kind"`
+	Type      string       `json:"type"`
+	Shape     []int64      `json:"shape,omitempty"`
+	Bytes     int64        `json:"bytes,omitempty"`
+	Text      string       `json:"text,omitempty"`
+	Device    string       `json:"device,omitempty"`
+}
+
+// Describe reads the structure of f; it reads no values.
+func Describe(f *checkpoint.File, path string, size int64) *Document {
+	anatomy := component.Classify(f)
+	d := &Document{
+		Schema: SchemaVersion, Path: path, Format: f.Format, Bytes: size, Layout: anatomy.Layout,
+		Groups: []Group{}, Devices: []string{}, Facts: []Fact{}, Findings: []Finding{}, Values: []Value{},
+	}
+	for _, fact := range f.Facts {
+		d.Facts = append(d.Facts, Fact{fact.Key, fact.Value})
+	}
+	for _, x := range f.Findings {
+		d.Findings = append(d.Findings, Finding{x.ID, x.Name, x.Text})
+	}
+	groups := map[component.ID]*Group{}
+	devices := map[string]bool{}
+	var used extents
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Structure {
+			continue
+		}
+		id := anatomy.Of[i]
+		g := groups[id]
+		if g == nil {
+			g = &Group{Component: id}
+			groups[id] = g
+		}
+		v := Value{Name: e.Name, Component: id, Kind: string(e.Kind), Type: e.Type, Text: e.Text}
+		if v.Name == "" {
+			v.Name = checkpoint.RootName
+		}
+		g.Values++
+		if t := e.Tensor(); t != nil {
+			v.Shape, v.Bytes, v.Device = append([]int64{}, t.Shape...), t.Size(), t.Device
+			g.Tensors++
+			g.Bytes += t.Size()
+			d.TensorBytes += t.Size()
+			if t.Device != "" && !devices[t.Device] {
+				devices[t.Device] = true
+				d.Devices = append(d.Devices, t.Device)
+			}
+			used.add(t)
+		}
+		d.Values = append(d.Values, v)
+	}
+	for _, id := range component.IDs() {
+		if g := groups[id]; g != nil {
+			d.Groups = append(d.Groups, *g)
+		}
+	}
+	d.StorageBytes, d.DeadBytes = used.sum()
+	if d.DeadBytes > 0 {
+		d.Findings = append(d.Findings, Finding{
+			ID: "dead-storage",
+			Text: fmt.Sprintf("at least %s of the stored data belong to no tensor: a view was saved with the whole that it is a view of; clone() it before saving",
+				Size(d.DeadBytes)),
+		})
+	}
+	return d
+}
+
+// extents keeps, for each storage, its size and the most that its tensors can show of it.
+type extents struct {
+	size, shown map[string]int64
+	plain       int64
+}
+
+func (x *extents) add(t *checkpoint.Tensor) {
+	if t.Storage == "" {
+		x.plain += t.Size()
+		return
+	}
+	if x.size == nil {
+		x.size, x.shown = map[string]int64{}, map[string]int64{}
+	}
+	x.size[t.Storage] = t.StorageSize
+	x.shown[t.Storage] += t.Size()
+}
+
+// sum returns the stored bytes and how many of them, at least, are in no tensor: overlapping views count as if they did
+// not overlap.
+func (x *extents) sum() (stored, dead int64) {
+	for key, size := range x.size {
+		stored += size
+		dead += max(0, size-x.shown[key])
+	}
+	return stored + x.plain, dead
+}
+
+// WriteText writes a table for people, with at most limit values; 0 means all.
+func (d *Document) WriteText(w io.Writer, limit int) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%s: %s, %s, layout %s\n", d.Path, d.Format, Size(d.Bytes), d.Layout)
+	for _, f := range d.Facts {
+		if !strings.HasPrefix(f.Key, "class ") {
+			fmt.Fprintf(b, "  %s: %s\n", f.Key, f.Value)
+		}
+	}
+	if len(d.Devices) > 0 {
+		fmt.Fprintf(b, "  devices: %s\n", strings.Join(d.Devices, ", "))
+	}
+	for _, f := range d.Findings {
+		fmt.Fprintf(b, "\n%s: %s\n", f.ID, f.Text)
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "COMPONENT\tVALUES\tTENSORS\tBYTES")
+	for _, g := range d.Groups {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", g.Component, g.Values, g.Tensors, Size(g.Bytes))
+	}
+	fmt.Fprintln(t)
+	fmt.Fprintln(t, "NAME\tTYPE\tSHAPE OR VALUE\tBYTES\tCOMPONENT")
+	for i, v := range d.Values {
+		if limit > 0 && i == limit {
+			fmt.Fprintf(t, "... and %d more\n", len(d.Values)-i)
+			break
+		}
+		what, size := v.Text, ""
+		if v.Kind == string(checkpoint.KindTensor) {
+			what, size = checkpoint.ShapeText(v.Shape), Size(v.Bytes)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", checkpoint.Clip(v.Name, 80), v.Type, oneLine(what), size, v.Component)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// oneLine keeps a value from breaking the table, or the terminal.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+	return checkpoint.Clip(s, 60)
+}
+
+// Size writes a number of bytes with decimal units, as storage is sold.
+func Size(n int64) string {
+	units := []string{"kB", "MB", "GB", "TB", "PB"}
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	v := float64(n)
+	unit := ""
+	for _, unit = range units {
+		if v /= 1000; v < 999.95 {
+			break
+		}
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}

@@ -1,0 +1,236 @@
+// Package manifest records and checks the identities of checkpoints: the SHA-256 of a file's bytes and the canonical
+// digest of its content.
+package manifest
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+// SchemaVersion names the JSON form of a Document.
+const SchemaVersion = "reprocheck.checkpoint-hash/v1"
+
+// Document holds the digests of one file.
+type Document struct {
+	Schema string `json:"schema"`
+	Path   string `json:"path"`
+	Format string `json:"format,omitempty"`
+	SHA256 string `json:"sha256"`
+	// Content is the digest of docs/checkpoint-digest.md, empty where the file is no checkpoint that can be read;
+	// Unread says why then.
+	Content string  `json:"content,omitempty"`
+	Unread  string  `json:"unread,omitempty"`
+	Values  []Value `json:"values,omitempty"`
+}
+
+// Value is the digest of one value; containers are left out.
+type Value struct {
+	Name   string  `json:"name"`
+	Type   string  `json:"type"`
+	Shape  []int64 `json:"shape,omitempty"`
+	Digest string  `json:"digest"`
+}
+
+// Hash reads a file twice: its bytes, and its content.
+func Hash(ctx context.Context, path string) (*Document, error) {
+	d := &Document{Schema: SchemaVersion, Path: path}
+	var err error
+	if d.SHA256, err = sum(ctx, path); err != nil {
+		return nil, err
+	}
+	f, err := all.Open(ctx, path)
+	if err != nil {
+		d.Unread = err.Error()
+		return d, nil
+	}
+	defer f.Close()
+	digests, err := checkpoint.Digest(ctx, f)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		d.Unread = err.Error()
+		return d, nil
+	}
+	d.Format, d.Content = f.Format, digests.Content
+	for i := range f.Entries {
+		e := &f.Entries[i]
+		if e.Structure {
+			continue
+		}
+		v := Value{Name: e.Name, Type: e.Type, Digest: digests.Entries[i]}
+		if v.Name == "" {
+			v.Name = checkpoint.RootName
+		}
+		if t := e.Tensor(); t != nil {
+			v.Shape = t.Shape
+		}
+		d.Values = append(d.Values, v)
+	}
+	return d, nil
+}
+
+// sum returns the SHA-256 of a file's bytes.
+func sum(ctx context.Context, path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading %s: %w", path, err)
+		}
+	}
+}
+
+// unread stands in a manifest for the content digest of a file that is no readable checkpoint.
+const unread = "-"
+
+// Line is one file of a manifest.
+type Line struct{ SHA256, Content, Path string }
+
+// Write writes a manifest: for each file its SHA-256, its content digest or "-", and its path, separated by two spaces.
+func Write(w io.Writer, lines []Line) error {
+	b := bufio.NewWriter(w)
+	for _, l := range lines {
+		if strings.ContainsAny(l.Path, "\r\n") {
+			return fmt.Errorf("path %q has a line end, which a manifest cannot hold", l.Path)
+		}
+		content := l.Content
+		if content == "" {
+			content = unread
+		}
+		fmt.Fprintf(b, "%s  %s  %s\n", l.SHA256, content, l.Path)
+	}
+	return b.Flush()
+}
+
+// Parse reads a manifest.
+func Parse(r io.Reader) ([]Line, error) {
+	var lines []Line
+	s := bufio.NewScanner(r)
+	for n := 1; s.Scan(); n++ {
+		text := strings.TrimSuffix(s.Text(), "\r")
+		if text == "" {
+			continue
+		}
+		parts := strings.SplitN(text, "  ", 3)
+		if len(parts) != 3 || len(parts[0]) != 2*sha256.Size || parts[2] == "" {
+			return nil, fmt.Errorf("line %d of the manifest is not \"sha256  content  path\"", n)
+		}
+		if _, err := hex.DecodeString(parts[0]); err != nil {
+			return nil, fmt.Errorf("line %d of the manifest: the SHA-256 is not hexadecimal", n)
+		}
+		l := Line{parts[0], parts[1], parts[2]}
+		if l.Content == unread {
+			l.Content = ""
+		} else if !strings.HasPrefix(l.Content, checkpoint.DigestVersion+":") {
+			return nil, fmt.Errorf("line %d of the manifest: content digest of a version other than %s", n, checkpoint.DigestVersion)
+		}
+		lines = append(lines, l)
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return lines, nil
+}
+
+// Status says how a file compares with its line.
+type Status string
+
+const (
+	OK          Status = "ok"           // the same bytes
+	SameContent Status = "same content" // other bytes, equal values
+	Changed     Status = "changed"
+	Missing     Status = "missing"
+	Unreadable  Status = "unreadable" // other bytes, and the values cannot be read
+)
+
+// Outcome is the result of checking one line.
+type Outcome struct {
+	Path   string `json:"path"`
+	Status Status `json:"status"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Good reports whether the file holds what its line says.
+func (o Outcome) Good() bool { return o.Status == OK || o.Status == SameContent }
+
+// Check compares files with their lines; paths are relative to dir. A file whose bytes are as recorded is not opened.
+func Check(ctx context.Context, dir string, lines []Line) ([]Outcome, error) {
+	outcomes := make([]Outcome, 0, len(lines))
+	for _, l := range lines {
+		path := l.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		o, err := check(ctx, path, l)
+		if err != nil {
+			return nil, err
+		}
+		o.Path = l.Path
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, nil
+}
+
+func check(ctx context.Context, path string, l Line) (Outcome, error) {
+	bytes, err := sum(ctx, path)
+	switch {
+	case ctx.Err() != nil:
+		return Outcome{}, ctx.Err()
+	case errors.Is(err, fs.ErrNotExist):
+		return Outcome{Status: Missing}, nil
+	case err != nil:
+		return Outcome{Status: Unreadable, Why: err.Error()}, nil
+	case bytes == l.SHA256:
+		return Outcome{Status: OK}, nil
+	case l.Content == "":
+		return Outcome{Status: Changed}, nil
+	}
+	f, err := all.Open(ctx, path)
+	if err == nil {
+		defer f.Close()
+		var d *checkpoint.Digests
+		if d, err = checkpoint.Digest(ctx, f); err == nil {
+			if d.Content == l.Content {
+				return Outcome{Status: SameContent}, nil
+			}
+			return Outcome{Status: Changed}, nil
+		}
+	}
+	if ctx.Err() != nil {
+		return Outcome{}, ctx.Err()
+	}
+	return Outcome{Status: Unreadable, Why: err.Error()}, nil
+}
