@@ -215,7 +215,7 @@ func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSe
 		d.Class, d.Detail = Different, fmt.Sprintf("%d of %d parts differ", len(leaves), len(a.Leaves))
 	case within > 0:
 		d.Class, d.Detail = Within, fmt.Sprintf("%d of %d parts differ within tolerance", within, len(a.Leaves))
-	case a.More > 0 || b.More > 0 || !maskedAny:
+	case !maskedAny, a.More != b.More, a.More > 0 && (a.Rest == "" || a.Rest != b.Rest):
 		d.Class, d.Detail = Different, "the content differs in parts that the record does not keep"
 	default:
 		d.Class, d.Detail = SameContent, "differs only in values that differ by nature"

@@ -115,6 +115,12 @@ func TestRunsArtifacts(t *testing.T) {
 		"a key less":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), tensor("v", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1")), want: []Class{Different}},
 		"beyond what is kept": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}},
 			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}}, want: []Class{Different}},
+		"time inside, rest equal": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5, Rest: "r"}},
+			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5, Rest: "r"}}, want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
+		"time inside, rest not": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5, Rest: "r"}},
+			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5, Rest: "s"}}, want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
+		"score like a time":       {expected: file("m.pt", "1", "torch-zip", "a", value("best_score", "number", "1764000000")), actual: file("m.pt", "2", "torch-zip", "b", value("best_score", "number", "1764000009")), want: []Class{Different}},
+		"number like a time":      {expected: file("m.pt", "1", "torch-zip", "a", value("made", "number", "1764000000.5")), actual: file("m.pt", "2", "torch-zip", "b", value("made", "number", "1764000009.25")), want: []Class{SameContent}, masked: []string{"m.pt: made"}},
 		"unknown binary":          {expected: file("m.bin", "1", "", ""), actual: file("m.bin", "2", "", ""), want: []Class{Different}},
 		"text":                    {expected: file("log.txt", "1", "text", "a"), actual: file("log.txt", "2", "text", "b"), want: []Class{Different}},
 		"text with times":         {expected: file("log.txt", "1", "text", "a"), actual: file("log.txt", "2", "text", "a"), want: []Class{SameContent}},
@@ -169,6 +175,26 @@ func TestRunsTensorTolerance(t *testing.T) {
 	}
 	if v := Runs(run("1"), run("2"), Options{CloseTensors: close}).Verdict(); v != Different {
 		t.Errorf("exact comparison of unequal tensors says %s", v)
+	}
+}
+
+func TestRunsMetricFileTolerance(t *testing.T) {
+	run := func(loss, words string) *record.Run {
+		text := "epoch,loss\n1," + loss + "\n"
+		series, err := metrics.ReadFile("log.csv", strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &record.Run{Metrics: series, Artifacts: []record.Artifact{{Path: "log.csv", SHA256: loss + words, Format: "text", Content: loss + words}}}
+	}
+	if v := Runs(run("1", ""), run("1.1", ""), Options{ATol: 0.2}).Verdict(); v != Within {
+		t.Errorf("a file of metrics within tolerance is %s", v)
+	}
+	if v := Runs(run("1", ""), run("1.3", ""), Options{ATol: 0.2}).Verdict(); v != Different {
+		t.Errorf("a file of metrics outside tolerance is %s", v)
+	}
+	if v := Runs(run("1", ""), run("1", "x"), Options{ATol: 0.2}).Verdict(); v != Different {
+		t.Errorf("a file whose metrics are equal and whose words are not is %s", v)
 	}
 }
 

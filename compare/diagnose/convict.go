@@ -119,6 +119,8 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 	for _, id := range c.audit.Settings.Pin {
 		e.Levels[id] = seed.Pin
 	}
+	// Where no Python process speaks up the probe can pin nothing, and the launcher has to.
+	e.WholeTree = len(c.shipped[0].run.Processes) == 0
 	return e
 }
 
@@ -207,7 +209,7 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group, needed 
 	if representative != nil {
 		rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
 		agreed.pinned = rest
-		agreed.experiment = c.pin(sources(rest), false)
+		agreed.experiment = plan.Release(agreed.experiment, sources(group)...)
 		agreed.cover = covers(rest)
 		agreed.runs = append([]*observation{representative}, agreed.runs...)
 		return nil, nil
@@ -229,7 +231,7 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group, needed 
 // a run that represents the smaller set; otherwise the run that differs.
 func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*suspicion) (released, representative *observation, err error) {
 	rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
-	e := c.releaseFrom(agreed, group)
+	e := plan.Release(agreed.experiment, sources(group)...)
 	ask := Ask{Experiment: e, Runs: 1, Cover: covers(rest)}
 	if needsZoom(group) && len(group) == 1 && agreed.runs[0].zoomed {
 		ask.Zoom = fullZoom()
@@ -281,10 +283,6 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	pinsLayout := slices.ContainsFunc(agreed.pinned, func(s *suspicion) bool { return s.source == seed.ObjectIdentity })
 	return pinsLayout || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
-}
-
-func (c *inquiry) releaseFrom(agreed *agreement, group []*suspicion) plan.Experiment {
-	return plan.Release(agreed.experiment, sources(group)...)
 }
 
 // convict records that a source is proven.

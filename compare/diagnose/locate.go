@@ -3,6 +3,7 @@ package diagnose
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 		if err != nil {
 			return err
 		}
-		if err := cause.place(pinned, noise, free); err != nil {
+		if err := cause.place(c.audit.Dir, pinned, noise, free); err != nil {
 			return err
 		}
 	}
@@ -38,7 +39,7 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 }
 
 // place compares the traces and takes over the first line that shows the source.
-func (v *conviction) place(pinned, noise, free *observation) error {
+func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 	if pinned == nil || free == nil {
 		return nil
 	}
@@ -54,7 +55,7 @@ func (v *conviction) place(pinned, noise, free *observation) error {
 	}
 	origin, found := trace.Origin(differences, ignored)
 	if !found {
-		return nil
+		return v.placeByText(dir, free)
 	}
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
 		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
@@ -62,6 +63,41 @@ func (v *conviction) place(pinned, noise, free *observation) error {
 		v.story = words(origin)
 	}
 	return nil
+}
+
+// placeByText looks among the lines that a zoomed run executed for the first whose text uses the source. The source is
+// proven in any case; the line is the likeliest, and the story says so.
+func (v *conviction) placeByText(dir string, free *observation) error {
+	telltale := ruleOf(v.source).telltale
+	if telltale == nil {
+		return nil
+	}
+	lines, err := trace.Executed(free.trace)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		text := sourceLine(dir, l.File, l.Line)
+		if !telltale.MatchString(text) {
+			continue
+		}
+		s := *v.suspicion
+		s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
+		s.story = fmt.Sprintf("%s:%d is the likeliest line, by its text: no local value was seen to differ there.", l.File, l.Line)
+		v.suspicion = &s
+		return nil
+	}
+	return nil
+}
+
+// sourceLine is the text of one line of the user's code, empty when it cannot be read.
+func sourceLine(dir, file string, line int) string {
+	for _, l := range excerpt(dir, file, line) {
+		if l.Here {
+			return l.Text
+		}
+	}
+	return ""
 }
 
 // zoomedFree is a zoomed run in which the source was free.

@@ -15,7 +15,7 @@ func concurrency() rule {
 		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask })
 		switch {
 		case unordered != nil:
-			return &suspicion{source: seed.Concurrency, strength: present, site: unordered,
+			return &suspicion{source: seed.Concurrency, strength: entered, site: unordered,
 				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s), which is another in every run.", at(unordered), unordered.API)}
 		case started != nil:
 			return &suspicion{source: seed.Concurrency, strength: present, site: started,

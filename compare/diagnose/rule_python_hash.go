@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -14,7 +15,7 @@ func pythonHash() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.PythonHash, random: true, words: words, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.PythonHash, random: true, telltale: regexp.MustCompile(`\bhash\(|\b(frozen)?set\(`), words: words, suspect: func(e *evidence) *suspicion {
 		if e.fact("hash_seed") != "random" {
 			return nil
 		}

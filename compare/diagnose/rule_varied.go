@@ -13,7 +13,7 @@ import (
 func uninitialisedMemory() rule {
 	return rule{source: seed.UninitialisedMemory, suspect: func(e *evidence) *suspicion {
 		if s := siteOf(e.expected, seed.UninitialisedMemory); s != nil {
-			return &suspicion{source: seed.UninitialisedMemory, strength: possibleOnly, site: s,
+			return &suspicion{source: seed.UninitialisedMemory, strength: present, site: s,
 				story: fmt.Sprintf("%s asks for memory without a value (%s), and the result depends on what was there.", at(s), s.API)}
 		}
 		return nil

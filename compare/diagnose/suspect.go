@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -40,6 +41,8 @@ type rule struct {
 	suspect func(e *evidence) *suspicion
 	// words turns the line at which a zoom found the source into a story; nil for the registry's own.
 	words func(l trace.LocalDifference) string
+	// telltale matches the text of lines that use the source, for when a zoom shows no local value that differs.
+	telltale *regexp.Regexp
 	// random says that the source takes another value in every run unless it is controlled, so that one run
 	// without control is enough to see its effect.
 	random bool

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -28,6 +29,10 @@ func (c *inquiry) vary(ctx context.Context) error {
 		return nil
 	}
 	for _, id := range c.audit.Settings.Vary {
+		if slices.Contains(proven, id) {
+			c.audit.Sensitivities = append(c.audit.Sensitivities, c.provenSensitivity(id))
+			continue
+		}
 		source, _ := seed.Lookup(id)
 		if !source.Vary.Possible() {
 			c.limit(fmt.Sprintf("%s cannot be varied on this machine.", id))
@@ -38,6 +43,17 @@ func (c *inquiry) vary(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// provenSensitivity tells of a source that plain repeats have already shown to change results.
+func (c *inquiry) provenSensitivity(id seed.ID) record.Sensitivity {
+	s := record.Sensitivity{Source: id, Changed: true, Values: []string{"as shipped, run after run"}}
+	for _, cause := range c.causes {
+		if cause.source == id {
+			s.File, s.Line = where(cause.site)
+		}
+	}
+	return s
 }
 
 func (c *inquiry) varyOne(ctx context.Context, id seed.ID, proven []seed.ID) error {

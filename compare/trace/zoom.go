@@ -93,6 +93,25 @@ func localsThatDiffer(a, b []probe.Variable) []LocalDifference {
 	return found
 }
 
+// Executed lists the lines of the user's code that a zoomed run executed in its main process, each once, in the order
+// of their first execution.
+func Executed(s Source) ([]LocalDifference, error) {
+	type place struct {
+		file string
+		line int64
+	}
+	known := map[place]bool{}
+	var lines []LocalDifference
+	err := each(s, "main", func(order int64, e probe.Event) {
+		p := place{e.File, e.Line}
+		if e.Kind == probe.KindLine && !known[p] && len(known) < maxSites {
+			known[p] = true
+			lines = append(lines, LocalDifference{File: e.File, Line: int(e.Line), Func: e.Func, Step: e.Step, Order: order})
+		}
+	})
+	return lines, err
+}
+
 // Origin returns the first difference that is none of the noise: what also differs between two runs in which the
 // source in question had the same value cannot come from that source.
 func Origin(differences, noise []LocalDifference) (LocalDifference, bool) {
