@@ -3,7 +3,9 @@ package metrics
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -80,6 +82,11 @@ func TestBounds(t *testing.T) {
 		}
 		if more := a[len(a)-1]; more.Name != overflow || more.Dropped == 0 || more.Digest == b[len(b)-1].Digest {
 			t.Errorf("what is beyond is not told apart: %+v", more)
+		}
+	})
+	t.Run("volatile", func(t *testing.T) {
+		if s := read(t, strings.Repeat("time 1.5\n", 3000))[0]; len(s.Points) != 1000 || s.Dropped != 2000 {
+			t.Errorf("%d points of a volatile series kept, %d dropped", len(s.Points), s.Dropped)
 		}
 	})
 	t.Run("vector", func(t *testing.T) {
@@ -199,6 +206,27 @@ func FuzzSameNumber(f *testing.F) {
 			t.Errorf("%q, %q: not an equivalence", a, b)
 		}
 	})
+}
+
+// Our own conversion of short decimals gives the bits that strconv gives.
+func TestParseNumberIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		text := strconv.FormatUint(r.Uint64()>>r.IntN(64), 10)
+		if i := r.IntN(len(text) + 1); i > 0 {
+			text = text[:i] + "." + text[i:] + "0"
+		}
+		if r.IntN(2) == 0 {
+			text = "-" + text
+		}
+		want, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parseNumber([]byte(text)); got.size != len(text) || math.Float64bits(got.value) != math.Float64bits(want) {
+			t.Fatalf("%s is read as %v of %d bytes, want %v", text, got.value, got.size, want)
+		}
+	}
 }
 
 func TestSameNumber(t *testing.T) {

@@ -113,10 +113,19 @@ func TestLinesBoundMemory(t *testing.T) {
 	}
 }
 
+// What is beyond the bound of a line is dropped, not taken for lines of its own.
+func TestLongLineIsOneLine(t *testing.T) {
+	got := show(read(t, "acc 0.25 "+strings.Repeat("x", 2*maxLine)+" loss 0.9\nloss 0.5\n"))
+	if want := "acc@0=0.25\nloss@0=0.5"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestStep(t *testing.T) {
 	for line, want := range map[string]int64{
 		"epoch 3 loss 0.5": 3, "Epoch 3/10": 3, "step: 120": 120, "{'loss': 0.5, 'step': 7}": 7, "Train Epoch: 2 [640/60000 (1%)] Loss: 1": 2*stride + 640,
 		"12%|#  | 12/100 [00:01<00:09, 9.1it/s]": 12, "[4]\ttrain-rmse:0.1": 4,
+		"epoch 1 step 1764000000 loss 0.5": 1_764_000_000, "epoch 0 step 5": 5, "epoch 2 global_step 77": 77,
 	} {
 		if got, ok := Step([]byte(line)); !ok || got != want {
 			t.Errorf("Step(%q) = %d, %v, want %d", line, got, ok, want)

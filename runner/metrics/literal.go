@@ -1,6 +1,11 @@
 package metrics
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
+)
 
 // literalFormat reads lines that end in a JSON object or a Python dictionary: {"loss": 0.1}, {'loss': 0.1, 'epoch': 0.5},
 // {'loss': np.float64(0.1)}. Nested keys are joined with "/". Numbers inside strings count when they are the whole string, as
@@ -61,6 +66,10 @@ func (p *literalParser) value(label []byte, index, depth int) bool {
 		}
 		if n := parseNumber(text); n.ok && n.size == len(text) {
 			p.add(label, index, text, n, start)
+		} else if size := hexDigits(text); size > 0 && size == len(text) && isDigest(label, size) {
+			if m, _ := volatile.Match(text); m == 0 {
+				p.add(label, index, text, number{value: math.NaN()}, start)
+			}
 		}
 		return true
 	case isDigit(c) || c == '-' || c == '+' || c == '.':

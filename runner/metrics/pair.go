@@ -80,28 +80,14 @@ func (s *pairScanner) word(i int) int {
 	return i
 }
 
-// printedDigest takes a hexadecimal digest, by which programs show that two results are the same to the last bit: a word of
-// at least 8 digits that follows a name such as "sha256", or of the length of a common digest. It has no value but its text.
+// printedDigest takes a hexadecimal digest, by which programs show that two results are the same to the last bit.
 func (s *pairScanner) printedDigest(i *int) bool {
-	line, end := s.line, *i
-	letters, decimals := false, false
-	for end < len(line) && isHex(line[end]) {
-		if isDigit(line[end]) {
-			decimals = true
-		} else {
-			letters = true
-		}
-		end++
-	}
-	size := end - *i
-	if size < 8 || size > 128 || !letters || !decimals || end < len(line) && isWord(line[end]) && line[end] != '.' {
+	size := hexDigits(s.line[*i:])
+	end := *i + size
+	if size == 0 || end < len(s.line) && isWord(s.line[end]) && s.line[end] != '.' {
 		return false
 	}
-	if n, _ := volatile.Match(line[*i:]); n > 0 {
-		return false
-	}
-	label := labelBefore(line[s.open:*i])
-	if size != 32 && size != 40 && size != 56 && size != 64 && size != 96 && size != 128 && (label == nil || !volatile.Measure(string(label))) {
+	if n, _ := volatile.Match(s.line[*i:]); n > 0 || !isDigest(labelBefore(s.line[s.open:*i]), size) {
 		return false
 	}
 	*i = s.add(*i, number{size: size, value: math.NaN(), ok: true}, end, "")
@@ -127,7 +113,7 @@ func (s *pairScanner) numeric(i int) int {
 	n := parseNumber(line[i:])
 	if m, why := volatile.Match(line[i:]); m > 0 {
 		label := labelBefore(line[s.open:i])
-		if !n.ok || m != n.size || !volatile.Measure(string(label)) {
+		if !n.ok || m != n.size || stepRole(label) == measured && !volatile.Measure(string(label)) {
 			return s.shape(i, m, why)
 		}
 	}

@@ -102,6 +102,8 @@ func TestReadRealLines(t *testing.T) {
 		"printed csv":          {"epoch,loss,seconds\n1,0.5,1.25\n2,0.25,1.5\n", []string{"loss@1=0.5", "loss@2=0.25", "~seconds"}},
 		"pandas":               {"   loss  acc\n0   0.5  0.9\n1   0.25  0.95\n", []string{"value@0=0", "value@1=1", "loss@0=0.5", "loss@1=0.25", "acc@0=0.9", "acc@1=0.95"}},
 		"prose, then numbers":  {"Training is over\n0.5\n", []string{"value@0=0.5"}},
+		"digest in json":       {`{"run": "3f2a9c1e", "sha256": "3f2a9c1e77", "uuid": "123e4567-e89b-42d3-a456-426614174000"}` + "\n", []string{"sha256@0=3f2a9c1e77"}},
+		"error in ms":          {"timing_error: 5ms, latency: 5ms\n", []string{"timing_error@0=5", "~latency"}},
 		"min after a number":   {"max 0.9 min 0.1\n", []string{"max@0=0.9", "min@0=0.1"}},
 	}
 	for name, tt := range tests {

@@ -123,6 +123,8 @@ type Artifact struct {
 	// Leaves are the named parts of the content: tensors, numbers, strings. Bounded; More says how many were left out.
 	Leaves []Leaf `json:"leaves,omitempty"`
 	More   int64  `json:"more_leaves,omitempty"`
+	// Rest digests the names and digests of the leaves left out, in order; empty where that was not taken.
+	Rest string `json:"more_leaves_digest,omitempty"`
 	// Unread says why a known format could not be read.
 	Unread string `json:"unread,omitempty"`
 	// Link is the target, where the artifact is a symbolic link.

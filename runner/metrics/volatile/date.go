@@ -119,7 +119,7 @@ func spelledDuration(s []byte) int {
 	return n
 }
 
-// unixTime matches seconds since 1970, with a fraction or in milli-, micro- or nanoseconds, from 2017 to 2036.
+// unixTime matches seconds since 1970, with a fraction or in milli-, micro- or nanoseconds, from 2020 to 2033.
 func unixTime(s []byte) int {
 	n := 0
 	for n < len(s) && n < 20 && isDigit(s[n]) {
@@ -128,7 +128,7 @@ func unixTime(s []byte) int {
 	if n != 10 && n != 13 && n != 16 && n != 19 {
 		return 0
 	}
-	if head := number(s[:2]); head < 15 || head > 20 {
+	if head := number(s[:2]); head < 16 || head > 19 {
 		return 0
 	}
 	if n == 10 {

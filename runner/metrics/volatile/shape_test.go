@@ -21,6 +21,7 @@ func TestMatch(t *testing.T) {
 		{"23/11/2026", "23/11/2026", Date},
 		{"11/23 16:04:11 d2", "11/23 16:04:11", Date},
 		{"16:04:11", "16:04:11", Time},
+		{"16:04:11,5", "16:04:11", Time}, {"16:04:11,123 x", "16:04:11,123", Time},
 		{"0:12:33 iter", "0:12:33", Time},
 		{"1 day, 0:12:33", "1 day, 0:12:33", Time}, {"12 days, 10:12:33.5 x", "12 days, 10:12:33.5", Time}, {"1 day", "", ""},
 		{"00:10<00:00", "00:10", Time},
@@ -64,6 +65,7 @@ func TestMask(t *testing.T) {
 		{"at 0x7f12ab34cd56", "at 0x7f0000000000", "at 0x7f"},
 		{"digest 3f2a9c1e", "digest 3f2a9c1e", "digest 77ab12cd"},
 		{"step 100", "step 100", "step 200"},
+		{"sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2b", 16)},
 	}
 	for _, tt := range tests {
 		a, _ := Mask(tt[0])
