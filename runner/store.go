@@ -157,6 +157,27 @@ func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
 	return runs, nil
 }
 
+// LastLines reads the end of a run's kept output: at most 20 lines of at most 16 KiB, none when it cannot be read.
+func (s *Store) LastLines(audit string, stream record.Stream, run string) []string {
+	const lines, bytes = 20, 16 << 10
+	f, err := os.Open(filepath.Join(s.RunDir(audit, run), filepath.Base(stream.Path)))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if stream.Bytes > bytes {
+		if _, err := f.Seek(stream.Bytes-bytes, io.SeekStart); err != nil {
+			return nil
+		}
+	}
+	tail, err := io.ReadAll(io.LimitReader(f, bytes))
+	if err != nil {
+		return nil
+	}
+	all := strings.Split(strings.TrimRight(string(tail), "\n"), "\n")
+	return all[max(0, len(all)-lines):]
+}
+
 func writeJSON(path string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {

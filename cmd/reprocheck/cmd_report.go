@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,29 +23,22 @@ func reportCommand(p process) *cli.Command {
 		HideHelpCommand: true,
 		Flags: []cli.Flag{
 			storeFlag,
-			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: text or json"},
+			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: " + strings.Join(report.Formats(), ", ")},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` instead of standard output"},
 		},
 		Action: func(c *cli.Context) error {
+			format := c.String("format")
+			if !slices.Contains(report.Formats(), format) {
+				return usagef("unknown format %q; the formats are %s", format, strings.Join(report.Formats(), ", "))
+			}
 			d, err := document(c)
 			if err != nil {
 				return err
 			}
-			write := func(w io.Writer) error {
-				if c.String("format") == "text" {
-					o := p.textOptions()
-					o.Color = o.Color && c.String("output") == ""
-					return report.Text(w, d, o)
-				}
-				return report.JSON(w, d)
-			}
-			if format := c.String("format"); format != "text" && format != "json" {
-				return usagef("unknown format %q; the formats are text and json", format)
-			}
 			if path := c.String("output"); path != "" {
-				return writeReport(path, write)
+				return writeReport(path, func(w io.Writer) error { return report.Write(w, format, d, report.TextOptions{}) })
 			}
-			return write(p.stdout)
+			return report.Write(p.stdout, format, d, p.textOptions())
 		},
 	}
 }

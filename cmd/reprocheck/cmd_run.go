@@ -206,6 +206,7 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	switch {
 	case errors.As(err, &failed):
 		audit.Failed, audit.Verdict, audit.Reason = failed.Run.ID, record.Inconclusive, failed.Error()
+		audit.FailedStderr = store.LastLines(audit.ID, failed.Run.Stderr, failed.Run.ID)
 		audit.Finished = true
 	case err != nil:
 		return errors.Join(err, keepAudit(store, audit))

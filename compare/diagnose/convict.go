@@ -59,7 +59,7 @@ func atLeast(all []*suspicion, least strength) []*suspicion {
 
 // diagnose finds the sources that made a pair of shipped runs differ.
 func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
-	all := c.unpinned(suspects(newEvidence(pair)))
+	all := c.unpinned(suspects(c.evidence(pair)))
 	agreed, tried, err := c.agree(ctx, pair, all)
 	if err != nil {
 		c.suspectOnly(all)
@@ -93,7 +93,7 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	rounds := [][]*suspicion{firstRound(all), secondRound(all), thirdRound(all), everything}
 	var last []seed.ID
 	for i, round := range rounds {
-		round = slices.DeleteFunc(slices.Clone(round), func(s *suspicion) bool { return len(possible([]seed.ID{s.source})) == 0 })
+		round = slices.DeleteFunc(slices.Clone(round), func(s *suspicion) bool { return !c.pins(s.source) })
 		ids := sources(round)
 		slices.Sort(ids)
 		if len(ids) == 0 || slices.Equal(ids, last) {

@@ -16,10 +16,13 @@ type evidence struct {
 	changes []trace.Change
 	// parted is where the state of the training parted, nil where no state was seen to.
 	parted *trace.Divergence
+	// code is the user's own source text.
+	code text
 }
 
-func newEvidence(d *difference) *evidence {
+func (c *inquiry) evidence(d *difference) *evidence {
 	return &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
+		code:    userText(c.audit.Dir, c.audit.Command, d.expected),
 		changes: trace.Changes(d.expected.summary, d.actual.summary)}
 }
 

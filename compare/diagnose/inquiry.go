@@ -96,7 +96,7 @@ func (c *inquiry) ship(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if pair.any() && needsZoom(firstRound(suspects(newEvidence(pair)))) {
+	if pair.any() && needsZoom(firstRound(suspects(c.evidence(pair)))) {
 		zoom = zoomFor(pair)
 	}
 	rest, err := c.observe(ctx, Ask{Experiment: c.base, Runs: n - ahead, Zoom: zoom})

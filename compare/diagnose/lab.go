@@ -55,13 +55,13 @@ func (c *inquiry) observe(ctx context.Context, ask Ask) ([]*observation, error) 
 	return seen, err
 }
 
-// possible keeps the sources that a run can pin.
-func possible(ids []seed.ID) []seed.ID {
-	var can []seed.ID
-	for _, id := range ids {
-		if s, ok := seed.Lookup(id); ok && s.Pin.Possible() {
-			can = append(can, id)
-		}
+// pins reports whether a run of this command can pin a source: one that only the probe controls cannot be pinned
+// where no process has the probe.
+func (c *inquiry) pins(id seed.ID) bool {
+	s, known := seed.Lookup(id)
+	if !known || !s.Pin.Possible() {
+		return false
 	}
-	return can
+	onlyProbe := len(s.Pin.Env) == 0 && s.Pin.Launch == nil && s.Pin.WholeTree == nil && !s.Pin.Workspace
+	return !onlyProbe || len(c.shipped[0].run.Processes) > 0
 }

@@ -41,7 +41,7 @@ func Compare(audit *record.Audit, expected, actual Recorded) error {
 	c.conclude(pair)
 	if pair.any() {
 		c.environments(pair)
-		c.suspectOnly(suspects(newEvidence(pair)))
+		c.suspectOnly(suspects(c.evidence(pair)))
 	}
 	return c.finish()
 }

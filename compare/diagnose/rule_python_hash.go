@@ -11,6 +11,8 @@ import (
 
 // pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
 // own. A seed that differs although nothing random was read is most often made with hash().
+var callsHash = regexp.MustCompile(`\bhash\(`)
+
 func pythonHash() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
@@ -19,7 +21,7 @@ func pythonHash() rule {
 		if e.fact("hash_seed") != "random" {
 			return nil
 		}
-		if seeding := e.seedOfUnknownOrigin(); seeding != nil && e.seedOrigin("clock", "entropy", "uuid", "pid") == nil {
+		if seeding := e.seedOfUnknownOrigin(); seeding != nil && e.code.mentions(callsHash) && e.seedOrigin("clock", "entropy", "uuid", "pid") == nil {
 			return &suspicion{source: seed.PythonHash, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s with a value made by hash(), which Python salts anew in every process: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1]),
 				fix:   "derive the seed from something stable: zlib.crc32(text.encode()) or hashlib, not hash()"}

@@ -2,20 +2,30 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
+var readsDate = regexp.MustCompile(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
+
 func wallClock() rule {
-	return rule{source: seed.WallClock, random: true, suspect: func(e *evidence) *suspicion {
+	words := func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where the clock first shows: %s", l.File, l.Line, heldDifferently(l))
+	}
+	return rule{source: seed.WallClock, random: true, telltale: readsDate, words: words, suspect: func(e *evidence) *suspicion {
 		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })
 		if seeding := e.seedOrigin("clock"); seeding != nil {
 			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s from the clock: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
+			if e.code.mentions(readsDate) {
+				// The class datetime cannot be watched without changing it, so only the text tells of it.
+				return &suspicion{source: seed.WallClock, strength: present}
+			}
 			return nil
 		}
 		return &suspicion{source: seed.WallClock, strength: present, site: read.Seen,

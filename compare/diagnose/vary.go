@@ -108,7 +108,7 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, proven []seed.ID) err
 
 // convictVaried pins the varied source to one value, twice, to show that nothing else made the varied runs differ.
 func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Experiment, pair *difference) (*conviction, error) {
-	suspect := ruleOf(id).suspicionFor(newEvidence(pair))
+	suspect := ruleOf(id).suspicionFor(c.evidence(pair))
 	cause := &conviction{suspicion: suspect, proof: record.Observed,
 		evidence: []string{fmt.Sprintf("with %s varied, runs differ (%s and %s)", id, pair.expected.run.Values[id], pair.actual.run.Values[id])}}
 	e := plan.Varied(base, id)

@@ -17,7 +17,7 @@ const bigFile = 64 << 20
 // copy copies the project and puts a HOME together.
 func (w *Workspace) copy(ctx context.Context) error {
 	if within(w.spec.Scratch, w.spec.Project) {
-		return fmt.Errorf("the scratch directory %s lies inside the project", w.spec.Scratch)
+		return fmt.Errorf("the scratch directory %s lies inside the project, and would be copied into itself", w.spec.Scratch)
 	}
 	w.dir = filepath.Join(w.root, "tree")
 	c := copier{ctx: ctx}

@@ -34,7 +34,7 @@ func TestAsUser(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	os.Chmod(dir, 0o777)
-	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.count=1")
+	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.count=1", "-test.short")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), again+"=1", "TMPDIR="+dir, "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
@@ -117,6 +117,9 @@ func TestReflink(t *testing.T) {
 
 // TestBigFiles copies a large file once for two runs, and again when a run has written to it.
 func TestBigFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes much")
+	}
 	root := t.TempDir()
 	project(t, root, map[string]string{"p/in.txt": "in", "s/keep": ""})
 	if err := os.WriteFile(root+"/p/big", make([]byte, 65<<20), 0o644); err != nil {
@@ -184,17 +187,24 @@ func TestHomeOfCopy(t *testing.T) {
 	}
 }
 
-// TestFallback asks for the best kind where an overlay cannot be: its scratch directory is on a file system that
-// cannot hold upper layers.
+// TestFallback asks for the best kind where an overlay cannot be: an overlay cannot hold another's upper layer.
 func TestFallback(t *testing.T) {
-	if _, err := os.Stat("/proc/self/mountinfo"); err != nil {
-		t.Skip(err)
-	}
 	root := t.TempDir()
-	project(t, root, map[string]string{"p/in.txt": "in", "p/.private/x": ""})
-	kind, limits, err := workspace.Choose(t.Context(), workspace.Spec{Project: root + "/p", Scratch: root + "/p/.private"})
-	if err == nil && kind != workspace.Overlay || err != nil && !strings.Contains(err.Error(), "inside the project") {
-		t.Errorf("kind %q, limits %q, %v", kind, limits, err)
+	project(t, root, map[string]string{"p/in.txt": "in", "l/keep": "", "u/keep": "", "w/keep": "", "s/keep": ""})
+	os.Remove(root + "/w/keep")
+	options := fmt.Sprintf("lowerdir=%[1]s/l,upperdir=%[1]s/u,workdir=%[1]s/w", root)
+	if err := unix.Mount("overlay", root+"/s", "overlay", 0, options); err != nil {
+		t.Skipf("cannot mount: %v", err)
+	}
+	defer unix.Unmount(root+"/s", unix.MNT_DETACH)
+	kind, limits, err := workspace.Choose(t.Context(), workspace.Spec{Project: root + "/p", Scratch: root + "/s"})
+	if err != nil || kind != workspace.Copy {
+		t.Fatalf("kind %q, %v; want a copy", kind, err)
+	}
+	for _, want := range []string{"overlay: ", "reflink: ", "copy at "} {
+		if !slices.ContainsFunc(limits, func(l string) bool { return strings.Contains(l, want) }) {
+			t.Errorf("limits %q do not speak of %q", limits, want)
+		}
 	}
 }
 
@@ -227,6 +237,9 @@ out"`, i, i))
 
 // TestManyFiles lists many changes without holding them.
 func TestManyFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes much")
+	}
 	const files = 20_000
 	root := t.TempDir()
 	w := overlay(t, workspace.Spec{Project: root})

@@ -62,7 +62,7 @@ func (w *Workspace) overlay(ctx context.Context) error {
 	return nil
 }
 
-// makeLayers makes the directories of the layers, and adds the binds of the shared directories.
+// makeLayers makes the directories of the layers, and adds the binds of what stays shared.
 func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, error) {
 	var mounts []launch.Mount
 	for n, l := range layers {
@@ -77,8 +77,12 @@ func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, err
 		}
 		mounts = append(mounts, m)
 	}
-	for _, dir := range w.spec.Share {
-		mounts = append(mounts, launch.Mount{Target: dir, Source: dir})
+	var covered []string
+	for _, l := range layers {
+		covered = append(covered, l.path)
+	}
+	for _, path := range slices.Concat(w.spec.Share, socketsBelow(covered)) {
+		mounts = append(mounts, launch.Mount{Target: path, Source: path})
 	}
 	return mounts, nil
 }
@@ -88,10 +92,11 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 	var walks []func(func(Change, error) bool)
 	for n, m := range mounts {
 		if n >= len(layers) {
-			if refused[n] != nil {
+			if refused[n] == nil {
+				w.mounts = append(w.mounts, m)
+			} else if slices.Contains(w.spec.Share, m.Target) {
 				return refused[n]
 			}
-			w.mounts = append(w.mounts, m)
 			continue
 		}
 		l := layers[n]

@@ -1,7 +1,9 @@
 package workspace_test
 
 import (
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -233,4 +235,38 @@ func TestHardLinksAndModes(t *testing.T) {
 			t.Errorf("changes %q, want none: no content changed", got)
 		}
 	})
+}
+
+// TestSocket talks to a server whose socket lies in a covered directory.
+func TestSocket(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip(err)
+	}
+	root, err := os.MkdirTemp("", "s") // a socket's path is at most 108 bytes long
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(root)
+	project(t, root, map[string]string{"p/in.txt": "in", "t/x": ""})
+	server, err := net.Listen("unix", root+"/t/a socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		for {
+			c, err := server.Accept()
+			if err != nil {
+				return
+			}
+			c.Write([]byte("answer"))
+			c.Close()
+		}
+	}()
+	w := overlay(t, workspace.Spec{Project: root + "/p", Temp: root + "/t"})
+	out := sh(t, w, python+` -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("../t/a socket"); print(s.recv(9))'`)
+	if out != "b'answer'\n" {
+		t.Errorf("the server said %q", out)
+	}
 }
