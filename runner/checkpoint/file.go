@@ -61,6 +61,8 @@ type File struct {
 	Findings []Finding
 	// RNG lists entries that hold the state of a random number generator.
 	RNG []RNGState
+	// Verify, where set, reads the container and compares its own checksums.
+	Verify func(context.Context) error
 
 	closers []io.Closer
 }

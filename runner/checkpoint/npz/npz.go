@@ -30,7 +30,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	if err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Format: "npz"}
+	f := &checkpoint.File{Format: "npz", Verify: a.Verify}
 	f.Entries = append(f.Entries, checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(a.Records)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(a.Records))),

@@ -36,7 +36,7 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	if !ok {
 		return nil, checkpoint.ErrUnknownFormat
 	}
-	f := &checkpoint.File{Format: "torch-zip"}
+	f := &checkpoint.File{Format: "torch-zip", Verify: a.Verify}
 	if err := facts(f, a, prefix); err != nil {
 		return nil, err
 	}

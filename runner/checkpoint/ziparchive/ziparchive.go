@@ -6,8 +6,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"slices"
 	"sync"
@@ -149,6 +151,35 @@ func checkDirectory(r io.ReaderAt, size int64) error {
 	}
 	if length > maxDirectory {
 		return checkpoint.Limit("archive directory of %d bytes", length)
+	}
+	return nil
+}
+
+// Verify compares every record's CRC-32 with its content. A checksum of 0 is not compared, because PyTorch writes that
+// where it was told to compute none.
+func (a *Archive) Verify(ctx context.Context) error {
+	buf := make([]byte, 256<<10)
+	for i := range a.Records {
+		rec := &a.Records[i]
+		if rec.CRC32 == 0 {
+			continue
+		}
+		sum := crc32.NewIEEE()
+		data := rec.Data()
+		for off := int64(0); off < rec.Size; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			p := buf[:min(int64(len(buf)), rec.Size-off)]
+			if err := checkpoint.ReadFull(data, p, off); err != nil {
+				return err
+			}
+			sum.Write(p)
+			off += int64(len(p))
+		}
+		if sum.Sum32() != rec.CRC32 {
+			return checkpoint.Damaged("record %q does not have its checksum", checkpoint.Clip(rec.Name, 80))
+		}
 	}
 	return nil
 }

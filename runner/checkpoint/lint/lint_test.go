@@ -1,0 +1,160 @@
+package lint
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/fixtures"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+// check lints one file as the command does.
+func check(t *testing.T, path string) *Document {
+	t.Helper()
+	c := NewChecker(path)
+	f, err := all.Open(context.Background(), path)
+	if err != nil {
+		c.AddUnreadable(filepath.Base(path), err)
+		return c.Document()
+	}
+	defer f.Close()
+	if err := c.Add(context.Background(), filepath.Base(path), f); err != nil {
+		t.Fatal(err)
+	}
+	return c.Document()
+}
+
+// with returns the rules of the parts that have a status.
+func with(d *Document, status Status) (ids []string) {
+	for _, p := range d.Parts {
+		if p.Status == status {
+			ids = append(ids, p.Rule)
+		}
+	}
+	return ids
+}
+
+func damaged(d *Document) (ids []string) {
+	for _, x := range d.Damage {
+		if !slices.Contains(ids, x.Rule) {
+			ids = append(ids, x.Rule)
+		}
+	}
+	return ids
+}
+
+func TestCheckpointsOfPyTorch(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "torch") {
+		t.Skip("no PyTorch")
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(python, "-B", "-W", "ignore", filepath.Join("testdata", "write.py"), dir)
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	spoil(t, dir)
+	// CK016 cannot be told from one file of one rank, so it is unclear everywhere but behind DistributedDataParallel.
+	for name, want := range map[string]struct{ missing, unclear, damage []string }{
+		"complete":           {nil, []string{"CK016"}, nil},
+		"no-optimizer":       {[]string{"CK002", "CK003"}, []string{"CK016"}, nil},
+		"no-moments":         {[]string{"CK003"}, []string{"CK016"}, nil},
+		"sgd":                {nil, []string{"CK016"}, nil},
+		"sgd-momentum-fresh": {[]string{"CK003"}, []string{"CK016"}, nil},
+		"no-scheduler":       {[]string{"CK004"}, []string{"CK016"}, nil},
+		"no-scheduler-used":  {nil, []string{"CK004", "CK016"}, nil},
+		"no-epoch":           {[]string{"CK006"}, []string{"CK016"}, nil},
+		"no-rng":             {[]string{"CK012", "CK013", "CK014"}, []string{"CK015", "CK016"}, nil},
+		"ddp":                {[]string{"CK016"}, nil, []string{"CK105"}},
+		"nan":                {nil, []string{"CK016"}, []string{"CK103"}},
+		"swapped-moments":    {nil, []string{"CK016"}, []string{"CK104"}},
+		"dead-storage":       {nil, []string{"CK016"}, []string{"CK106"}},
+		"flipped-bit":        {nil, []string{"CK016"}, []string{"CK102"}},
+		"weights": {
+			[]string{"CK002", "CK003", "CK006", "CK007", "CK012", "CK013", "CK014", "CK017", "CK018"},
+			[]string{"CK004", "CK005", "CK008", "CK009", "CK010", "CK011", "CK015", "CK016"}, nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := check(t, filepath.Join(dir, name+".pt"))
+			got := [][]string{with(d, Missing), with(d, CannotTell), damaged(d)}
+			if diff := cmp.Diff([][]string{want.missing, want.unclear, want.damage}, got); diff != "" {
+				t.Error(diff)
+			}
+			resumes := "cannot tell"
+			if len(want.missing) > 0 || len(want.damage) > 0 && want.damage[0] != "CK105" && want.damage[0] != "CK106" {
+				resumes = "no"
+			}
+			if d.Resume != resumes {
+				t.Errorf("exact resume: %s, want %s", d.Resume, resumes)
+			}
+		})
+	}
+	t.Run("cut-short", func(t *testing.T) {
+		d := check(t, filepath.Join(dir, "cut-short.pt"))
+		if got := damaged(d); !slices.Equal(got, []string{"CK101"}) || d.Resume != "no" || len(d.GoodFor) > 0 {
+			t.Errorf("damage %v, resume %s, good for %v", got, d.Resume, d.GoodFor)
+		}
+	})
+}
+
+// spoil makes damaged copies of the complete checkpoint.
+func spoil(t *testing.T, dir string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "complete.pt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, data []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("cut-short.pt", data[:len(data)/2])
+	// A storage is the one place where a bit can change without anything else noticing.
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(z.File, func(f *zip.File) bool { return strings.HasSuffix(f.Name, "/data/0") })
+	if at < 0 {
+		t.Fatal("no storage record")
+	}
+	off, err := z.File[at].DataOffset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := slices.Clone(data)
+	flipped[off] ^= 1
+	put("flipped-bit.pt", flipped)
+}
+
+func TestEveryRuleIsDocumentedOnce(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range Rules() {
+		if seen[r.ID] || r.Title == "" || r.Without == "" || r.Fix == "" {
+			t.Errorf("rule %+v", r)
+		}
+		seen[r.ID] = true
+		if found, ok := Explain(r.ID); !ok || found != r {
+			t.Errorf("%s cannot be explained", r.ID)
+		}
+		var b strings.Builder
+		if err := r.WriteText(&b); err != nil || !strings.Contains(b.String(), r.Without) {
+			t.Errorf("%s: %v\n%s", r.ID, err, b.String())
+		}
+	}
+	if _, ok := Explain("CK999"); ok {
+		t.Error("an unknown rule is explained")
+	}
+}

@@ -1,0 +1,54 @@
+package lint
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteText writes a document for people, what is missing first.
+func (d *Document) WriteText(w io.Writer) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "%s: exact resume: %s\n", d.Path, d.Resume)
+	if len(d.GoodFor) > 0 {
+		fmt.Fprintf(b, "good for: %s\n", strings.Join(d.GoodFor, ", "))
+	}
+	for _, x := range d.Damage {
+		where := x.File
+		if x.Name != "" {
+			where += ": " + x.Name
+		}
+		fmt.Fprintf(b, "\n%s %s\n  %s\n", x.Rule, where, x.Text)
+	}
+	for _, status := range []Status{Missing, CannotTell, Present} {
+		title := strings.ToUpper(string(status)[:1]) + string(status)[1:]
+		first := true
+		for _, p := range d.Parts {
+			if p.Status != status {
+				continue
+			}
+			if first {
+				fmt.Fprintf(b, "\n%s:\n", title)
+				first = false
+			}
+			fmt.Fprintf(b, "  %s %s: %s\n", p.Rule, p.Title, p.Why)
+			if status == Missing {
+				fmt.Fprintf(b, "      without it: %s\n      hides: %s\n      fix: %s\n", p.Without, p.Hides, p.Fix)
+			}
+		}
+	}
+	return b.Flush()
+}
+
+// WriteText writes a rule's documentation.
+func (r Rule) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s: %s\n\nWhat goes wrong: %s.\n", r.ID, r.Title, r.Without)
+	if err == nil && r.Hides != "" {
+		_, err = fmt.Fprintf(w, "How long it stays unnoticed: %s.\n", r.Hides)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(w, "What to do: %s.\n", r.Fix)
+	}
+	return err
+}
