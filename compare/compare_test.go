@@ -119,6 +119,8 @@ func TestRunsArtifacts(t *testing.T) {
 			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5, Rest: "r"}}, want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
 		"time inside, rest not": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5, Rest: "r"}},
 			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5, Rest: "s"}}, want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
+		"time inside, rest unknown": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5}},
+			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5}}, want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
 		"score like a time":       {expected: file("m.pt", "1", "torch-zip", "a", value("best_score", "number", "1764000000")), actual: file("m.pt", "2", "torch-zip", "b", value("best_score", "number", "1764000009")), want: []Class{Different}},
 		"number like a time":      {expected: file("m.pt", "1", "torch-zip", "a", value("made", "number", "1764000000.5")), actual: file("m.pt", "2", "torch-zip", "b", value("made", "number", "1764000009.25")), want: []Class{SameContent}, masked: []string{"m.pt: made"}},
 		"unknown binary":          {expected: file("m.bin", "1", "", ""), actual: file("m.bin", "2", "", ""), want: []Class{Different}},

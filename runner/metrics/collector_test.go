@@ -214,7 +214,7 @@ func TestParseNumberIsExact(t *testing.T) {
 	for range 20_000 {
 		text := strconv.FormatUint(r.Uint64()>>r.IntN(64), 10)
 		if i := r.IntN(len(text) + 1); i > 0 {
-			text = text[:i] + "." + text[i:] + "0"
+			text = text[:i] + "." + text[i:] + "7"
 		}
 		if r.IntN(2) == 0 {
 			text = "-" + text

@@ -104,6 +104,8 @@ func TestReadRealLines(t *testing.T) {
 		"prose, then numbers":  {"Training is over\n0.5\n", []string{"value@0=0.5"}},
 		"digest in json":       {`{"run": "3f2a9c1e", "sha256": "3f2a9c1e77", "uuid": "123e4567-e89b-42d3-a456-426614174000"}` + "\n", []string{"sha256@0=3f2a9c1e77"}},
 		"error in ms":          {"timing_error: 5ms, latency: 5ms\n", []string{"timing_error@0=5", "~latency"}},
+		"a list, then a name":  {"[4, 5, 6] loss 0.5\n", []string{"value@0=4", "value[1]@0=5", "value[2]@0=6", "loss@0=0.5"}},
+		"a score like a time":  {"score 1764000000, started 1764000000\n", []string{"score@0=1764000000", "~started"}},
 		"min after a number":   {"max 0.9 min 0.1\n", []string{"max@0=0.9", "min@0=0.1"}},
 	}
 	for name, tt := range tests {
