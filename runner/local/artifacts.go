@@ -17,6 +17,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	checkpoints "github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/runner/workspace"
 )
@@ -166,12 +167,14 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 		return err
 	}
 	artifact.Content = digests.Content
+	rest := sha256.New()
 	for i, entry := range file.Entries {
 		if entry.Structure {
 			continue
 		}
 		if len(artifact.Leaves) >= maxLeaves {
 			artifact.More++
+			fmt.Fprintf(rest, "%d:%s%s", len(entry.Name), entry.Name, digests.Entries[i])
 			continue
 		}
 		leaf := record.Leaf{Name: entry.Name, Kind: string(entry.Kind), Digest: digests.Entries[i], Text: clip(entry.Text)}
@@ -179,6 +182,9 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 			leaf.DType, leaf.Shape = string(t.DType), t.Shape
 		}
 		artifact.Leaves = append(artifact.Leaves, leaf)
+	}
+	if artifact.More > 0 {
+		artifact.Rest = hex.EncodeToString(rest.Sum(nil))
 	}
 	return nil
 }
@@ -194,7 +200,14 @@ func maskText(f *os.File, artifact *record.Artifact) error {
 	}
 	if isText {
 		artifact.Format, artifact.Content = "text", digest
+		return nil
 	}
+	var head [32]byte
+	n, err := f.ReadAt(head[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	artifact.Format = volatile.Sniff(head[:n])
 	return nil
 }
 

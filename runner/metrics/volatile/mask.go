@@ -67,6 +67,12 @@ func mask(text string, more func(s []byte, i int) (int, string)) (masked, why st
 	return out.String(), why
 }
 
+// ShortID reports whether a whole text is a short hexadecimal identifier, as programs cut them from a UUID to tell runs apart: 6 to 31 digits,
+// so no digest of a common hash function.
+func ShortID(text string) bool {
+	return len(text) < 32 && len(text) > 0 && hexID([]byte(text)) == len(text)
+}
+
 // hexID matches 6 to 64 hexadecimal digits with at least one letter and one decimal digit among them.
 func hexID(s []byte) int {
 	n, letters, decimals := 0, 0, 0
