@@ -6,6 +6,9 @@ import sys
 # A stack deeper than this is not searched further.
 DEEPEST = 120
 
+# Names under which libraries wrap the functions that they are called by: what they wrap says more than they do.
+_WRAPPERS = frozenset(("wrapper", "wrapped", "inner", "inner_f", "decorate_context", "_call_impl", "_wrapped_call_impl"))
+
 # Where a file name leads: a str is the user's file, as it is to be shown.
 _LIBRARY = 0  # a package, the standard library
 _NEUTRAL = 1  # the probe: neither the user's nor a library that stood between
@@ -70,7 +73,8 @@ class Frames:
             if kind is None:
                 kind = kinds[file] = self._classify(file)
             if kind is _LIBRARY:
-                below = frame
+                if below is None or frame.f_code.co_name not in _WRAPPERS:
+                    below = frame
             elif kind is not _NEUTRAL and kind is not _IMPORT:
                 if kind is not _MAIN_ONLY or frame.f_globals.get("__name__") == "__main__":
                     return frame, below

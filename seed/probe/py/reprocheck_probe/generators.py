@@ -19,11 +19,14 @@ class Generators:
 
     def made(self, frame, api, generator, state):
         """Writes that generator was made without a seed; state(generator) returns the digest of its state."""
+        self.made_at(self._probe.where(frame), api, generator, state, state(generator))
+
+    def made_at(self, where, api, generator, state, first):
+        """Does as made, for a generator whose first state had the digest first."""
         self._number += 1
-        first = state(generator)
         if self._number > _WRITTEN:
             return
-        where = self._stream.made(frame, api, None, first, self._number)
+        self._stream.made_at(where, api, None, first, self._number)
         if len(self._kept) < _FOLLOWED:
             self._kept.append((self._number, where, generator, state, first))
 

@@ -39,6 +39,7 @@ class Unseeded:
 
     instead_of_none = Stream.instead_of_none
     made = Stream.made
+    made_at = Stream.made_at
     guarded = Stream.guarded
 
 
@@ -135,10 +136,21 @@ def _watch_random_state(probe, random, legacy, generators):
                 bits = real()
             finally:
                 thread.making = None
-            legacy.guarded(generators.made, sys._getframe(1), "numpy.random.RandomState", bits, _of_bits)
+            legacy.guarded(_doubt, probe, generators, sys._getframe(1), bits)
             return bits
 
     mtrand._MT19937 = Stands("MT19937", (), {})
+
+
+def _doubt(probe, generators, frame, bits):
+    """RandomState(3) makes an unseeded MT19937 too, and seeds it next, which takes its SeedSequence away."""
+    where, first = probe.where(frame), _of_bits(bits)
+
+    def resolve():
+        if bits._seed_seq is not None:
+            generators.made_at(where, "numpy.random.RandomState", bits, _of_bits, first)
+
+    probe.in_doubt(resolve)
 
 
 def _watch_default_rng(probe, random, modern, generators):

@@ -22,13 +22,21 @@ def _watch(probe, module):
 
     def note(frame):
         stream = probe.streams.get(LEGACY)
-        if stream is None:
+        found, below = probe.frames.doing(frame)
+        if stream is None or found is None:
             return
-        where = probe.where(frame)
-        key = (where.file, where.line) if where is not None else None
-        if lines.get(key, 0) < _OF_A_LINE:
-            lines[key] = lines.get(key, 0) + 1
-            stream.drawn(where, "check_random_state", stream.digest())
+        key = (found.f_code, found.f_lineno)
+        if lines.get(key, 0) >= _OF_A_LINE:
+            return
+        lines[key] = lines.get(key, 0) + 1
+        where, before = probe.frames.place(found, below), stream.digest()
+
+        def resolve():
+            # Many ask for the stream, and not all of them draw from it.
+            if stream.digest() != before:
+                stream.drawn(where, "check_random_state", before)
+
+        probe.in_doubt(resolve)
 
     def check_random_state(seed, *args, **kwargs):
         state = original(seed, *args, **kwargs)

@@ -34,6 +34,7 @@ class Probe:
         self.stand_ins = []
         self._main_thread = get_ident()
         self._at_exit = []
+        self._doubts = []
         self._forked = []
 
     def install(self):
@@ -66,6 +67,8 @@ class Probe:
 
     def emit(self, kind, stream=None, where=None, value=None, detail=None):
         """Writes one event. where is a frames.Where; value a str."""
+        if self._doubts:
+            self._resolve()
         event = {"k": kind, "s": self.steps}
         if stream is not None:
             event["r"] = stream
@@ -84,6 +87,22 @@ class Probe:
             event["d"] = detail
         self.trace.write(event)
 
+    def in_doubt(self, resolve):
+        """Has resolve() called before the next event is written: it can tell then what cannot be told yet."""
+        self._doubts.append(resolve)
+
+    def _resolve(self):
+        doubts, self._doubts = self._doubts, []
+        busy, self.thread.busy = self.thread.busy, True
+        try:
+            for resolve in doubts:
+                try:
+                    resolve()
+                except Exception:
+                    pass
+        finally:
+            self.thread.busy = busy
+
     def at_exit(self, call):
         """Has call() made when the process ends in the ordinary way, the last registered first."""
         self._at_exit.append(call)
@@ -95,6 +114,7 @@ class Probe:
     def finish(self):
         """Writes what is known at the end of the process. Only the first call in a process does."""
         calls, self._at_exit = self._at_exit, []
+        self._resolve()
         self.thread.busy = True
         try:
             for call in reversed(calls):

@@ -108,6 +108,9 @@ class Stream:
 
     def made(self, frame, api, seed, state=None, number=None):
         """Writes that a generator of this kind was made, from seed, or from nothing when that is None."""
+        return self.made_at(self._probe.where(frame), api, seed, state, number)
+
+    def made_at(self, where, api, seed, state=None, number=None):
         detail = {"api": api}
         if seed is not None:
             origin = self._probe.origins.of(seed)
@@ -117,7 +120,6 @@ class Stream:
             detail["state"] = state
         if number is not None:
             detail["id"] = number
-        where = self._probe.where(frame)
         value = "unseeded" if seed is None else "seeded:" + digest.short(seed)
         self._probe.emit("new", self.source, where, value, detail)
         return where
