@@ -1,0 +1,231 @@
+// Package plan computes what checkpoints will take on a disk, before a training is started.
+//
+// The formulas count values: a model of N parameters stores N of its element type. Adam and its kin add two moments of N,
+// Lion, momentum SGD, RMSprop and Adagrad one, in the parameters' type, as torch.optim creates them with zeros_like. With
+// float32 masters (Apex O2, Megatron-LM, DeepSpeed; "Mixed Precision Training", Micikevicius et al., 2018) the file
+// holds a float32 copy of the parameters too and the moments are float32: 2+4+4+4 bytes a parameter for bfloat16 and
+// Adam, the 16 bytes of the ZeRO paper (Rajbhandari et al., 2020) less the gradients, which are not saved.
+// Buffers, the container (some hundred bytes a tensor) and Adam's step counters (4 bytes a tensor) come on top.
+package plan
+
+import (
+	"fmt"
+	"math"
+)
+
+// SchemaVersion names the JSON form of a Document.
+const SchemaVersion = "reprocheck.checkpoint-plan/v1"
+
+// Size is what one full checkpoint takes.
+type Size struct {
+	Model     int64 `json:"model"`     // weights and buffers, what a model-only checkpoint keeps
+	Masters   int64 `json:"masters"`   // float32 copies of the weights
+	Optimizer int64 `json:"optimizer"` // moments
+	Other     int64 `json:"other"`     // everything else: averaged weights, random states, the container
+	// Source says where the numbers come from.
+	Source string `json:"source"`
+}
+
+// Full is the size of a checkpoint to resume from.
+func (s Size) Full() int64 { return s.Model + s.Masters + s.Optimizer + s.Other }
+
+// Training describes a model that does not exist yet.
+type Training struct {
+	Parameters float64 // a count; flags give it as 3e9
+	DType      string  // "float32", "bfloat16", "float16", "float64", or a short name: "fp32", "bf16", "fp16"
+	Optimizer  string  // "adamw", "adam", "sgd", "sgd-momentum", "lion", "rmsprop", "adagrad", "none"
+	Masters    bool    // float32 copies of the weights and float32 moments
+	EMA        bool    // an average of the weights, in their own type
+}
+
+// Estimate applies the formulas of the package's documentation.
+func Estimate(t Training) (Size, error) {
+	if !(t.Parameters >= 1 && t.Parameters <= 1e15) {
+		return Size{}, fmt.Errorf("number of parameters %v is not between 1 and 1e15", t.Parameters)
+	}
+	n := int64(t.Parameters)
+	width, ok := map[string]int64{
+		"float64": 8, "fp64": 8, "float32": 4, "fp32": 4, "bfloat16": 2, "bf16": 2, "float16": 2, "fp16": 2, "fp8": 1,
+	}[t.DType]
+	if !ok {
+		return Size{}, fmt.Errorf("element type %q is not known: use fp64, fp32, bf16, fp16 or fp8", t.DType)
+	}
+	moments, ok := map[string]int64{
+		"adamw": 2, "adam": 2, "nadam": 2, "radam": 2, "amsgrad": 3, "lion": 1, "sgd-momentum": 1, "rmsprop": 1, "adagrad": 1,
+		"sgd": 0, "none": 0,
+	}[t.Optimizer]
+	if !ok {
+		return Size{}, fmt.Errorf("optimizer %q is not known: use adamw, adam, amsgrad, nadam, radam, lion, sgd-momentum, rmsprop, adagrad, sgd or none", t.Optimizer)
+	}
+	s := Size{Model: n * width, Source: fmt.Sprintf("%d parameters of %s, %s", n, t.DType, t.Optimizer)}
+	momentWidth := width
+	if t.Masters && width < 4 {
+		s.Masters, momentWidth = 4*n, 4
+		s.Source += ", float32 masters"
+	}
+	s.Optimizer = moments * n * momentWidth
+	if t.EMA {
+		s.Other = n * width
+		s.Source += ", averaged weights"
+	}
+	return s, nil
+}
+
+// Policy says which checkpoints are kept.
+type Policy struct {
+	// Last and Best are how many of the newest and of the best are kept, each to resume from.
+	Last int `json:"last"`
+	Best int `json:"best"`
+	// Every keeps each so many-th one for good; 0 keeps none so.
+	Every int `json:"every"`
+	// ModelOnlyPeriodic and ModelOnlyBest keep the model alone of those.
+	ModelOnlyPeriodic bool `json:"model_only_periodic"`
+	ModelOnlyBest     bool `json:"model_only_best"`
+}
+
+// String writes the policy as flags.
+func (p Policy) String() string {
+	s := fmt.Sprintf("--last %d --best %d", p.Last, p.Best)
+	if p.Every > 0 {
+		s += fmt.Sprintf(" --every %d", p.Every)
+	}
+	if p.ModelOnlyPeriodic {
+		s += " --model-only-periodic"
+	}
+	if p.ModelOnlyBest {
+		s += " --model-only-best"
+	}
+	return s
+}
+
+// steady is what the kept checkpoints take after the last of saves, none being kept for two reasons.
+func (p Policy) steady(s Size, saves int) int64 {
+	total := mul(int64(min(p.Last, saves)), s.Full())
+	total = add(total, mul(int64(min(p.Best, saves)), size(s, p.ModelOnlyBest)))
+	if p.Every > 0 {
+		total = add(total, mul(int64(saves/p.Every), size(s, p.ModelOnlyPeriodic)))
+	}
+	return total
+}
+
+func size(s Size, modelOnly bool) int64 {
+	if modelOnly {
+		return s.Model
+	}
+	return s.Full()
+}
+
+// mul and add stop at the largest number instead of overflowing.
+func mul(a, b int64) int64 {
+	if b > 0 && a > math.MaxInt64/b {
+		return math.MaxInt64
+	}
+	return a * b
+}
+
+func add(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// Document is a plan.
+type Document struct {
+	Schema string `json:"schema"`
+	Size   Size   `json:"size"`
+	Full   int64  `json:"full"`
+	Policy Policy `json:"policy"`
+	// Saves is how many checkpoints the training writes.
+	Saves int `json:"saves"`
+	// Steady is what is kept at the end; Peak is while the last one is written, before the one it replaces is deleted.
+	Steady int64 `json:"steady"`
+	Peak   int64 `json:"peak"`
+	// Disk is what there is, 0 where none was given.
+	Disk int64 `json:"disk,omitempty"`
+	Fits bool  `json:"fits"`
+	// Nearest is the policy nearest to the one asked for that fits; nil where it fits itself or none does.
+	Nearest *Alternative `json:"nearest,omitempty"`
+}
+
+// Alternative is another policy and what it takes.
+type Alternative struct {
+	Policy Policy `json:"policy"`
+	Steady int64  `json:"steady"`
+	Peak   int64  `json:"peak"`
+}
+
+// Make plans the checkpoints of a training that saves that many times, on a disk of that many bytes (0 for no limit).
+func Make(s Size, p Policy, saves int, disk int64) (*Document, error) {
+	switch {
+	case p.Last < 1:
+		return nil, fmt.Errorf("a policy that keeps %d of the newest checkpoints cannot be resumed from", p.Last)
+	case p.Best < 0 || p.Every < 0 || saves < 1 || disk < 0:
+		return nil, fmt.Errorf("numbers of a policy cannot be negative, and a training saves at least once")
+	case s.Full() <= 0:
+		return nil, fmt.Errorf("a checkpoint of %d bytes", s.Full())
+	}
+	d := &Document{Schema: SchemaVersion, Size: s, Full: s.Full(), Policy: p, Saves: saves, Disk: disk}
+	d.Steady = p.steady(s, saves)
+	d.Peak = add(d.Steady, s.Full())
+	d.Fits = disk == 0 || d.Peak <= disk
+	if !d.Fits {
+		d.Nearest = nearest(s, p, saves, disk)
+	}
+	return d, nil
+}
+
+// nearest gives up what costs least, first: optimizer states of what is kept for good, then of the best, then how many
+// are kept for good, then the best but one, then the newest but one, then all of the best.
+func nearest(s Size, p Policy, saves int, disk int64) *Alternative {
+	try := func(q Policy) *Alternative {
+		steady := q.steady(s, saves)
+		if peak := add(steady, s.Full()); peak <= disk {
+			return &Alternative{q, steady, peak}
+		}
+		return nil
+	}
+	steps := []func(*Policy) bool{
+		func(q *Policy) bool { return change(&q.ModelOnlyPeriodic, q.Every > 0) },
+		func(q *Policy) bool { return change(&q.ModelOnlyBest, q.Best > 0) },
+		func(q *Policy) bool {
+			if q.Every == 0 || q.Every > saves {
+				return false
+			}
+			q.Every *= 2
+			return true
+		},
+		func(q *Policy) bool { return lower(&q.Best, 1) },
+		func(q *Policy) bool { return lower(&q.Last, 1) },
+		func(q *Policy) bool {
+			had := q.Every > 0
+			q.Every, q.ModelOnlyPeriodic = 0, false
+			return had
+		},
+		func(q *Policy) bool { return lower(&q.Best, 0) },
+	}
+	for _, step := range steps {
+		for step(&p) {
+			if a := try(p); a != nil {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+func change(flag *bool, useful bool) bool {
+	if *flag || !useful {
+		return false
+	}
+	*flag = true
+	return true
+}
+
+func lower(n *int, to int) bool {
+	if *n <= to {
+		return false
+	}
+	*n--
+	return true
+}

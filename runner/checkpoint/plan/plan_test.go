@@ -1,0 +1,147 @@
+package plan
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/fixtures"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+func TestEstimate(t *testing.T) {
+	for name, test := range map[string]struct {
+		training                         Training
+		model, masters, optimizer, other int64
+	}{
+		"fp32 adamw":               {Training{Parameters: 3e9, DType: "fp32", Optimizer: "adamw"}, 12e9, 0, 24e9, 0},
+		"pure bf16":                {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw"}, 6e9, 0, 12e9, 0},
+		"bf16 with masters":        {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw", Masters: true}, 6e9, 12e9, 24e9, 0},
+		"masters of fp32 are none": {Training{Parameters: 1e6, DType: "fp32", Optimizer: "adam", Masters: true}, 4e6, 0, 8e6, 0},
+		"sgd":                      {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd"}, 4e6, 0, 0, 0},
+		"momentum and EMA":         {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd-momentum", EMA: true}, 4e6, 0, 4e6, 4e6},
+	} {
+		s, err := Estimate(test.training)
+		if err != nil || s.Model != test.model || s.Masters != test.masters || s.Optimizer != test.optimizer || s.Other != test.other {
+			t.Errorf("%s: %+v, %v", name, s, err)
+		}
+	}
+	for name, bad := range map[string]Training{
+		"no parameters": {DType: "fp32", Optimizer: "adam"}, "dtype": {Parameters: 1, DType: "int3", Optimizer: "adam"},
+		"optimizer": {Parameters: 1, DType: "fp32", Optimizer: "magic"}, "too many": {Parameters: 1e18, DType: "fp32", Optimizer: "sgd"},
+	} {
+		if s, err := Estimate(bad); err == nil {
+			t.Errorf("%s: accepted as %+v", name, s)
+		}
+	}
+}
+
+func TestMake(t *testing.T) {
+	s := Size{Model: 10, Optimizer: 20} // 30 in full
+	for name, test := range map[string]struct {
+		policy       Policy
+		saves        int
+		disk         int64
+		steady, peak int64
+		fits         bool
+		nearest      *Policy
+	}{
+		"no limit":        {Policy{Last: 2, Best: 1}, 100, 0, 90, 120, true, nil},
+		"few saves":       {Policy{Last: 5, Best: 3}, 2, 0, 120, 150, true, nil},
+		"periodic":        {Policy{Last: 1, Every: 20}, 100, 0, 180, 210, true, nil},
+		"model only":      {Policy{Last: 1, Every: 20, ModelOnlyPeriodic: true}, 100, 0, 80, 110, true, nil},
+		"exactly":         {Policy{Last: 1}, 10, 60, 30, 60, true, nil},
+		"one byte short":  {Policy{Last: 1}, 10, 59, 30, 60, false, nil},
+		"periodic first":  {Policy{Last: 1, Every: 20}, 100, 110, 180, 210, false, &Policy{Last: 1, Every: 20, ModelOnlyPeriodic: true}},
+		"then best":       {Policy{Last: 1, Best: 1}, 100, 70, 60, 90, false, &Policy{Last: 1, Best: 1, ModelOnlyBest: true}},
+		"then fewer kept": {Policy{Last: 1, Every: 10, ModelOnlyPeriodic: true}, 100, 85, 130, 160, false, &Policy{Last: 1, Every: 40, ModelOnlyPeriodic: true}},
+		"then the newest": {Policy{Last: 3}, 100, 60, 90, 120, false, &Policy{Last: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Make(s, test.policy, test.saves, test.disk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Steady != test.steady || d.Peak != test.peak || d.Fits != test.fits {
+				t.Errorf("steady %d, peak %d, fits %t", d.Steady, d.Peak, d.Fits)
+			}
+			var got *Policy
+			if d.Nearest != nil {
+				got = &d.Nearest.Policy
+				if d.Nearest.Peak > test.disk {
+					t.Errorf("the nearest policy takes %d", d.Nearest.Peak)
+				}
+			}
+			if diff := cmp.Diff(test.nearest, got); diff != "" {
+				t.Errorf("nearest: %s", diff)
+			}
+			var b strings.Builder
+			if err := d.WriteText(&b); err != nil || !strings.Contains(b.String(), test.policy.String()) {
+				t.Errorf("text: %v\n%s", err, b.String())
+			}
+		})
+	}
+	for name, p := range map[string]Policy{"nothing": {}, "negative": {Last: 1, Best: -1}} {
+		if _, err := Make(s, p, 10, 0); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestFormulasAgreeWithRealFiles compares the formulas with what PyTorch writes. Adam's step counters, 4 bytes for each
+// of the parameters' tensors, are the whole difference.
+func TestFormulasAgreeWithRealFiles(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "torch") {
+		t.Skip("no PyTorch")
+	}
+	const program = `
+import sys, torch
+for dtype in ("float32", "bfloat16"):
+    for name, make in (("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD),
+                       ("sgd-momentum", lambda p: torch.optim.SGD(p, lr=.1, momentum=.9))):
+        model = torch.nn.Sequential(torch.nn.Linear(7, 11), torch.nn.Linear(11, 5)).to(getattr(torch, dtype))
+        optimizer = make(model.parameters()) if name != "sgd" else make(model.parameters(), lr=.1)
+        model(torch.ones(2, 7, dtype=getattr(torch, dtype))).sum().backward()
+        optimizer.step()
+        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, f"{sys.argv[1]}/{dtype}.{name}.pt")
+`
+	dir := t.TempDir()
+	cmd := exec.Command(python, "-W", "ignore", "-c", program, dir)
+	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.pt"))
+	if err != nil || len(paths) != 6 {
+		t.Fatalf("%d files: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		parts := strings.Split(filepath.Base(path), ".")
+		want, err := Estimate(Training{Parameters: 7*11 + 11 + 11*5 + 5, DType: parts[0], Optimizer: parts[1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts[1] == "adamw" {
+			want.Optimizer += 4 * 4
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := all.Open(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Measure(f, path, info.Size())
+		f.Close()
+		if err != nil || got.Model != want.Model || got.Optimizer != want.Optimizer || got.Full() != info.Size() {
+			t.Errorf("%s: measured %+v, %v; the formulas say %+v", filepath.Base(path), got, err, want)
+		}
+	}
+}
