@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -69,6 +70,9 @@ func assemble(rules []rule) []unix.SockFilter {
 
 // listen installs the program on the calling thread and returns the descriptor on which notifications arrive.
 func listen(program []unix.SockFilter) (int, error) {
+	if auditArch == 0 {
+		return 0, errors.ErrUnsupported
+	}
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	install := func(flags uintptr) (int, unix.Errno) {
 		fd, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))

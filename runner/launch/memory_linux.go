@@ -16,8 +16,7 @@ func readString(tid int, address uintptr) (string, bool) {
 	page := uintptr(os.Getpagesize())
 	for len(out) < maxPath {
 		buf := make([]byte, min(page-address%page, maxPath))
-		local := []unix.Iovec{{Base: &buf[0], Len: uint64(len(buf))}}
-		n, err := unix.ProcessVMReadv(tid, local, []unix.RemoteIovec{{Base: address, Len: len(buf)}}, 0)
+		n, err := unix.ProcessVMReadv(tid, vector(buf), []unix.RemoteIovec{{Base: address, Len: len(buf)}}, 0)
 		if err != nil || n == 0 {
 			return "", false
 		}
@@ -33,8 +32,7 @@ func readString(tid int, address uintptr) (string, bool) {
 // writeMemory writes to another process.
 func writeMemory(tid int, address uintptr, data []byte) error {
 	for len(data) > 0 {
-		local := []unix.Iovec{{Base: &data[0], Len: uint64(len(data))}}
-		n, err := unix.ProcessVMWritev(tid, local, []unix.RemoteIovec{{Base: address, Len: len(data)}}, 0)
+		n, err := unix.ProcessVMWritev(tid, vector(data), []unix.RemoteIovec{{Base: address, Len: len(data)}}, 0)
 		if err != nil {
 			return err
 		}
@@ -42,4 +40,10 @@ func writeMemory(tid int, address uintptr, data []byte) error {
 		address += uintptr(n)
 	}
 	return nil
+}
+
+func vector(b []byte) []unix.Iovec {
+	v := unix.Iovec{Base: &b[0]}
+	v.SetLen(len(b))
+	return []unix.Iovec{v}
 }

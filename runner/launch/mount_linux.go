@@ -8,8 +8,8 @@ import (
 )
 
 // mountAll makes the mounts in order.
-func mountAll(mounts []Mount) error {
-	for _, err := range mountEach(mounts) {
+func mountAll(mounts []Mount, userNamespace bool) error {
+	for _, err := range mountEach(mounts, userNamespace) {
 		if err != nil {
 			return err
 		}
@@ -19,7 +19,7 @@ func mountAll(mounts []Mount) error {
 
 // mountEach makes the mounts in order and returns one error for each. Every directory is opened before the first
 // mount, because a mount hides what lies below it: later ones reach theirs through the descriptors.
-func mountEach(mounts []Mount) []error {
+func mountEach(mounts []Mount, userNamespace bool) []error {
 	errs := make([]error, len(mounts))
 	below := make([]directories, len(mounts))
 	for i, m := range mounts {
@@ -28,7 +28,7 @@ func mountEach(mounts []Mount) []error {
 	}
 	for i, m := range mounts {
 		if errs[i] == nil {
-			errs[i] = below[i].mount(m.Target)
+			errs[i] = below[i].mount(m.Target, userNamespace)
 		}
 	}
 	return errs
@@ -64,7 +64,7 @@ func (d directories) close() {
 	}
 }
 
-func (d directories) mount(target string) error {
+func (d directories) mount(target string, userNamespace bool) error {
 	if d.source != nil {
 		if err := unix.Mount(descriptorPath(d.source), target, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("binding %s over %s: %w", d.source.Name(), target, err)
@@ -75,12 +75,11 @@ func (d directories) mount(target string) error {
 		return fmt.Errorf("a mount on %s without a source and without an upper layer", target)
 	}
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", descriptorPath(d.lower), descriptorPath(d.upper), descriptorPath(d.work))
-	// userxattr (Linux 5.11) is what a user namespace may use; without it the kernel keeps its marks in trusted.*, which only
-	// the machine's root may. Trying both needs no knowledge of which of the two this is.
-	err := unix.Mount("overlay", target, "overlay", 0, options+",userxattr")
-	if err == unix.EINVAL {
-		err = unix.Mount("overlay", target, "overlay", 0, options)
+	if userNamespace {
+		// The marks of removed directories must lie in user.*, because trusted.* is for the machine's root (Linux 5.11).
+		options += ",userxattr"
 	}
+	err := unix.Mount("overlay", target, "overlay", 0, options)
 	if err != nil {
 		return fmt.Errorf("mounting an overlay on %s: %w", target, err)
 	}
@@ -90,7 +89,7 @@ func (d directories) mount(target string) error {
 func descriptorPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
 
 // tryMounts makes the mounts and writes, renames and removes a file in each overlay.
-func tryMounts(mounts []Mount) []string {
+func tryMounts(mounts []Mount, userNamespace bool) []string {
 	words := make([]string, len(mounts))
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		for i := range words {
@@ -98,7 +97,7 @@ func tryMounts(mounts []Mount) []string {
 		}
 		return words
 	}
-	for i, err := range mountEach(mounts) {
+	for i, err := range mountEach(mounts, userNamespace) {
 		if err == nil && mounts[i].Source == "" {
 			err = tryWrite(mounts[i].Target)
 		}

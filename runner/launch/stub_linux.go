@@ -32,7 +32,7 @@ func RunIfStub(args []string) (code int, ran bool) {
 		return 2, true
 	}
 	if s.Trial {
-		out.Encode(answer{Tried: tryMounts(s.Mounts)})
+		out.Encode(answer{Tried: tryMounts(s.Mounts, s.UserNamespace)})
 		return 0, true
 	}
 	k := &keeper{setup: s}
@@ -119,7 +119,7 @@ func (k *keeper) enter() *failure {
 			k.refuse("fixed process ids", errNoNamespace)
 		}
 	}
-	if err := mountAll(k.Mounts); err != nil {
+	if err := mountAll(k.Mounts, k.UserNamespace); err != nil {
 		return newFailure(stageMount, err)
 	}
 	if name := k.Controls.Hostname; name != "" {

@@ -200,7 +200,7 @@ func tryIsolated(null *os.File, mounts []Mount, i isolation) ([]string, error) {
 		return nil, err
 	}
 	defer t.discard()
-	a, err := t.ask(setup{Trial: true, Mounts: mounts})
+	a, err := t.ask(setup{Trial: true, Mounts: mounts, UserNamespace: i.user})
 	if err == nil && len(a.Tried) != len(mounts) {
 		err = io.ErrUnexpectedEOF
 	}
