@@ -63,7 +63,7 @@ func volatileLeaf(x, y *record.Leaf) bool {
 	if volatile.Name(x.Name) != "" {
 		return true
 	}
-	if x.Kind == "string" && volatile.ShortID(x.Text) && volatile.ShortID(y.Text) {
+	if x.Kind == "string" && volatile.ShortIDs(x.Text, y.Text) {
 		return !volatile.Measure(x.Name) // "id": "3f2a9c1e", but not "checksum": "3f2a9c1e"
 	}
 	a, whyA := volatile.Mask(x.Text)

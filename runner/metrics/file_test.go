@@ -54,6 +54,7 @@ func TestMaskedDigest(t *testing.T) {
 		"uuid":           {"run 123e4567-e89b-42d3-a456-426614174000\n", "run 00000000-e89b-42d3-a456-426614174000\n", "job 123e4567-e89b-42d3-a456-426614174000\n"},
 		"temporary path": {"saved to /tmp/tmpab12cd34/model.pt\n", "saved to /tmp/tmpzz99xx11/model.pt\n", "saved at /tmp/tmpab12cd34/model.pt\n"},
 		"run folder":     {"saved runs/2026-11-23_16-04-11/m.pt\n", "saved runs/2026-11-24_01-02-03/m.pt\n", "saved runs/2026-11-23_16-04-11/n.pt\n"},
+		"run":            {"INFO run 3f2a9c1e started\n", "INFO run 12345678 started\n", "INFO run 3f2a9c1e stopped\n"},
 		"named word":     {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
 		"json":           {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
 		"progress bar":   {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},

@@ -37,7 +37,7 @@ func (s *pairScanner) scan() {
 	for i := 0; i < len(line) && len(s.fields) < maxFields; {
 		c := line[i]
 		switch {
-		case isHex(c) && s.printedDigest(&i):
+		case isHex(c) && (s.identifier(&i) || s.printedDigest(&i)):
 		case isDigit(c):
 			i = s.numeric(i)
 		case !isWord(c):
@@ -78,6 +78,19 @@ func (s *pairScanner) word(i int) int {
 		}
 	}
 	return i
+}
+
+// identifier passes over a hexadecimal identifier that a word such as "run" announces, which may look like any word or number.
+func (s *pairScanner) identifier(i *int) bool {
+	if s.open == *i || *i == 0 {
+		return false
+	}
+	n := volatile.Announced(s.line, *i)
+	if n == 0 || parseNumber(s.line[*i:]).size == n {
+		return false
+	}
+	*i = s.shape(*i, n, volatile.Identifier)
+	return true
 }
 
 // printedDigest takes a hexadecimal digest, by which programs show that two results are the same to the last bit.

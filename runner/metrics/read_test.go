@@ -96,7 +96,7 @@ func TestReadRealLines(t *testing.T) {
 		"words with digits":    {"conv2d resnet18 3x3 1st 10-fold\n", nil},
 		"saved path":           {"saved /tmp/tmpab12cd34/model-12.pt loss 0.5\n", []string{"~saved", "loss@0=0.5"}},
 		"a step among steps":   {"steps per epoch: 100, best epoch: 7\n", []string{"steps per epoch@0=100", "best epoch@0=7"}},
-		"printed digest":       {"weights sha256: 3f2a9c1e77\nfinal 0cc175b9c0f1b6a831c399e269772661\nrun 3f2a9c1e\n", []string{"weights sha256@0=3f2a9c1e77", "final@0=0cc175b9c0f1b6a831c399e269772661"}},
+		"printed digest":       {"weights sha256: 3f2a9c1e77\nfinal 0cc175b9c0f1b6a831c399e269772661\nrun 3f2a9c1e\n", []string{"weights sha256@0=3f2a9c1e77", "final@0=0cc175b9c0f1b6a831c399e269772661", "~run"}},
 		"skorch":               {"  epoch    train_loss    valid_acc     dur\n-------  ------------  -----------  ------\n      1        0.6931       0.5000  0.0123\n      2        0.5000       0.7500  0.0456\n", []string{"train_loss@1=0.6931", "train_loss@2=0.5000", "valid_acc@1=0.5000", "valid_acc@2=0.7500", "~dur"}},
 		"gradient boosting":    {"      Iter       Train Loss   Remaining Time \n         1           1.2162            0.02s\n", []string{"Train Loss@1=1.2162", "~Remaining Time"}},
 		"printed csv":          {"epoch,loss,seconds\n1,0.5,1.25\n2,0.25,1.5\n", []string{"loss@1=0.5", "loss@2=0.25", "~seconds"}},

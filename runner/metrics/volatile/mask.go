@@ -6,6 +6,9 @@ import "strings"
 // only in such parts become equal. why names the last kind of part replaced, "" where the text is unchanged.
 func Mask(text string) (masked, why string) {
 	return mask(text, func(s []byte, i int) (int, string) {
+		if n := Announced(s, i); n > 0 {
+			return n, Identifier
+		}
 		// A hexadecimal id counts inside a compound word only, "run-3f2a9c1e", and up to 31 digits: standing alone or longer, it may
 		// be a digest that the program prints to say what it computed.
 		if i == 0 || s[i-1] != '-' && s[i-1] != '/' && s[i-1] != '_' && s[i-1] != '.' {
@@ -29,7 +32,7 @@ func MaskPath(path string) string {
 		for n < len(s) && isDigit(s[n]) {
 			n++
 		}
-		return n - i, "number"
+		return n - i, Identifier
 	})
 	return masked
 }
@@ -67,10 +70,18 @@ func mask(text string, more func(s []byte, i int) (int, string)) (masked, why st
 	return out.String(), why
 }
 
-// ShortID reports whether a whole text is a short hexadecimal identifier, as programs cut them from a UUID to tell runs apart: 6 to 31 digits,
-// so no digest of a common hash function.
-func ShortID(text string) bool {
-	return len(text) < 32 && len(text) > 0 && hexID([]byte(text)) == len(text)
+// ShortIDs reports whether two texts are short hexadecimal identifiers of the same length, as programs cut them from a UUID to tell runs
+// apart: 6 to 31 digits, so no digests of a common hash function. One of them may happen to have no letter.
+func ShortIDs(a, b string) bool {
+	if len(a) != len(b) || len(a) < 6 || len(a) > 31 {
+		return false
+	}
+	for i := range len(a) {
+		if !isHex(a[i]) || !isHex(b[i]) {
+			return false
+		}
+	}
+	return hexID([]byte(a)) > 0 || hexID([]byte(b)) > 0
 }
 
 // hexID matches 6 to 64 hexadecimal digits with at least one letter and one decimal digit among them.

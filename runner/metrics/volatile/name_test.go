@@ -14,7 +14,7 @@ func TestName(t *testing.T) {
 		"loss_per_second": Throughput,
 		"memory":          Memory, "max_mem": Memory, "gpu_memory_allocated": Memory, "peak memory used": Memory, "rss": Memory, "gpu_util": Memory, "gpu temp": Memory,
 		"date": Date, "timestamp": Date, "saved_at": Date, "created_on": Date, "_timestamp": Date,
-		"pid": Identifier, "run_id": Identifier, "run id": Identifier, "uuid": Identifier, "hostname": Identifier, "host_name": Identifier, "port": Identifier, "listening on port": Identifier, "wandb_id": Identifier,
+		"pid": Identifier, "run_id": Identifier, "run id": Identifier, "uuid": Identifier, "hostname": Identifier, "host_name": Identifier, "port": Identifier, "listening on port": Identifier, "wandb_id": Identifier, "run": Identifier, "id": Identifier, "Starting run": Identifier,
 	}
 	for name, want := range volatile {
 		if got := Name(name); got != want {
@@ -26,7 +26,7 @@ func TestName(t *testing.T) {
 		"timesteps", "time_steps", "total_timesteps", "n_steps", "train_time_loss", "runtime_error", "timing_error_ms", "memory_loss", "speed_mae",
 		"steps_to_converge", "epoch", "lr", "eta", "learning_rate", "batch_size", "seed", "temperature", "user_id", "class_id", "model_name",
 		"min_loss", "loss/min", "momentum", "durations_mae", "s", "m", "h", "us", "portfolio_return", "report", "importance", "dateless", "", "[", "1",
-		"mean", "std", "reward_rate", "sampling_rate", "weights sha256", "hash", "timely_f1", "replay_memory_size", "ratio",
+		"mean", "std", "reward_rate", "sampling_rate", "weights sha256", "hash", "timely_f1", "replay_memory_size", "ratio", "best run", "runs", "job_count",
 	}
 	for _, name := range counts {
 		if got := Name(name); got != "" {

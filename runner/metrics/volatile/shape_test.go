@@ -63,6 +63,9 @@ func TestMask(t *testing.T) {
 		{"saved runs/2026-11-23_16-04-11/m.pt", "saved runs/2026-11-24_01-02-03/m.pt", "saved runs/2026-11-23_16-04-11/n.pt"},
 		{"run-3f2a9c1e done", "run-77ab12cd done", "fun-3f2a9c1e done"},
 		{"at 0x7f12ab34cd56", "at 0x7f0000000000", "at 0x7f"},
+		{"run 3f2a9c1e ok", "run 12345678 ok", "run 3f2a9c1e ko"},
+		{"job: ab-12", "job: 9", "bob: ab-12"},
+		{"ran 3f2a9c1e", "ran 3f2a9c1e", "ran 77ab12cd"},
 		{"digest 3f2a9c1e", "digest 3f2a9c1e", "digest 77ab12cd"},
 		{"step 100", "step 100", "step 200"},
 		{"sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2b", 16)},
@@ -84,10 +87,20 @@ func TestMaskPath(t *testing.T) {
 		{"ckpt-12345.pt", "ckpt-7.pt", "ckpt-7.bin"},
 		{"out/123e4567-e89b-42d3-a456-426614174000", "out/00000000-e89b-42d3-a456-426614174000", "in/00000000-e89b-42d3-a456-426614174000"},
 		{"model.pt", "model.pt", "model2.pt"},
+		{"model-3f2a9c1e.pt", "model-12345678.pt", "model-facade.pt"},
 	}
 	for _, tt := range tests {
 		if MaskPath(tt[0]) != MaskPath(tt[1]) || MaskPath(tt[0]) == MaskPath(tt[2]) {
 			t.Errorf("masked:\n%s\n%s\n%s", MaskPath(tt[0]), MaskPath(tt[1]), MaskPath(tt[2]))
+		}
+	}
+}
+
+func TestShortIDs(t *testing.T) {
+	for pair, want := range map[[2]string]bool{{"3f2a9c1e", "77ab12cd"}: true, {"3f2a9c1e", "12345678"}: true, {"12345678", "87654321"}: false,
+		{"facade", "decade"}: false, {"3f2a9c1e", "77ab12"}: false, {"3f2a9", "77ab1"}: false, {"3f2a9c1x", "77ab12cd"}: false, {"", ""}: false} {
+		if got := ShortIDs(pair[0], pair[1]); got != want {
+			t.Errorf("ShortIDs(%q) = %v", pair, got)
 		}
 	}
 }
