@@ -34,7 +34,7 @@ func torchCUDA() rule {
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
 	unseeded := e.seen(func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s)
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s) && !forNames(s)
 	})
 	reset := e.seen(func(s *trace.Seen) bool {
 		return s.Stream == stream && s.Kind == probe.KindSeed && s.Values[0] == "None" && s.File != "" && !inWorker(s)
@@ -84,6 +84,12 @@ func (e *evidence) seededEqually(stream seed.ID, c *trace.Change) bool {
 	a, seededA := same(e.expected.summary)
 	b, seededB := same(e.actual.summary)
 	return seededA && seededB && a == b
+}
+
+// forNames reports whether a generator is one of those that torch, while it is imported, makes for the names of
+// temporary files.
+func forNames(s *trace.Seen) bool {
+	return s.Stream == seed.PythonRandom && (s.Lib == "torch" || strings.HasPrefix(s.Lib, "torch."))
 }
 
 func usedAndUnseeded(s *trace.Seen) bool {

@@ -41,7 +41,7 @@ func display(name string) string {
 	if name == "" {
 		return checkpoint.RootName
 	}
-	return name
+	return checkpoint.Display(name, 200)
 }
 
 // container says in what the files differ that is no content: why equal values may lie in unequal bytes.

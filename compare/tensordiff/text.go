@@ -60,7 +60,7 @@ func (r *Result) writeChanges(b *bufio.Writer) {
 
 func (c *Change) text() string {
 	if c.Stats == nil {
-		return fmt.Sprintf("%s: %s -> %s", c.Class, c.A, c.B)
+		return fmt.Sprintf("%s: %s -> %s", c.Class, checkpoint.Display(c.A, 100), checkpoint.Display(c.B, 100))
 	}
 	s := c.Stats
 	parts := []string{
@@ -110,7 +110,7 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 	}{{"Missing: in a, not in b", r.Missing}, {"Unexpected: in b, not in a", r.Unexpected}} {
 		lines := make([]string, len(list.items))
 		for i, x := range list.items {
-			lines[i] = fmt.Sprintf("%s  %s: %s", display(x.Name), x.Value, x.Why)
+			lines[i] = fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why)
 		}
 		writeList(b, list.title, lines)
 	}
@@ -119,7 +119,7 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 func (r *Result) renames() []string {
 	lines := make([]string, len(r.Renamed))
 	for i, x := range r.Renamed {
-		lines[i] = fmt.Sprintf("%s -> %s: %s", x.A, x.B, x.Why)
+		lines[i] = fmt.Sprintf("%s -> %s: %s", display(x.A), display(x.B), x.Why)
 	}
 	return lines
 }
@@ -134,6 +134,6 @@ func writeList(b *bufio.Writer, title string, lines []string) {
 			fmt.Fprintf(b, "  ... and %d more\n", len(lines)-i)
 			break
 		}
-		fmt.Fprintf(b, "  %s\n", line)
+		fmt.Fprintf(b, "  %s\n", checkpoint.Display(line, 500))
 	}
 }

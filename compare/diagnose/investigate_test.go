@@ -1,0 +1,182 @@
+package diagnose
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+type valueOf = func(seed.ID) string
+
+func TestCauses(t *testing.T) {
+	unseededNumPy := func(v valueOf) []probe.Event {
+		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+	}
+	uuidBait := reads(probe.KindEntropy, seed.OSEntropy, 3, "")
+	tests := []struct {
+		name    string
+		world   world
+		verdict record.Verdict
+		causes  string
+		most    int // launches
+	}{
+		{
+			name:    "nothing reaches the loss",
+			world:   world{},
+			verdict: record.Reproducible, most: 3,
+		}, {
+			name:    "an unseeded stream",
+			world:   world{reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},
+			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
+		}, {
+			name:    "an unseeded stream that reaches nothing",
+			world:   world{events: unseededNumPy},
+			verdict: record.Reproducible, most: 3,
+		}, {
+			name: "bait that differs in every run beside the cause",
+			world: world{reaches: []seed.ID{seed.PythonHash}, events: func(v valueOf) []probe.Event {
+				bait := uuidBait
+				bait.Value = v(seed.OSEntropy)
+				return []probe.Event{bait}
+			}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(3, "name", v(seed.OSEntropy)), executes(9, "vocabulary", v(seed.PythonHash)), executes(10, "loss", v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "python-hash proven train.py:9", most: 7,
+		}, {
+			name: "an unseeded stream as bait beside the hash seed",
+			world: world{reaches: []seed.ID{seed.PythonHash}, events: unseededNumPy, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(7, "jitter", v(seed.NumpyLegacy)), executes(9, "vocabulary", v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "python-hash proven train.py:9", most: 9,
+		}, {
+			name: "two streams",
+			world: world{reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{draws(seed.PythonRandom, 4, v(seed.PythonRandom)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+			}},
+			verdict: record.Diverged, causes: "python-random proven train.py:4, numpy-legacy proven train.py:7", most: 7,
+		}, {
+			name: "a seed from the clock",
+			world: world{reaches: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
+				now := v(seed.WallClock)
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 5, now), seeds(seed.PythonRandom, 5, now, "clock"), draws(seed.PythonRandom, 8, now)}
+			}},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:5", most: 5,
+		}, {
+			name: "a draw that follows from equal seeds and another path is no cause",
+			world: world{reaches: []seed.ID{seed.PythonHash}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 2, "0", ""), draws(seed.PythonRandom, 8, v(seed.PythonHash))}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(6, "order", v(seed.PythonHash))} }},
+			verdict: record.Diverged, causes: "python-hash proven train.py:6", most: 5,
+		}, {
+			name: "addresses, which need the hash seed pinned beside them",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(11, "node", v(seed.ObjectIdentity))}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 12,
+		}, {
+			name: "a race that nothing pins",
+			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}
+			}},
+			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 12,
+		}, {
+			name: "a difference of unknown origin is nobody's fault",
+			world: world{reaches: []seed.ID{"outside"}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{draws(seed.TorchCPU, 4, "same in every run")}
+			}},
+			verdict: record.Diverged, causes: "", most: 12,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := test.world
+			w.t = t
+			audit := w.investigate(record.Settings{})
+			if audit.Verdict != test.verdict {
+				t.Errorf("verdict %s, want %s (%s)", audit.Verdict, test.verdict, audit.Reason)
+			}
+			if got := convicted(audit); got != test.causes {
+				t.Errorf("causes %q, want %q\nexperiments: %v", got, test.causes, w.asked)
+			}
+			if w.run > test.most {
+				t.Errorf("%d launches, want at most %d: %v", w.run, test.most, w.asked)
+			}
+		})
+	}
+}
+
+// A source that takes one of two values agrees with itself half of the time: neither may that clear the cause, nor may
+// pinned runs that agree by luck convict the bait.
+func TestLuckConvictsNobody(t *testing.T) {
+	for _, luck := range [][]int{{0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 0}, {0, 0, 1, 0, 1, 0, 0, 0, 1, 1}, {1, 0, 1, 1, 1, 0, 1, 0, 0, 1, 0, 0}} {
+		w := world{t: t, luck: luck, reaches: []seed.ID{"coin"}, events: func(v valueOf) []probe.Event {
+			return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+		}}
+		for _, c := range w.investigate(record.Settings{}).Causes {
+			if c.Proof == record.Proven {
+				t.Errorf("luck %v: %s is said to be proven: %v", luck, c.Source, w.asked)
+			}
+		}
+	}
+}
+
+func TestBudgetEndsTheSearchWithoutACause(t *testing.T) {
+	w := world{t: t, budget: 4, reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
+		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+	}}
+	audit := w.investigate(record.Settings{})
+	if got, want := convicted(audit), "numpy-legacy suspected train.py:7"; got != want {
+		t.Errorf("causes %q, want %q", got, want)
+	}
+	if !slices.ContainsFunc(audit.Limits, func(l string) bool { return strings.Contains(l, "--max-runs") }) {
+		t.Errorf("no limit names --max-runs: %q", audit.Limits)
+	}
+}
+
+func TestPinnedByTheUser(t *testing.T) {
+	w := world{t: t, reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
+		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+	}}
+	audit := w.investigate(record.Settings{Pin: []seed.ID{seed.NumpyLegacy}})
+	if audit.Verdict != record.Reproducible || len(audit.Causes) > 0 {
+		t.Errorf("verdict %s with causes %q, want reproducible", audit.Verdict, convicted(audit))
+	}
+}
+
+func TestVary(t *testing.T) {
+	listing := func(v valueOf) []probe.Event {
+		return []probe.Event{reads(probe.KindList, seed.FileOrder, 5, v(seed.FileOrder))}
+	}
+	for _, test := range []struct {
+		name    string
+		reaches []seed.ID
+		verdict record.Verdict
+		causes  string
+	}{
+		{"the order of files reaches the loss", []seed.ID{seed.FileOrder}, record.Diverged, "file-order proven train.py:5"},
+		{"the order of files reaches nothing", nil, record.Reproducible, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := world{t: t, reaches: test.reaches, steady: []seed.ID{seed.FileOrder}, events: listing}
+			audit := w.investigate(record.Settings{Vary: []seed.ID{seed.FileOrder}})
+			if audit.Verdict != test.verdict || convicted(audit) != test.causes {
+				t.Errorf("%s %q, want %s %q (%v)", audit.Verdict, convicted(audit), test.verdict, test.causes, w.asked)
+			}
+			if len(audit.Sensitivities) != 1 || audit.Sensitivities[0].Changed != (test.verdict == record.Diverged) {
+				t.Errorf("sensitivities %+v", audit.Sensitivities)
+			}
+		})
+	}
+}
+
+func TestNoVerdictWithoutEvidence(t *testing.T) {
+	w := world{t: t}
+	audit := w.investigate(record.Settings{Runs: 1})
+	if audit.Verdict != record.Inconclusive {
+		t.Errorf("one run: %s, want inconclusive", audit.Verdict)
+	}
+}

@@ -1,0 +1,162 @@
+package diagnose
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// world is a training command whose causes are known, in place of real processes: what a run prints depends on the
+// values that its sources had, which are new in every run unless the source is pinned.
+type world struct {
+	t *testing.T
+	// reaches lists the sources whose values reach the printed loss.
+	reaches []seed.ID
+	// fewOutcomes makes a source take one of so many values, so that runs can agree by luck; luck are the values drawn.
+	luck []int
+	// steady sources have one value of their own when inherited and another when pinned.
+	steady []seed.ID
+	// events are what the probe writes in a run; value stands for the source's value in that run.
+	events func(value func(seed.ID) string) []probe.Event
+	// zoomed are the lines of a zoomed run.
+	zoomed func(value func(seed.ID) string) []probe.Event
+
+	run    int
+	budget int
+	asked  []string
+	traces map[string][]probe.Event
+}
+
+func (w *world) Try(_ context.Context, ask Ask) ([]*record.Run, error) {
+	var runs []*record.Run
+	for range ask.Runs {
+		if w.budget > 0 && w.run >= w.budget {
+			return runs, budgetExhausted{}
+		}
+		w.run++
+		runs = append(runs, w.launch(ask))
+	}
+	return runs, nil
+}
+
+func (w *world) launch(ask Ask) *record.Run {
+	value := func(id seed.ID) string {
+		switch level := ask.Experiment.Levels[id]; {
+		case level == seed.Pin:
+			return "pinned"
+		case level == seed.Vary:
+			return "varied" + strconv.Itoa(w.run)
+		case slices.Contains(w.steady, id):
+			return "its own"
+		case len(w.luck) > 0:
+			return strconv.Itoa(w.luck[(w.run-1)%len(w.luck)])
+		}
+		return "run " + strconv.Itoa(w.run)
+	}
+	loss := ""
+	for _, id := range w.reaches {
+		loss += string(id) + value(id)
+	}
+	number := 0
+	for _, c := range loss {
+		number = (number*31 + int(c)) % 1_000_003
+	}
+	id := fmt.Sprintf("%s-%d", ask.Experiment.Name, w.run)
+	w.asked = append(w.asked, ask.Experiment.Name)
+	run := &record.Run{Version: record.Version, ID: id, Experiment: ask.Experiment.Name, Levels: ask.Experiment.Levels,
+		Values: map[seed.ID]string{}, Processes: []record.Process{{Name: "main"}},
+		Metrics: []record.Series{{Name: "loss", Origin: "stdout", Digest: loss,
+			Points: []record.Point{{Step: 1, Text: strconv.Itoa(number), Value: record.Float(number), Line: 1}}}}}
+	events := []probe.Event{{Kind: probe.KindProcess, Detail: json.RawMessage(`{"hash_seed":"random"}`)}}
+	if w.events != nil {
+		events = append(events, w.events(value)...)
+	}
+	if ask.Zoom != nil && w.zoomed != nil {
+		events = append(events, w.zoomed(value)...)
+	}
+	w.traces[id] = events
+	return run
+}
+
+func (w *world) Trace(run *record.Run) trace.Source { return memory{w.traces[run.ID]} }
+func (w *world) Left() int                          { return 1000 }
+func (w *world) Note(string)                        {}
+
+type budgetExhausted struct{}
+
+func (budgetExhausted) Error() string { return "the limit of runs is reached" }
+func (budgetExhausted) Budget() bool  { return true }
+
+// memory is the trace of one process.
+type memory struct{ events []probe.Event }
+
+func (m memory) Processes() []string { return []string{"main"} }
+func (m memory) Open(string) (trace.Events, error) {
+	return &memoryEvents{left: m.events}, nil
+}
+
+type memoryEvents struct{ left []probe.Event }
+
+func (e *memoryEvents) Next() (probe.Event, error) {
+	if len(e.left) == 0 {
+		return probe.Event{}, io.EOF
+	}
+	first := e.left[0]
+	e.left = e.left[1:]
+	return first, nil
+}
+
+func (e *memoryEvents) Close() error { return nil }
+
+// investigate audits the world's command.
+func (w *world) investigate(settings record.Settings) *record.Audit {
+	w.t.Helper()
+	w.traces = map[string][]probe.Event{}
+	settings.Runs = cmp.Or(settings.Runs, 3)
+	settings.Diagnose = true
+	audit := &record.Audit{Version: record.Version, Dir: w.t.TempDir(), Settings: settings, Criterion: record.Criterion{Mode: "exact"}}
+	if err := Investigate(context.Background(), w, audit); err != nil {
+		w.t.Fatal(err)
+	}
+	return audit
+}
+
+// convicted lists an audit's causes as "source proof file:line".
+func convicted(a *record.Audit) string {
+	var all []string
+	for _, c := range a.Causes {
+		all = append(all, fmt.Sprintf("%s %s %s:%d", c.Source, c.Proof, c.File, c.Line))
+	}
+	return strings.Join(all, ", ")
+}
+
+// The events of the sources, as the probe writes them.
+
+func draws(id seed.ID, line int64, state string) probe.Event {
+	return probe.Event{Kind: probe.KindDraw, Stream: id, File: "train.py", Line: line, Value: state, Detail: json.RawMessage(`{"api":"draw"}`)}
+}
+
+func seeds(id seed.ID, line int64, value, origin string) probe.Event {
+	return probe.Event{Kind: probe.KindSeed, Stream: id, File: "train.py", Line: line, Value: value,
+		Detail: json.RawMessage(fmt.Sprintf(`{"api":"seed","origin":%q}`, origin))}
+}
+
+func reads(kind probe.Kind, id seed.ID, line int64, value string) probe.Event {
+	return probe.Event{Kind: kind, Stream: id, File: "train.py", Line: line, Value: value, Detail: json.RawMessage(`{"api":"read"}`)}
+}
+
+func executes(line int64, name, value string) probe.Event {
+	return probe.Event{Kind: probe.KindLine, File: "train.py", Line: line, Func: "main", Value: name + value,
+		Detail: json.RawMessage(fmt.Sprintf(`{"vars":[[%q,%q,%q]]}`, name, value, value))}
+}
