@@ -61,6 +61,13 @@ class Frames:
             frame = frame.f_back
         return found, below
 
+    def found(self, frame):
+        """Returns the Where of the innermost user frame or None, and whether all it did was to import a library."""
+        found, below = self.search(frame)
+        if found is None:
+            return None, False
+        return self.place(found, below), self.doing(frame)[0] is None
+
     def search(self, frame):
         """Returns the innermost user frame and the library frame that it called, either of them None."""
         kinds = self._kinds

@@ -19,14 +19,15 @@ class Generators:
 
     def made(self, frame, api, generator, state):
         """Writes that generator was made without a seed; state(generator) returns the digest of its state."""
-        self.made_at(self._probe.where(frame), api, generator, state, state(generator))
+        self.made_at(self._probe.frames.found(frame), api, generator, state, state(generator))
 
-    def made_at(self, where, api, generator, state, first):
-        """Does as made, for a generator whose first state had the digest first."""
+    def made_at(self, found, api, generator, state, first):
+        """Does as made, for a generator that was made at found and whose first state has the digest first."""
         self._number += 1
         if self._number > _WRITTEN:
             return
-        self._stream.made_at(where, api, None, first, self._number)
+        where, importing = found
+        self._stream.made_at(where, api, None, first, self._number, importing)
         if len(self._kept) < _FOLLOWED:
             self._kept.append((self._number, where, generator, state, first))
 

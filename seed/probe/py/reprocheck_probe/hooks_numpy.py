@@ -144,11 +144,11 @@ def _watch_random_state(probe, random, legacy, generators):
 
 def _doubt(probe, generators, frame, bits):
     """RandomState(3) makes an unseeded MT19937 too, and seeds it next, which takes its SeedSequence away."""
-    where, first = probe.where(frame), _of_bits(bits)
+    found, first = probe.frames.found(frame), _of_bits(bits)
 
     def resolve():
         if bits._seed_seq is not None:
-            generators.made_at(where, "numpy.random.RandomState", bits, _of_bits, first)
+            generators.made_at(found, "numpy.random.RandomState", bits, _of_bits, first)
 
     probe.in_doubt(resolve)
 

@@ -38,6 +38,9 @@ def install(probe):
                 if found is None or len(seen) >= _IN_ALL:
                     return
                 where = frames.place(found, below)
+                # A temporary file is new in every run.
+                if where.lib == "tempfile":
+                    return
                 key = (path, mode, where.file, where.line)
                 if key in seen:
                     return

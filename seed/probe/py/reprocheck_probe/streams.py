@@ -108,9 +108,14 @@ class Stream:
 
     def made(self, frame, api, seed, state=None, number=None):
         """Writes that a generator of this kind was made, from seed, or from nothing when that is None."""
-        return self.made_at(self._probe.where(frame), api, seed, state, number)
+        where, importing = self._probe.frames.found(frame)
+        if importing and seed is not None:
+            # A library's own affair, the same in every run.
+            return
+        self.made_at(where, api, seed, state, number, importing)
 
-    def made_at(self, where, api, seed, state=None, number=None):
+    def made_at(self, where, api, seed, state=None, number=None, importing=False):
+        """Does as made; importing says that a library made it for itself while it was imported."""
         detail = {"api": api}
         if seed is not None:
             origin = self._probe.origins.of(seed)
@@ -120,9 +125,10 @@ class Stream:
             detail["state"] = state
         if number is not None:
             detail["id"] = number
+        if importing:
+            detail["importing"] = True
         value = "unseeded" if seed is None else "seeded:" + digest.short(seed)
         self._probe.emit("new", self.source, where, value, detail)
-        return where
 
     def drawn(self, where, api, before, purpose=None):
         """Writes a draw; before is the state's digest before it."""
@@ -153,9 +159,9 @@ class Stream:
     def looked(self, look, api):
         """Writes the draw that look preceded, if there was one."""
         where, line, before = look
-        self._draws += 1
         if before == self._last or before == self.state():
             return
+        self._draws += 1
         self._last = before
         self._lines[line] = self._lines.get(line, 0) + 1
         self.drawn(where, api, digest.of_bytes(before))
