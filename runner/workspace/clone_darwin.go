@@ -14,7 +14,7 @@ func bestFirst() []Kind { return []Kind{Clonefile, Copy} }
 // cloneFile makes a file that shares the blocks of from until either is written, on APFS.
 func cloneFile(from, to string, info fs.FileInfo) error {
 	if err := unix.Clonefile(from, to, unix.CLONE_NOFOLLOW); err != nil {
-		return fmt.Errorf("cloning %s: %w", from, err)
+		return fmt.Errorf("cloning a file: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func reflinkFile(from, to string, info fs.FileInfo) error {
 	}
 	if err = unix.IoctlFileClone(int(out.Fd()), int(in.Fd())); err != nil {
 		out.Close()
-		return fmt.Errorf("sharing the blocks of %s: %w", from, err)
+		return fmt.Errorf("sharing blocks between files: %w", err)
 	}
 	return out.Close()
 }

@@ -40,7 +40,7 @@ func (w *Workspace) copy(ctx context.Context) error {
 		w.limits = append(w.limits, fmt.Sprintf("%d files of more than %d MiB are copied once and handed from run to run; one that a run changes is copied again", len(w.big.given), bigFile>>20))
 	}
 	w.limits = append(w.limits, c.notes...)
-	w.limits = append(w.limits, "the run works in a copy at "+w.dir+": what it writes through absolute paths, in /tmp say, is not kept apart")
+	w.limits = append(w.limits, "runs work in a copy of the project at another path: what they write through absolute paths, in /tmp say, is not kept apart")
 	if err := w.privateHome(ctx); err != nil {
 		return err
 	}

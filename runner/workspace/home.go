@@ -50,7 +50,7 @@ func (w *Workspace) privateHome(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making a private HOME: %w", err)
 	}
-	w.limits = append(w.limits, "HOME is "+home+": copies of small caches, links to everything else in "+w.spec.Home)
+	w.limits = append(w.limits, "HOME is a directory of the run: copies of small caches, links to everything else in "+w.spec.Home)
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (h *homeMaker) cache(name string) error {
 
 func (h *homeMaker) copyOrLink(rel string) error {
 	if files, bytes := h.measure(filepath.Join(h.w.spec.Home, rel)); files > cacheFiles || bytes > cacheBytes {
-		h.w.limits = append(h.w.limits, fmt.Sprintf("~/%s is too large to copy: runs share the user's own", rel))
+		h.w.limits = append(h.w.limits, fmt.Sprintf("~/%s is too large to copy: runs share it", rel))
 		return h.link(rel)
 	}
 	return h.entry(h.w.spec.Home, h.w.env["HOME"], rel, nil)

@@ -201,7 +201,7 @@ func TestFallback(t *testing.T) {
 	if err != nil || kind != workspace.Copy {
 		t.Fatalf("kind %q, %v; want a copy", kind, err)
 	}
-	for _, want := range []string{"overlay: ", "reflink: ", "copy at "} {
+	for _, want := range []string{"overlay: ", "reflink: ", "copy of the project"} {
 		if !slices.ContainsFunc(limits, func(l string) bool { return strings.Contains(l, want) }) {
 			t.Errorf("limits %q do not speak of %q", limits, want)
 		}
