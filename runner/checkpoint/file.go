@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // Kind is what an entry is, in the words of a run record.
@@ -116,4 +117,15 @@ func Clip(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// Display shortens s to about n bytes for a terminal, and replaces what could move its cursor or hide text: control and
+// format characters, and bytes that are no UTF-8.
+func Display(s string, n int) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(Clip(s, n), string(unicode.ReplacementChar)))
 }

@@ -165,14 +165,14 @@ func (d *Document) WriteText(w io.Writer, limit int) error {
 	fmt.Fprintf(b, "%s: %s, %s, layout %s\n", d.Path, d.Format, Size(d.Bytes), d.Layout)
 	for _, f := range d.Facts {
 		if !strings.HasPrefix(f.Key, "class ") {
-			fmt.Fprintf(b, "  %s: %s\n", f.Key, f.Value)
+			fmt.Fprintf(b, "  %s: %s\n", checkpoint.Display(f.Key, 100), checkpoint.Display(f.Value, 200))
 		}
 	}
 	if len(d.Devices) > 0 {
-		fmt.Fprintf(b, "  devices: %s\n", strings.Join(d.Devices, ", "))
+		fmt.Fprintf(b, "  devices: %s\n", checkpoint.Display(strings.Join(d.Devices, ", "), 200))
 	}
 	for _, f := range d.Findings {
-		fmt.Fprintf(b, "\n%s: %s\n", f.ID, f.Text)
+		fmt.Fprintf(b, "\n%s: %s\n", f.ID, checkpoint.Display(f.Text, 500))
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -191,23 +191,12 @@ func (d *Document) WriteText(w io.Writer, limit int) error {
 		if v.Kind == string(checkpoint.KindTensor) {
 			what, size = checkpoint.ShapeText(v.Shape), Size(v.Bytes)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", checkpoint.Clip(v.Name, 80), v.Type, oneLine(what), size, v.Component)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", checkpoint.Display(v.Name, 80), checkpoint.Display(v.Type, 40), checkpoint.Display(what, 60), size, v.Component)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	return b.Flush()
-}
-
-// oneLine keeps a value from breaking the table, or the terminal.
-func oneLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, s)
-	return checkpoint.Clip(s, 60)
 }
 
 // Size writes a number of bytes with decimal units, as storage is sold.

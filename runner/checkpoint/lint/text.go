@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
 // WriteText writes a document for people, what is missing first.
@@ -19,7 +21,7 @@ func (d *Document) WriteText(w io.Writer) error {
 		if x.Name != "" {
 			where += ": " + x.Name
 		}
-		fmt.Fprintf(b, "\n%s %s\n  %s\n", x.Rule, where, x.Text)
+		fmt.Fprintf(b, "\n%s %s\n  %s\n", x.Rule, checkpoint.Display(where, 200), checkpoint.Display(x.Text, 500))
 	}
 	for _, status := range []Status{Missing, CannotTell, Present} {
 		title := strings.ToUpper(string(status)[:1]) + string(status)[1:]
@@ -32,7 +34,7 @@ func (d *Document) WriteText(w io.Writer) error {
 				fmt.Fprintf(b, "\n%s:\n", title)
 				first = false
 			}
-			fmt.Fprintf(b, "  %s %s: %s\n", p.Rule, p.Title, p.Why)
+			fmt.Fprintf(b, "  %s %s: %s\n", p.Rule, p.Title, checkpoint.Display(p.Why, 300))
 			if status == Missing {
 				fmt.Fprintf(b, "      without it: %s\n      hides: %s\n      fix: %s\n", p.Without, p.Hides, p.Fix)
 			}
