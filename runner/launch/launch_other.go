@@ -26,7 +26,7 @@ func startTree(c Command, files [3]*os.File) (*tree, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDirectory, c.Dir, syscall.ENOTDIR)
 	}
-	path, err := lookPath(c.Argv[0], c.Env, c.Dir)
+	path, err := LookPath(c.Argv[0], c.Env, c.Dir)
 	if err != nil {
 		return nil, err
 	}

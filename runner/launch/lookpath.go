@@ -10,9 +10,10 @@ import (
 	"strings"
 )
 
-// lookPath finds the program as execvp(3) does: a name with a slash is relative to dir, any other is searched in the
-// PATH of env. An empty element of PATH is dir.
-func lookPath(name string, env []string, dir string) (string, error) {
+// LookPath finds the program that Start would execute, as execvp(3) does: a name with a slash is relative to dir, any
+// other is searched in the PATH of env. An empty element of PATH is dir. The error is exec.ErrNotFound, or
+// fs.ErrPermission for a file that is no program.
+func LookPath(name string, env []string, dir string) (string, error) {
 	if strings.Contains(name, "/") {
 		path := name
 		if !filepath.IsAbs(path) {
@@ -47,7 +48,7 @@ func lookPath(name string, env []string, dir string) (string, error) {
 	if denied != nil {
 		return "", denied
 	}
-	return "", fmt.Errorf("%s: %w in PATH=%s", name, exec.ErrNotFound, search)
+	return "", fmt.Errorf("%s: %w, which is %s", name, exec.ErrNotFound, search)
 }
 
 // errNotExecutable says that a file is there and cannot be a program.

@@ -74,7 +74,7 @@ func (k *keeper) start() *failure {
 	} else if !info.IsDir() {
 		return newFailure(stageDirectory, fmt.Errorf("working directory %s: %w", k.Dir, unix.ENOTDIR))
 	}
-	path, err := lookPath(k.Argv[0], k.Env, k.Dir)
+	path, err := LookPath(k.Argv[0], k.Env, k.Dir)
 	if err != nil {
 		return newFailure(stageCommand, err)
 	}
