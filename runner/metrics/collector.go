@@ -41,6 +41,7 @@ type series struct {
 	record.Series
 	count  int64
 	digest hash.Hash
+	hashed []byte // what is added to digest, in a buffer used again
 	limit  int
 }
 
@@ -170,8 +171,9 @@ func (c *Collector) open(key, name string, f *field) *series {
 // add keeps a point while there is room, and the newest in any case.
 func (s *series) add(p record.Point, text []byte, budget *int) {
 	s.count++
-	var b [64]byte
-	s.digest.Write(append(append(append(strconv.AppendInt(b[:0], p.Step, 10), '\t'), text...), '\n'))
+	s.hashed = append(strconv.AppendInt(s.hashed[:0], p.Step, 10), '\t')
+	s.hashed = append(append(s.hashed, text...), '\n')
+	s.digest.Write(s.hashed)
 	if len(s.Points) < s.limit && *budget > 0 || len(s.Points) == 0 {
 		*budget--
 		p.Text = string(text)

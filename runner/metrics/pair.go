@@ -82,11 +82,16 @@ func (s *pairScanner) word(i int) int {
 
 // identifier passes over a hexadecimal identifier that a word such as "run" announces, which may look like any word or number.
 func (s *pairScanner) identifier(i *int) bool {
-	if s.open == *i || *i == 0 {
+	end, letter := *i, false
+	for end < len(s.line) && (isDigit(s.line[end]) || isLetter(s.line[end])) {
+		letter = letter || isLetter(s.line[end])
+		end++
+	}
+	if s.open == *i || !letter || parseNumber(s.line[*i:end]).size == end-*i {
 		return false
 	}
 	n := volatile.Announced(s.line, *i)
-	if n == 0 || parseNumber(s.line[*i:]).size == n {
+	if n == 0 {
 		return false
 	}
 	*i = s.shape(*i, n, volatile.Identifier)
