@@ -23,6 +23,7 @@ func TestReadFile(t *testing.T) {
 		"csv":                    {"lightning_logs/metrics.csv", "epoch,step,train_loss,val_acc,time\n0,9,0.5,,1.5\n0,9,,0.75,1.6\n1,19,0.25,,1.7\n", []string{"train_loss@9=0.5", "train_loss@1, 19=0.25", "~time", "val_acc@9=0.75"}},
 		"tsv":                    {"log.tsv", "epoch\tloss\n1\t0.5\n2\tnan\n", []string{"loss@1=0.5", "loss@2=nan"}},
 		"quoted":                 {"log.csv", "\"epoch\",\"loss, mean\"\n1,\"0.5\"\n", []string{"loss, mean@1=0.5"}},
+		"unix times":             {"log.csv", "at,w\n1764000000.25,0.5\n", []string{"~at", "w@0=0.5"}},
 		"without a header":       {"data.csv", "1,2,3\n4,5,6\n", nil},
 		"no numbers":             {"config.json", `{"optimizer": "adam", "classes": ["a", "b"]}`, nil},
 		"another format":         {"model.bin", "loss 0.5\n", nil},
@@ -48,19 +49,20 @@ func TestReadFile(t *testing.T) {
 // Each pair is a text twice, with what may differ between runs, and once with what may not.
 func TestMaskedDigest(t *testing.T) {
 	tests := map[string]struct{ a, same, other string }{
-		"duration":       {"epoch 1 took 0.62 seconds, loss 0.5\n", "epoch 1 took 12.9 seconds, loss 0.5\n", "epoch 1 took 0.62 seconds, loss 0.6\n"},
-		"time stamp":     {"2026-11-23 16:04:11,123 INFO start\n", "2026-11-24 09:00:00,001 INFO start\n", "2026-11-23 16:04:11,123 INFO stop\n"},
-		"address":        {"<A object at 0x7f12ab34cd56>\n", "<A object at 0x7fff00000000>\n", "<B object at 0x7f12ab34cd56>\n"},
-		"uuid":           {"run 123e4567-e89b-42d3-a456-426614174000\n", "run 00000000-e89b-42d3-a456-426614174000\n", "job 123e4567-e89b-42d3-a456-426614174000\n"},
-		"temporary path": {"saved to /tmp/tmpab12cd34/model.pt\n", "saved to /tmp/tmpzz99xx11/model.pt\n", "saved at /tmp/tmpab12cd34/model.pt\n"},
-		"run folder":     {"saved runs/2026-11-23_16-04-11/m.pt\n", "saved runs/2026-11-24_01-02-03/m.pt\n", "saved runs/2026-11-23_16-04-11/n.pt\n"},
-		"run":            {"INFO run 3f2a9c1e started\n", "INFO run 12345678 started\n", "INFO run 3f2a9c1e stopped\n"},
-		"named word":     {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
-		"json":           {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
-		"progress bar":   {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},
-		"digest printed": {"weights 3f2a9c1e\n", "weights  3f2a9c1e\n\n", "weights 3f2a9c1f\n"},
-		"table":          {"epoch,loss,time\n1,0.5,1.25\n", "epoch,loss,time\n1,0.5,7.5\n", "epoch,loss,time\n1,0.6,1.25\n"},
-		"prose":          {"hello\n", "hello\r\n", "Hello\n"},
+		"duration":         {"epoch 1 took 0.62 seconds, loss 0.5\n", "epoch 1 took 12.9 seconds, loss 0.5\n", "epoch 1 took 0.62 seconds, loss 0.6\n"},
+		"time stamp":       {"2026-11-23 16:04:11,123 INFO start\n", "2026-11-24 09:00:00,001 INFO start\n", "2026-11-23 16:04:11,123 INFO stop\n"},
+		"address":          {"<A object at 0x7f12ab34cd56>\n", "<A object at 0x7fff00000000>\n", "<B object at 0x7f12ab34cd56>\n"},
+		"uuid":             {"run 123e4567-e89b-42d3-a456-426614174000\n", "run 00000000-e89b-42d3-a456-426614174000\n", "job 123e4567-e89b-42d3-a456-426614174000\n"},
+		"temporary path":   {"saved to /tmp/tmpab12cd34/model.pt\n", "saved to /tmp/tmpzz99xx11/model.pt\n", "saved at /tmp/tmpab12cd34/model.pt\n"},
+		"run folder":       {"saved runs/2026-11-23_16-04-11/m.pt\n", "saved runs/2026-11-24_01-02-03/m.pt\n", "saved runs/2026-11-23_16-04-11/n.pt\n"},
+		"process in a log": {"2026-11-23 16:04:11,123 1234 INFO loss 0.5\n", "2026-11-23 16:04:12,456 98765 INFO loss 0.5\n", "2026-11-23 16:04:11,123 1234 INFO loss 0.6\n"},
+		"run":              {"INFO run 3f2a9c1e started\n", "INFO run 12345678 started\n", "INFO run 3f2a9c1e stopped\n"},
+		"named word":       {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
+		"json":             {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
+		"progress bar":     {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},
+		"digest printed":   {"weights 3f2a9c1e\n", "weights  3f2a9c1e\n\n", "weights 3f2a9c1f\n"},
+		"table":            {"epoch,loss,time\n1,0.5,1.25\n", "epoch,loss,time\n1,0.5,7.5\n", "epoch,loss,time\n1,0.6,1.25\n"},
+		"prose":            {"hello\n", "hello\r\n", "Hello\n"},
 	}
 	digest := func(t *testing.T, text string) string {
 		d, isText, err := MaskedDigest(strings.NewReader(text))

@@ -33,6 +33,13 @@ func (f *field) volatile(name string) string {
 	return f.why
 }
 
+// unixTime marks a number that stands in a document or a table without a unit, but looks like seconds since 1970.
+func (f *field) unixTime() {
+	if n, why := volatile.Match(f.text); n == len(f.text) && why == volatile.Date && f.role == measured && !volatile.Measure(string(f.label)) {
+		f.why = why
+	}
+}
+
 // format is one way in which programs print metrics.
 type format interface {
 	// read appends the numbers on the line to fields, and reports whether the line is of this format at all.

@@ -191,6 +191,7 @@ func (p *literalParser) add(label []byte, index int, text []byte, n number, star
 		}
 		f.role = r
 	}
+	f.unixTime()
 	p.fields = append(p.fields, f)
 }
 

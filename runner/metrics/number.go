@@ -49,7 +49,9 @@ func parseNumber(s []byte) number {
 		if s[j] == '+' || s[j] == '-' {
 			j++
 		}
-		if j < len(s) && isDigit(s[j]) {
+		if isLetter(s[j-1]) && digits > 2 && integer {
+			// "397921e9" is the beginning of a UUID: printed numbers have a point or a sign here.
+		} else if j < len(s) && isDigit(s[j]) {
 			exponent, integer = s[i], false
 			for j < len(s) && isDigit(s[j]) {
 				j++

@@ -305,7 +305,13 @@ func (s *pairScanner) add(i int, n number, end int, why string) int {
 	case label != nil:
 		s.label, s.index = label, 1
 	case n.integer && why == "" && s.onlyBracketsBefore(i):
-		f.role = leading
+		if f.role = leading; n.size >= 8 {
+			f.role, f.why = measured, volatile.Identifier // "[12345678]": a short id may happen to have no letter
+		}
+	case why != "":
+		// "loss=0.5, 7.8 ms/step": a unit says that the number is no further value of the loss.
+	case n.integer && s.followsDate(i):
+		f.why = volatile.Identifier
 	default:
 		f.label, f.index = s.label, s.index
 		s.index++
@@ -331,6 +337,15 @@ func (s *pairScanner) onlyBracketsBefore(i int) bool {
 	}
 	start := bytes.TrimLeft(s.line[:i], " \t")
 	return len(start) > 0 && start[0] == '[' && bytes.IndexByte(start, ']') < 0
+}
+
+// followsDate reports whether the line up to i is a date and nothing else, as in logs that print the process or thread after it.
+func (s *pairScanner) followsDate(i int) bool {
+	if len(s.fields) != s.base+1 {
+		return false
+	}
+	date := &s.fields[s.base]
+	return date.why == volatile.Date && len(bytes.Trim(s.line[date.end:i], " \t[](|-,")) == 0 && len(bytes.Trim(s.line[:date.start], " [")) == 0
 }
 
 // settle decides what integers in brackets at the start of a line are: steps if named numbers follow, else values of a list.
