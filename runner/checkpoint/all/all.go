@@ -32,6 +32,7 @@ func Readers() []checkpoint.Reader {
 		safetensors.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
+		picklefile.CompressedReader{},
 	}
 }
 

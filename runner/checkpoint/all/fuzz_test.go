@@ -21,6 +21,7 @@ import (
 func FuzzTorchZip(f *testing.F)    { fuzz(f, torchzip.Reader{}) }
 func FuzzTorchLegacy(f *testing.F) { fuzz(f, torchlegacy.Reader{}) }
 func FuzzPickle(f *testing.F)      { fuzz(f, picklefile.Reader{}) }
+func FuzzCompressed(f *testing.F)  { fuzz(f, picklefile.CompressedReader{}) }
 func FuzzNPY(f *testing.F)         { fuzz(f, npy.Reader{}) }
 func FuzzNPZ(f *testing.F)         { fuzz(f, npz.Reader{}) }
 func FuzzSafetensors(f *testing.F) { fuzz(f, safetensors.Reader{}) }

@@ -3,6 +3,7 @@ package all_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -133,6 +134,25 @@ func zipBomb(t testing.TB) []byte {
 	return deflated(t, "x.npy", append(npyFile(header, 0), make([]byte, 256<<20)...))
 }
 
+// gzipBomb inflates to a pickle of 512 MiB.
+func gzipBomb(t testing.TB) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte(proto + "N"))
+	for range 512 {
+		if err == nil {
+			_, err = z.Write(make([]byte, 1<<20))
+		}
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 // hostileFiles are files that try to crash, to stall or to mislead; every one must be refused.
 func hostileFiles(t testing.TB) map[string][]byte {
 	one := record{"0", make([]byte, 16)}
@@ -192,6 +212,12 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"safetensors: backwards":       safetensorsFile(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}`, 4),
 		"safetensors: deep":            safetensorsFile(`{"a":`+strings.Repeat("[", 1<<20), 0),
 
+		"xz: window of 4 GiB":   []byte("\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00\x21\x01\x28\x00\x00\x00" + "\xe6\xa0\x11\xb3" + "\x01\x00\x00N."),
+		"lzma: window of 4 GiB": []byte("\x5d\x00\x00\x00\xff" + strings.Repeat("\xff", 8) + strings.Repeat("\x00", 30)),
+		"joblib: array passes the end": []byte(proto + "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" +
+			binUnicode("shape") + tuple(binInt(1<<40)) + binUnicode("order") + binUnicode("C") + binUnicode("dtype") +
+			"cnumpy\ndtype\n" + tuple(binUnicode("f8"), "\x89", "\x88") + "Rub."),
+
 		"npy: header cut short": []byte("\x93NUMPY\x01\x00\xff\xff{'descr'"),
 		"npy: data cut short":   npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (4,), }", 15),
 		"npy: shape overflows":  npyFile("{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 0),
@@ -233,6 +259,7 @@ func wideLaughs(n, k int) string {
 func TestHostileFilesAreRefused(t *testing.T) {
 	files := hostileFiles(t)
 	files["zip: bomb"] = zipBomb(t)
+	files["gzip: bomb"] = gzipBomb(t)
 	for name, data := range files {
 		t.Run(name, func(t *testing.T) {
 			base := "model.pkl"
@@ -262,6 +289,7 @@ func TestHostileFilesTakeLittleMemory(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(20))
 	files := hostileFiles(t)
 	files["zip: bomb"] = zipBomb(t)
+	files["gzip: bomb"] = gzipBomb(t)
 	for name, data := range files {
 		runtime.GC()
 		var before, after runtime.MemStats

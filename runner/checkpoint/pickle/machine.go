@@ -15,6 +15,8 @@ import (
 // Options say what a container adds to a pickle.
 type Options struct {
 	Limits Limits
+	// Budget, where set, is the memory that several pickles of one file share; it takes the place of Limits.Memory.
+	Budget *int64
 	// AfterBuild, where set, is called after each BUILD with the object and the offset behind the opcode, and returns
 	// how many bytes to skip. joblib writes the bytes of arrays there.
 	AfterBuild func(o *Object, off int64) (skip int64, err error)
@@ -24,6 +26,9 @@ type Options struct {
 func Parse(r io.ReaderAt, off, end int64, opts Options) (Value, int64, error) {
 	if opts.Limits == (Limits{}) {
 		opts.Limits = DefaultLimits()
+	}
+	if opts.Budget == nil {
+		opts.Budget = &opts.Limits.Memory
 	}
 	m := &machine{in: input{r: r, pos: off, end: end}, opts: opts, memo: map[uint32]Value{}}
 	v, err := m.run()
@@ -36,13 +41,11 @@ type machine struct {
 	stack []Value
 	marks []int
 	memo  map[uint32]Value
-	used  int64
 }
 
 func (m *machine) charge(n int64) error {
-	m.used += n
-	if m.used > m.opts.Limits.Memory {
-		return checkpoint.Limit("the objects of a pickle take more than %d MiB", m.opts.Limits.Memory>>20)
+	if *m.opts.Budget -= n; *m.opts.Budget < 0 {
+		return checkpoint.Limit("the objects of a pickle take more than %d MiB", DefaultLimits().Memory>>20)
 	}
 	return nil
 }

@@ -1,9 +1,9 @@
-// Package picklefile reads plain Python pickles, such as models of scikit-learn or dictionaries of arrays.
+// Package picklefile reads Python pickles and what joblib.dump writes, compressed or not: models of scikit-learn,
+// dictionaries of arrays, states of random number generators.
 package picklefile
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 
@@ -16,26 +16,90 @@ import (
 // Reader reads files of one pickle.
 type Reader struct{}
 
-// Format returns "pickle".
+// Format returns "pickle"; files with arrays of joblib are of the format "joblib".
 func (Reader) Format() string { return "pickle" }
 
 // Sniff accepts what begins with the opcode PROTO, and, by the name, pickles of protocol 0 and 1, which have no mark.
 func (Reader) Sniff(head []byte, name string, _ int64) bool {
-	if len(head) >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5 {
-		return true
-	}
-	return len(head) > 0 && (strings.HasSuffix(name, ".pkl") || strings.HasSuffix(name, ".pickle"))
+	return signature(head) || len(head) > 0 && (strings.HasSuffix(name, ".pkl") || strings.HasSuffix(name, ".pickle"))
+}
+
+func signature(head []byte) bool {
+	return len(head) >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5
 }
 
 // Open reads the pickle.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
-	root, end, err := pickle.Parse(r, 0, size, pickle.Options{})
+	return open(r, size)
+}
+
+func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
+	a := arrays{r: r, size: size, budget: pickle.DefaultLimits().Memory, outside: map[*pickle.Object]pyobject.Outside{}}
+	root, end, err := a.parse(0)
 	if err != nil {
 		return nil, err
 	}
 	if end != size {
-		return nil, fmt.Errorf("%d bytes behind the pickle: %w", size-end, checkpoint.Unsupported("file of more than one pickle"))
+		return nil, checkpoint.Unsupported("file of more than one pickle: %d bytes follow the first", size-end)
 	}
 	f := &checkpoint.File{Format: "pickle"}
-	return f, pyobject.Entries(f, root, pyobject.Source{File: r, FileSize: size, LoadLegacy: torchlegacy.Storage})
+	if len(a.outside) > 0 {
+		f.Format = "joblib"
+	}
+	return f, pyobject.Entries(f, root, pyobject.Source{
+		File: r, FileSize: size, LoadLegacy: torchlegacy.Storage,
+		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {
+			data, ok := a.outside[o]
+			return data, ok
+		},
+	})
+}
+
+// maxNested bounds the pickles within a file of joblib, one for each array of objects.
+const maxNested = 1000
+
+// arrays finds the data that joblib writes into the stream behind the description of each array.
+type arrays struct {
+	r       io.ReaderAt
+	size    int64
+	budget  int64
+	nested  int
+	outside map[*pickle.Object]pyobject.Outside
+}
+
+func (a *arrays) parse(off int64) (pickle.Value, int64, error) {
+	return pickle.Parse(a.r, off, a.size, pickle.Options{Budget: &a.budget, AfterBuild: a.afterBuild})
+}
+
+func (a *arrays) afterBuild(o *pickle.Object, off int64) (int64, error) {
+	g, ok := o.Global()
+	if !ok || g != (pickle.Global{Module: "joblib.numpy_pickle", Name: "NumpyArrayWrapper"}) {
+		return 0, nil
+	}
+	d, err := pyobject.DescribeArray(o)
+	if err != nil {
+		return 0, err
+	}
+	if d.Objects {
+		// Within that pickle joblib's wrappers do not occur, because NumPy itself writes it.
+		if a.nested++; a.nested > maxNested {
+			return 0, checkpoint.Limit("more than %d arrays of objects", maxNested)
+		}
+		v, end, err := pickle.Parse(a.r, off, a.size, pickle.Options{Budget: &a.budget})
+		a.outside[o] = pyobject.Outside{Objects: v}
+		return end - off, err
+	}
+	skip := int64(0)
+	if d.Aligned {
+		var padding [1]byte
+		if err := checkpoint.ReadFull(a.r, padding[:], off); err != nil {
+			return 0, err
+		}
+		skip = 1 + int64(padding[0])
+	}
+	if d.Bytes > a.size-off-skip {
+		return 0, checkpoint.Damaged("array of %d bytes passes the end of the file", d.Bytes)
+	}
+	a.outside[o] = pyobject.Outside{Data: checkpoint.Section(a.r, off+skip, d.Bytes)}
+	return skip + d.Bytes, nil
 }

@@ -33,12 +33,8 @@ func (w *walker) numpy(p *path, g pickle.Global, o *pickle.Object) (bool, error)
 		return true, w.tensor(p, t)
 	case g.Name == "scalar" && strings.HasSuffix(g.Module, "multiarray"):
 		return true, w.arrayScalar(p, o)
-	case g.Name == "NumpyArrayWrapper" && g.Module == "joblib.numpy_pickle" && w.src.Array != nil:
-		t, err := w.src.Array(o)
-		if err != nil {
-			return true, err
-		}
-		return true, w.tensor(p, t)
+	case g.Name == "NumpyArrayWrapper" && g.Module == "joblib.numpy_pickle":
+		return true, w.wrapped(p, o)
 	}
 	return false, nil
 }
@@ -89,6 +85,83 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.name(false), 80), err)
 	}
 	return w.tensor(p, t)
+}
+
+// wrapped reads an array of joblib, whose bytes follow its description.
+func (w *walker) wrapped(p *path, o *pickle.Object) error {
+	if w.src.Outside == nil {
+		return checkpoint.Unsupported("array of joblib inside another format")
+	}
+	outside, ok := w.src.Outside(o)
+	if !ok {
+		return checkpoint.Damaged("array %q without its data", checkpoint.Clip(p.name(false), 80))
+	}
+	if outside.Objects != nil {
+		return w.walk(p, outside.Objects)
+	}
+	a, err := DescribeArray(o)
+	if err != nil {
+		return err
+	}
+	t, err := a.typ.array(outside.Data, a.Shape, a.Fortran)
+	if err != nil {
+		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.name(false), 80), err)
+	}
+	return w.tensor(p, t)
+}
+
+// ArrayDescription is what joblib's NumpyArrayWrapper says of an array.
+type ArrayDescription struct {
+	Shape   []int64
+	Fortran bool
+	Objects bool  // the elements are Python objects
+	Bytes   int64 // of all elements, where they are not
+	Aligned bool  // a byte with a count of padding bytes, and those, precede the elements
+	typ     dtype
+}
+
+// DescribeArray reads the state of a NumpyArrayWrapper.
+func DescribeArray(o *pickle.Object) (*ArrayDescription, error) {
+	d, ok := o.State.(*pickle.Dict)
+	if !ok {
+		return nil, checkpoint.Damaged("array of joblib without a description")
+	}
+	a := &ArrayDescription{}
+	var seen int
+	for _, pair := range d.Items {
+		switch pair.Key {
+		case pickle.Value("shape"):
+			if a.Shape, ok = int64s(pair.Value); !ok {
+				return nil, checkpoint.Damaged("array of joblib with a shape that is no tuple of integers")
+			}
+			seen++
+		case pickle.Value("order"):
+			a.Fortran = pair.Value == pickle.Value("F")
+			seen++
+		case pickle.Value("dtype"):
+			typ, err := readDType(pair.Value, 0)
+			if err != nil {
+				return nil, err
+			}
+			a.typ, a.Objects = typ, typ.object
+			seen++
+		case pickle.Value("numpy_array_alignment_bytes"):
+			_, none := pair.Value.(pickle.None)
+			a.Aligned = !none
+		}
+	}
+	if seen != 3 {
+		return nil, checkpoint.Damaged("array of joblib with half a description")
+	}
+	n, err := checkpoint.Elements(a.Shape)
+	if err != nil {
+		return nil, err
+	}
+	if a.typ.item > 0 && n > (1<<62)/a.typ.item {
+		return nil, checkpoint.Damaged("array of joblib with %d elements of %d bytes", n, a.typ.item)
+	}
+	a.Bytes = n * a.typ.item
+	return a, nil
 }
 
 // objectArray lists the members of an array of Python objects in C order.

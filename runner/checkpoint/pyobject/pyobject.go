@@ -28,8 +28,15 @@ type Source struct {
 	Storage func(id pickle.Value) (*Storage, error)
 	// LoadLegacy reads the nested torch.save of a storage that was pickled by itself; nil where the format has none.
 	LoadLegacy func(r io.ReaderAt, size int64) (*Storage, error)
-	// Array resolves an object that only the container knows how to read (joblib's arrays); nil elsewhere.
-	Array func(o *pickle.Object) (*checkpoint.Tensor, error)
+	// Outside tells where joblib wrote the data of an array, behind the array's BUILD; nil where the format has none.
+	Outside func(o *pickle.Object) (Outside, bool)
+}
+
+// Outside is what lies in a stream behind the pickled description of an array: its bytes, or, for an array of Python
+// objects, another pickle.
+type Outside struct {
+	Data    checkpoint.Data
+	Objects pickle.Value
 }
 
 // Entries walks the tree and appends its entries to f, with findings and generator states.

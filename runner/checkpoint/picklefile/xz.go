@@ -1,0 +1,157 @@
+package picklefile
+
+import (
+	"bufio"
+	"encoding/binary"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
+	"io"
+
+	"github.com/ulikunitz/xz/lzma"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// xzReader reads an .xz file of one stream and one block, which is all that Python's lzma module writes. The container
+// is read here and not by package xz, because that takes the size of the window, and so of an allocation, from the file.
+// The format is that of "The .xz File Format", version 1.2.1.
+type xzReader struct {
+	in    *counted
+	block io.Reader
+	sum   hash.Hash // of the block's data; nil for a check that is not compared
+	check int       // bytes of the check
+	err   error
+}
+
+// counted counts what is taken from a buffered reader.
+type counted struct {
+	r *bufio.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (c *counted) ReadByte() (byte, error) {
+	b, err := c.r.ReadByte()
+	if err == nil {
+		c.n++
+	}
+	return b, err
+}
+
+func newXZReader(r *bufio.Reader) (*xzReader, error) {
+	x := &xzReader{in: &counted{r: r}}
+	var header [12]byte
+	if _, err := io.ReadFull(x.in, header[:]); err != nil {
+		return nil, err
+	}
+	switch header[7] {
+	case 0:
+	case 1:
+		x.sum, x.check = crc32.NewIEEE(), 4
+	case 4:
+		x.sum, x.check = crc64.New(crc64.MakeTable(crc64.ECMA)), 8
+	case 10: // SHA-256 is not compared: nothing that trains writes it
+		x.check = 32
+	default:
+		return nil, checkpoint.Unsupported("xz check %d", header[7])
+	}
+	window, err := x.blockHeader()
+	if err != nil {
+		return nil, err
+	}
+	if window > maxDictionary {
+		return nil, checkpoint.Limit("xz window of %d MiB", window>>20)
+	}
+	if x.block, err = (lzma.Reader2Config{DictCap: int(max(window, lzma.MinDictCap))}).NewReader2(x.in); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// blockHeader reads the header of the block and returns the size of its window.
+func (x *xzReader) blockHeader() (int64, error) {
+	first, err := x.in.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	if first == 0 {
+		return 0, checkpoint.Damaged("xz stream without a block")
+	}
+	header := make([]byte, (int(first)+1)*4)
+	header[0] = first
+	if _, err := io.ReadFull(x.in, header[1:]); err != nil {
+		return 0, err
+	}
+	body := header[:len(header)-4]
+	if crc32.ChecksumIEEE(body) != binary.LittleEndian.Uint32(header[len(body):]) {
+		return 0, checkpoint.Damaged("xz block header without its checksum")
+	}
+	flags, rest := body[1], body[2:]
+	if flags&0x3f != 0 {
+		return 0, checkpoint.Unsupported("xz block with more than one filter")
+	}
+	for _, sized := range []byte{0x40, 0x80} { // compressed and uncompressed size are optional
+		if flags&sized != 0 {
+			_, n := binary.Uvarint(rest)
+			if n <= 0 {
+				return 0, checkpoint.Damaged("xz block header cut short")
+			}
+			rest = rest[n:]
+		}
+	}
+	const lzma2 = 0x21
+	if len(rest) < 3 || rest[0] != lzma2 || rest[1] != 1 || rest[2] > 40 {
+		return 0, checkpoint.Unsupported("xz filter other than LZMA2")
+	}
+	bits := rest[2]
+	if bits == 40 {
+		return 1<<32 - 1, nil
+	}
+	return int64(2|bits&1) << (bits/2 + 11), nil
+}
+
+func (x *xzReader) Read(p []byte) (int, error) {
+	if x.err != nil {
+		return 0, x.err
+	}
+	n, err := x.block.Read(p)
+	if x.sum != nil {
+		x.sum.Write(p[:n])
+	}
+	if err == io.EOF {
+		err = x.finish()
+	}
+	x.err = err
+	return n, err
+}
+
+// finish compares the check behind the block, and requires the index to follow; it returns io.EOF when all is well.
+func (x *xzReader) finish() error {
+	for x.in.n%4 != 0 {
+		if b, err := x.in.ReadByte(); err != nil || b != 0 {
+			return checkpoint.Damaged("xz block without its padding")
+		}
+	}
+	check := make([]byte, x.check+1)
+	if _, err := io.ReadFull(x.in, check); err != nil {
+		return checkpoint.Damaged("xz stream cut short")
+	}
+	if check[x.check] != 0 {
+		return checkpoint.Unsupported("xz stream of more than one block")
+	}
+	if x.sum != nil {
+		want := x.sum.Sum(nil) // big endian
+		for i := range want {
+			if want[i] != check[x.check-1-i] {
+				return checkpoint.Damaged("xz block without its checksum")
+			}
+		}
+	}
+	return io.EOF
+}
