@@ -150,6 +150,31 @@ func TestVolatileTwins(t *testing.T) {
 	}
 }
 
+// A short identifier cut from a UUID may look like a word, an integer or a number with an exponent. One run in twenty is enough for
+// a false accusation, so many are tried.
+func TestShortIdentifiersNeverCount(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, line := range []string{"Run %s: loss 0.5", "[%s] loss 0.5", "run-%s loss: 0.5", "id=%s loss 0.5", "saved out/%s/model.pt loss 0.5", "model_%s.pt loss=0.5",
+		"run_id: %s, loss: 0.5", "{'loss': 0.5, 'run_id': '%s'}", "INFO job %s started, loss 0.5", "wandb: run %s, loss 0.5"} {
+		want := ""
+		for i := range 3000 {
+			id := fmt.Sprintf("%08x", r.Uint32())
+			var got []string
+			for _, s := range read(t, fmt.Sprintf(line, id)) {
+				if s.Volatile == "" {
+					got = append(got, fmt.Sprint(s.Name, s.Points))
+				}
+			}
+			if i == 0 {
+				want = fmt.Sprint(got)
+			} else if fmt.Sprint(got) != want {
+				t.Errorf(line+": %v, want %s", id, got, want)
+				break
+			}
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, s := range []string{
 		"epoch=3 loss=0.53\n", "Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.3\n", "{'loss': np.float64(0.5), 'epoch': 0.5}\n",

@@ -49,14 +49,13 @@ func parseNumber(s []byte) number {
 		if s[j] == '+' || s[j] == '-' {
 			j++
 		}
-		if isLetter(s[j-1]) && digits > 2 && integer {
-			// "397921e9" is the beginning of a UUID: printed numbers have a point or a sign here.
-		} else if j < len(s) && isDigit(s[j]) {
-			exponent, integer = s[i], false
-			for j < len(s) && isDigit(s[j]) {
-				j++
-			}
-			i = j
+		end := j
+		for end < len(s) && isDigit(s[end]) {
+			end++
+		}
+		// "397921e9" and "72e53934" begin UUIDs: numbers are printed with a point or with a sign in the exponent.
+		if id := isLetter(s[j-1]) && integer && (digits > 2 || end-j > 2); end > j && !id {
+			exponent, integer, i = s[i], false, end
 		}
 	}
 	if i > 400 {

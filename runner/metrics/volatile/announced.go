@@ -1,7 +1,7 @@
 package volatile
 
 // Announced reports the length of an identifier at s[i:] that the word before it announces: "run 3f2a9c1e", "job=12345", "Session: ab12-x".
-// It is a word with a digit in it; without such a word before it the same text may be a result. 0 where there is none.
+// It is a word with a digit in it, or of hexadecimal digits; without such a word before it the same text may be a result. 0 where there is none.
 func Announced(s []byte, i int) int {
 	if i > 0 && isNamePart(s[i-1]) {
 		return 0
@@ -11,7 +11,7 @@ func Announced(s []byte, i int) int {
 		digit = digit || isDigit(s[i+n])
 		n++
 	}
-	if !digit || n > 64 {
+	if n > 64 || !digit && hexID(s[i:]) != n {
 		return 0
 	}
 	end := i

@@ -1,5 +1,7 @@
 package volatile
 
+import "strings"
+
 // dateTime matches a date of year, month and day (2026-11-23, 2026/11/23, 2026_11_23, 20261123), or of day and month
 // with slashes, and a time of day after it where there is one (2026-11-23_16-04-11, 20261123T160411Z).
 func dateTime(s []byte) int {
@@ -93,10 +95,11 @@ func clock(s []byte) int {
 	return n
 }
 
-// spelledDuration matches 1h 2m 3s, 0m 8s, 16h04m11s.
+// spelledDuration matches 1h 2m 3s, 0m 8s, 16h04m11s: at least two parts, from the larger to the smaller unit.
 func spelledDuration(s []byte) int {
-	n, parts := 0, 0
-	for parts < 4 {
+	const units = "dhms"
+	n, parts, last := 0, 0, -1
+	for parts < len(units) {
 		i := n
 		if parts > 0 && i < len(s) && s[i] == ' ' {
 			i++
@@ -105,18 +108,19 @@ func spelledDuration(s []byte) int {
 		for i < len(s) && i-start < 6 && (isDigit(s[i]) || s[i] == '.' && i > start) {
 			i++
 		}
-		if i == start || i >= len(s) || s[i] != 'd' && s[i] != 'h' && s[i] != 'm' && s[i] != 's' {
+		if i == start || i >= len(s) {
 			break
 		}
-		if i+1 < len(s) && (isLetter(s[i+1]) || s[i+1] == '/') {
+		unit := strings.IndexByte(units, s[i])
+		if unit <= last || i+1 < len(s) && (isLetter(s[i+1]) || s[i+1] == '/') {
 			break
 		}
-		n, parts = i+1, parts+1
+		n, parts, last = i+1, parts+1, unit
 	}
 	if parts < 2 {
 		return 0
 	}
-	return n
+	return wordEnd(s, n)
 }
 
 // unixTime matches seconds since 1970, with a fraction or in milli-, micro- or nanoseconds, from 2020 to 2033.

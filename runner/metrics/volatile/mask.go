@@ -11,15 +11,21 @@ func Mask(text string) (masked, why string) {
 		}
 		// A hexadecimal id counts inside a compound word only, "run-3f2a9c1e", and up to 31 digits: standing alone or longer, it may
 		// be a digest that the program prints to say what it computed.
-		if i == 0 || s[i-1] != '-' && s[i-1] != '/' && s[i-1] != '_' && s[i-1] != '.' {
+		if i == 0 || s[i-1] != '-' && s[i-1] != '/' && s[i-1] != '_' && s[i-1] != '.' || i > 1 && s[i-1] == '.' && isDigit(s[i-2]) {
 			return 0, ""
 		}
-		if n := hexID(s[i:]); n < 32 {
+		if n := hexID(s[i:]); n > 0 && n < 32 {
 			return n, Identifier
+		}
+		if n := digitRun(s[i:]); n >= shortID && n < 32 && wordEnd(s[i:], n) > 0 {
+			return n, Identifier // the same id when it happens to have no letter
 		}
 		return 0, ""
 	})
 }
+
+// shortID is the usual length of an identifier cut from a UUID: its first group.
+const shortID = 8
 
 // MaskPath is Mask for a file name, in which hexadecimal ids and numbers are not taken as content wherever they stand:
 // of "runs/2026-11-23_16-04-11/model-3f2a9c1e.pt" and "ckpt-12345.pt" only what a person chose is left.
@@ -28,11 +34,7 @@ func MaskPath(path string) string {
 		if n := hexID(s[i:]); n > 0 {
 			return n, Identifier
 		}
-		n := i
-		for n < len(s) && isDigit(s[n]) {
-			n++
-		}
-		return n - i, Identifier
+		return digitRun(s[i:]), Identifier
 	})
 	return masked
 }
@@ -84,7 +86,16 @@ func ShortIDs(a, b string) bool {
 	return hexID([]byte(a)) > 0 || hexID([]byte(b)) > 0
 }
 
-// hexID matches 6 to 64 hexadecimal digits with at least one letter and one decimal digit among them.
+func digitRun(s []byte) int {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return n
+}
+
+// hexID matches 6 to 64 hexadecimal digits with at least one letter and one decimal digit among them; of the usual length, letters alone
+// will do, as there are no such words.
 func hexID(s []byte) int {
 	n, letters, decimals := 0, 0, 0
 	for n < len(s) && n <= 64 && isHex(s[n]) {
@@ -95,7 +106,7 @@ func hexID(s []byte) int {
 		}
 		n++
 	}
-	if n < 6 || n > 64 || letters == 0 || decimals == 0 {
+	if n < 6 || n > 64 || letters == 0 || decimals == 0 && n != shortID {
 		return 0
 	}
 	return wordEnd(s, n)

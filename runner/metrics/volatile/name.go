@@ -63,7 +63,7 @@ func Name(name string) string {
 		return Time
 	case (head == "id" || head == "name") && ownerWords[before]:
 		return Identifier
-	case (head == "id" || runWords[head]) && (before == "" || currentWords[before]):
+	case head == "id" && before == "" || runWords[head] && !chosenWords[before]:
 		return Identifier
 	case (head == "util" || head == "utilization" || head == "usage" || head == "percent" || head == "free" || head == "temp") && deviceWords[before]:
 		return Memory
@@ -188,7 +188,7 @@ var (
 	eventWords    = set(`saved created started finished updated modified logged written generated exported trained built ended completed`)
 	ownerWords    = set(`run job process proc thread session trial experiment exp task host node machine wandb mlflow slurm`)
 	runWords      = set(`run session job experiment`)
-	currentWords  = set(`this current new starting started wandb mlflow slurm`)
+	chosenWords   = set(`best worst optimal selected`)
 	deviceWords   = set(`cpu gpu mem memory ram vram cuda disk gb mb`)
 	measures      = set(`loss losses acc accuracy error errors err rmse mse mae mape rmsle auc auroc aucpr f1 fbeta precision recall
 		perplexity ppl bleu rouge meteor score scores reward rewards return returns r2 iou miou map ap nll ce bce kl divergence

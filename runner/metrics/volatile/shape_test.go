@@ -1,6 +1,8 @@
 package volatile
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -101,6 +103,28 @@ func TestShortIDs(t *testing.T) {
 		{"facade", "decade"}: false, {"3f2a9c1e", "77ab12"}: false, {"3f2a9", "77ab1"}: false, {"3f2a9c1x", "77ab12cd"}: false, {"", ""}: false} {
 		if got := ShortIDs(pair[0], pair[1]); got != want {
 			t.Errorf("ShortIDs(%q) = %v", pair, got)
+		}
+	}
+}
+
+// An identifier of eight hexadecimal digits may have no letter, no decimal digit, or look like a duration.
+func TestMaskAnyShortID(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, text := range []string{"model-%s.pt", "out/%s/m.pt", "run %s ok", "%s/x", "job: %s"} {
+		path, masked := "", ""
+		for i := range 5000 {
+			full := strings.ReplaceAll(text, "%s", fmt.Sprintf("%08x", r.Uint32()))
+			p := MaskPath(full)
+			m, _ := Mask(full)
+			if i == 0 {
+				path, masked = p, m
+			}
+			if p != path {
+				t.Fatalf("MaskPath(%q) = %q, want %q", full, p, path)
+			}
+			if m != masked && text != "%s/x" {
+				t.Fatalf("Mask(%q) = %q, want %q", full, m, masked)
+			}
 		}
 	}
 }
