@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
@@ -15,6 +16,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
 )
@@ -37,8 +39,12 @@ func Readers() []checkpoint.Reader {
 }
 
 // Open opens the checkpoint at path with the reader of its format, which is told by content.
-// It returns an error that wraps checkpoint.ErrUnknownFormat where no reader recognises the file.
+// The index of a sharded model opens all of its shards. It returns an error that wraps checkpoint.ErrUnknownFormat where
+// no reader recognises the file.
 func Open(ctx context.Context, path string) (*checkpoint.File, error) {
+	if strings.HasSuffix(path, sharded.Suffix) {
+		return sharded.Open(ctx, path, OpenReader)
+	}
 	info, err := os.Stat(path) // before opening, which would wait for the other end of a named pipe
 	if err != nil {
 		return nil, err
