@@ -182,9 +182,6 @@ func namedDate(s []byte) int {
 		return 0
 	}
 	end := trailingYearAndTime(s, n)
-	if end == n && s[3] != ' ' {
-		return 0
-	}
 	if end == n {
 		return 0 // "May 3" alone may be prose
 	}
