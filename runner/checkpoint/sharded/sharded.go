@@ -45,6 +45,15 @@ func Open(ctx context.Context, path string, open Opener) (*checkpoint.File, erro
 	return f, nil
 }
 
+// Shards returns the names of the files that the index at path spreads its tensors over; they lie beside it.
+func Shards(path string) ([]string, error) {
+	index, err := readIndex(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return index.shards, nil
+}
+
 // index is the weight_map of an index file.
 type index struct {
 	shards []string          // in the order of their first tensor

@@ -1,0 +1,267 @@
+package tensordiff
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
+)
+
+// ComparisonVersion names the JSON form of a Comparison.
+const ComparisonVersion = "reprocheck.checkpoint-comparison/v1"
+
+// maxFiles bounds the files of a directory that are compared.
+const maxFiles = 100_000
+
+// Comparison is the result for two files or two directories.
+type Comparison struct {
+	Schema  string  `json:"schema"`
+	A       string  `json:"a"`
+	B       string  `json:"b"`
+	Verdict Verdict `json:"verdict"`
+	// Identical counts files of equal bytes, which are not opened.
+	Identical int `json:"identical_files"`
+	// Files are the pairs of checkpoints with other bytes, by path.
+	Files []*Result `json:"files"`
+	// Other are files that are no checkpoints and have other bytes; OnlyA and OnlyB are there on one side only.
+	Other []string `json:"other_files_that_differ"`
+	OnlyA []string `json:"only_in_a"`
+	OnlyB []string `json:"only_in_b"`
+}
+
+// Paths compares two checkpoints, each a file or a directory. In directories files are paired by path, and the shards of
+// an index are compared as one model. It reads one pair at a time.
+func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
+	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, OnlyA: []string{}, OnlyB: []string{}}
+	listA, err := list(a)
+	if err != nil {
+		return nil, err
+	}
+	listB, err := list(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(listA) == 1 && len(listB) == 1 {
+		// Files, or models of one file or index, may have any names.
+		if err := c.pair(ctx, listA[0], listB[0], o); err != nil {
+			return nil, err
+		}
+	} else if err := c.directories(ctx, listA, listB, o); err != nil {
+		return nil, err
+	}
+	c.Verdict = c.verdict()
+	return c, nil
+}
+
+// item is a file, or an index with its shards.
+type item struct{ path, name string }
+
+// list returns what is compared at a path: the file itself, or the files below a directory without the shards of indices.
+func list(root string) ([]item, error) {
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []item{{root, filepath.Base(root)}}, nil
+	}
+	var items []item
+	var indices []string
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if len(items) >= maxFiles {
+			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(name, sharded.Suffix) {
+			indices = append(indices, name)
+		}
+		items = append(items, item{path, filepath.ToSlash(name)})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	shards := map[string]bool{}
+	for _, index := range indices {
+		names, err := sharded.Shards(filepath.Join(root, index))
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			shards[filepath.ToSlash(filepath.Join(filepath.Dir(index), n))] = true
+		}
+	}
+	return slices.DeleteFunc(items, func(x item) bool { return shards[x.name] }), nil
+}
+
+func (c *Comparison) directories(ctx context.Context, listA, listB []item, o Options) error {
+	inB := make(map[string]item, len(listB))
+	for _, x := range listB {
+		inB[x.name] = x
+	}
+	for _, x := range listA {
+		y, ok := inB[x.name]
+		if !ok {
+			c.OnlyA = append(c.OnlyA, x.name)
+			continue
+		}
+		delete(inB, x.name)
+		if err := c.pair(ctx, x, y, o); err != nil {
+			return err
+		}
+	}
+	for _, y := range listB {
+		if _, ok := inB[y.name]; ok {
+			c.OnlyB = append(c.OnlyB, y.name)
+		}
+	}
+	return nil
+}
+
+func (c *Comparison) pair(ctx context.Context, x, y item, o Options) error {
+	if !strings.HasSuffix(x.name, sharded.Suffix) && !strings.HasSuffix(y.name, sharded.Suffix) {
+		same, err := sameBytes(ctx, x.path, y.path)
+		if err != nil {
+			return err
+		}
+		if same {
+			c.Identical++
+			return nil
+		}
+	}
+	fa, errA := all.Open(ctx, x.path)
+	fb, errB := all.Open(ctx, y.path)
+	for _, f := range []*checkpoint.File{fa, fb} {
+		if f != nil {
+			defer f.Close()
+		}
+	}
+	if errors.Is(errA, checkpoint.ErrUnknownFormat) && errors.Is(errB, checkpoint.ErrUnknownFormat) && x.name == y.name {
+		c.Other = append(c.Other, x.name)
+		return nil
+	}
+	if errA != nil {
+		return errA
+	}
+	if errB != nil {
+		return errB
+	}
+	r, err := Files(ctx, fa, fb, o)
+	if err != nil {
+		return fmt.Errorf("comparing %s with %s: %w", x.path, y.path, err)
+	}
+	r.A.Path, r.B.Path = x.path, y.path
+	c.Files = append(c.Files, r)
+	return nil
+}
+
+// verdict is the worst of all files.
+func (c *Comparison) verdict() Verdict {
+	if len(c.OnlyA)+len(c.OnlyB)+len(c.Other) > 0 {
+		return Different
+	}
+	v := SameContent
+	for _, f := range c.Files {
+		switch {
+		case f.Verdict == Different:
+			return Different
+		case f.Verdict == WithinTolerance:
+			v = WithinTolerance
+		}
+	}
+	return v
+}
+
+// sameBytes compares two regular files.
+func sameBytes(ctx context.Context, a, b string) (bool, error) {
+	var files [2]*os.File
+	var infos [2]fs.FileInfo
+	for i, path := range []string{a, b} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false, err
+		}
+		if !info.Mode().IsRegular() {
+			return false, fmt.Errorf("%s is not a regular file", path)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return false, err
+		}
+		defer f.Close()
+		files[i], infos[i] = f, info
+	}
+	if os.SameFile(infos[0], infos[1]) {
+		return true, nil
+	}
+	if infos[0].Size() != infos[1].Size() {
+		return false, nil
+	}
+	var buf [2][]byte
+	for i := range buf {
+		buf[i] = make([]byte, chunkBytes)
+	}
+	for off := int64(0); off < infos[0].Size(); off += chunkBytes {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n := min(chunkBytes, infos[0].Size()-off)
+		for i, f := range files {
+			if err := checkpoint.ReadFull(f, buf[i][:n], off); err != nil {
+				return false, fmt.Errorf("reading %s: %w", f.Name(), err)
+			}
+		}
+		if !bytes.Equal(buf[0][:n], buf[1][:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// WriteText writes a comparison for people.
+func (c *Comparison) WriteText(w io.Writer) error {
+	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.OnlyA)+len(c.OnlyB) == 0 {
+		_, err := fmt.Fprintf(w, "identical: %s and %s have the same bytes\n", c.A, c.B)
+		return err
+	}
+	if c.Identical > 0 {
+		if _, err := fmt.Fprintf(w, "%d files have the same bytes on both sides\n", c.Identical); err != nil {
+			return err
+		}
+	}
+	for _, x := range []struct {
+		what  string
+		names []string
+	}{{"only in " + c.A, c.OnlyA}, {"only in " + c.B, c.OnlyB}, {"no checkpoint, and other bytes", c.Other}} {
+		for _, name := range x.names {
+			if _, err := fmt.Fprintf(w, "%s: %s\n", x.what, checkpoint.Display(name, 200)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range c.Files {
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+		if err := r.WriteText(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

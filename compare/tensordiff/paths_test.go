@@ -1,0 +1,103 @@
+package tensordiff
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// shard is a safetensors file of one int32 tensor.
+func shard(name string, value byte) string {
+	header := `{"` + name + `":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}`
+	return string(rune(len(header))) + strings.Repeat("\x00", 7) + header + string([]byte{value, 0, 0, 0})
+}
+
+func TestDirectories(t *testing.T) {
+	a := tree(t, map[string]string{
+		"same.json": `{"w": 1}`, "spaced.json": `{"w": 1}`, "sub/changed.json": `{"w": 1}`, "gone.json": `{}`, "log.txt": "one", "kept.txt": "k",
+	})
+	b := tree(t, map[string]string{
+		"same.json": `{"w": 1}`, "spaced.json": `{ "w": 1 }`, "sub/changed.json": `{"w": 2}`, "new.json": `{}`, "log.txt": "two", "kept.txt": "k",
+	})
+	c, err := Paths(context.Background(), a, b, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts := map[string]Verdict{}
+	for _, f := range c.Files {
+		verdicts[filepath.Base(f.A.Path)] = f.Verdict
+	}
+	if c.Verdict != Different || c.Identical != 2 || len(verdicts) != 2 || verdicts["spaced.json"] != SameContent || verdicts["changed.json"] != Different ||
+		!slices.Equal(c.OnlyA, []string{"gone.json"}) || !slices.Equal(c.OnlyB, []string{"new.json"}) || !slices.Equal(c.Other, []string{"log.txt"}) {
+		t.Errorf("%+v, files %v", c, verdicts)
+	}
+	var text strings.Builder
+	if err := c.WriteText(&text); err != nil || !strings.Contains(text.String(), "only in "+a+": gone.json") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	if c, err = Paths(context.Background(), a, a, Options{}); err != nil || c.Verdict != SameContent || c.Identical != 6 {
+		t.Errorf("a directory with itself: %+v, %v", c, err)
+	}
+}
+
+func TestShardsAreComparedAsOneModel(t *testing.T) {
+	two := tree(t, map[string]string{
+		"model.safetensors.index.json": `{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}`,
+		"m-1.safetensors":              shard("a", 1), "m-2.safetensors": shard("b", 2),
+	})
+	swapped := tree(t, map[string]string{
+		"model.safetensors.index.json": `{"weight_map": {"b": "x.safetensors", "a": "y.safetensors"}}`,
+		"y.safetensors":                shard("a", 1), "x.safetensors": shard("b", 2),
+	})
+	other := tree(t, map[string]string{
+		"model.safetensors.index.json": `{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}`,
+		"m-1.safetensors":              shard("a", 1), "m-2.safetensors": shard("b", 3),
+	})
+	if c, err := Paths(context.Background(), two, swapped, Options{}); err != nil || c.Verdict != SameContent {
+		t.Errorf("the same model in other shards: %+v, %v", c, err)
+	}
+	c, err := Paths(context.Background(), two, other, Options{})
+	if err != nil || c.Verdict != Different || len(c.Files) != 1 || len(c.Files[0].Changed) != 1 || c.Files[0].Changed[0].Name != "b" {
+		t.Errorf("another tensor: %+v, %v", c, err)
+	}
+}
+
+func TestAnUnreadableCheckpointIsAnErrorAndNoDifference(t *testing.T) {
+	good := filepath.Join(tree(t, map[string]string{"m.json": `{"w": 1}`}), "m.json")
+	for name, text := range map[string]string{"damaged": `{"w": `, "unknown": "hello"} {
+		file := "m.json"
+		if name == "unknown" {
+			file = "m.txt"
+		}
+		bad := filepath.Join(tree(t, map[string]string{file: text}), file)
+		if c, err := Paths(context.Background(), good, bad, Options{}); err == nil {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	var unknown error = checkpoint.ErrUnknownFormat
+	bad := filepath.Join(tree(t, map[string]string{"m.txt": "hello"}), "m.txt")
+	if _, err := Paths(context.Background(), good, bad, Options{}); !errors.Is(err, unknown) {
+		t.Errorf("error %v", err)
+	}
+}
