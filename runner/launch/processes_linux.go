@@ -35,6 +35,9 @@ type thread struct {
 	of    *process
 }
 
+// maxThreads bounds the memory for a program that starts one thread after another.
+const maxThreads = 1 << 14
+
 func newProcessTable(stub int) processTable {
 	root := &process{pid: stub}
 	return processTable{root: root, byPID: map[int]*process{stub: root}, threads: map[int]thread{}}
@@ -55,6 +58,9 @@ func (t *processTable) of(tid int) *process {
 	}
 	p := t.find(pid)
 	if p != nil {
+		if len(t.threads) >= maxThreads {
+			clear(t.threads) // only a cache
+		}
 		t.threads[tid] = thread{s.start, p}
 	}
 	return p
