@@ -34,6 +34,15 @@ func TestAsUser(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	os.Chmod(dir, 0o777)
+	// A file system in HOME, which a user namespace may not hide.
+	mounted := dir + "/" + homeWithMount + "/mnt"
+	if err := os.MkdirAll(mounted, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", mounted, "tmpfs", 0, "size=1m"); err == nil {
+		defer unix.Unmount(mounted, unix.MNT_DETACH)
+	}
+	os.Chown(filepath.Dir(mounted), 65534, 65534)
 	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.count=1", "-test.short")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), again+"=1", "TMPDIR="+dir, "HOME="+dir)
@@ -46,11 +55,51 @@ func TestAsUser(t *testing.T) {
 		if c.Name != "private mounts" || !c.Available {
 			continue
 		}
-		for _, test := range []string{"TestChanges/overlay", "TestPlaces/apart", "TestShared"} {
+		for _, test := range []string{"TestChanges/overlay", "TestPlaces/apart", "TestShared", "TestHomeWithMount"} {
 			if !regexp.MustCompile(`(?m)^ *--- PASS: ` + test + ` `).Match(out) {
 				t.Errorf("%s did not pass\n%s", test, out)
 			}
 		}
+	}
+}
+
+// homeWithMount is the directory in the user's TMPDIR that TestAsUser mounts something in.
+const homeWithMount = "home-with-mount"
+
+// TestHomeWithMount covers the caches of a HOME that cannot be covered as a whole.
+func TestHomeWithMount(t *testing.T) {
+	home := filepath.Join(os.TempDir(), homeWithMount)
+	if os.Getenv(again) == "" || !exists(home+"/mnt") {
+		t.Skip("runs in TestAsUser")
+	}
+	project(t, home, map[string]string{".cache/lib": "old"})
+	w := overlay(t, workspace.Spec{Project: t.TempDir(), Home: home, Temp: "/none"})
+	sh(t, w, `echo new > "$HOME/.cache/lib"`, "HOME="+home)
+	if b, _ := os.ReadFile(home + "/.cache/lib"); string(b) != "old" {
+		t.Errorf("the cache was written to; limits %q", w.Limits())
+	}
+	if !slices.ContainsFunc(w.Limits(), func(l string) bool { return strings.Contains(l, "only its caches") }) {
+		t.Skipf("HOME is covered as a whole here; limits %q", w.Limits())
+	}
+}
+
+// TestNone runs in the user's own tree, and finds what the run touched.
+func TestNone(t *testing.T) {
+	root := t.TempDir()
+	project(t, root, map[string]string{"in.txt": "in", "old.txt": "old"})
+	w, err := workspace.Prepare(t.Context(), workspace.Spec{Project: root, Scratch: t.TempDir(), Kind: workspace.None})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	sh(t, w, `sleep 0.1; echo 1 > new; echo 2 >> old.txt; mkdir sub; echo 3 > sub/x`)
+	want := []string{`modified "new" "1\n"`, `modified "old.txt" "old2\n"`, `modified "sub/x" "3\n"`}
+	got := slices.DeleteFunc(changes(t, w), func(c string) bool { return strings.Contains(c, "in.txt") })
+	if !slices.Equal(got, want) {
+		t.Errorf("changes %q, want %q", got, want)
+	}
+	if len(w.Limits()) != 1 {
+		t.Errorf("limits %q, want the one that nothing is isolated", w.Limits())
 	}
 }
 

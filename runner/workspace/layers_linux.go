@@ -65,21 +65,17 @@ func (s Spec) layers() (all []layer, limits []string, err error) {
 		return nil, nil, fmt.Errorf("looking for mounted file systems: %w", err)
 	}
 	for _, point := range points {
-		if info, err := os.Stat(point); err != nil || !info.IsDir() {
+		covered := slices.ContainsFunc(all, func(l layer) bool { return within(point, l.path) })
+		twice := slices.ContainsFunc(all, func(l layer) bool { return l.path == point })
+		// Looked at only now: a network file system that does not answer is none of our business elsewhere.
+		if !covered || twice || !isDir(point) {
 			continue
 		}
-		for _, l := range all {
-			twice := slices.ContainsFunc(all, func(other layer) bool { return other.path == point })
-			if !within(point, l.path) || twice {
-				continue
-			}
-			r := optional
-			if within(point, s.Project) {
-				r = mountedIn
-			}
-			all = append(all, layer{point, "file system mounted on", r})
-			break
+		r := optional
+		if within(point, s.Project) {
+			r = mountedIn
 		}
+		all = append(all, layer{point, "file system mounted on", r})
 	}
 	slices.SortStableFunc(all, func(a, b layer) int { return cmp.Compare(depth(a.path), depth(b.path)) })
 	return all, limits, nil
@@ -102,6 +98,11 @@ func (s Spec) caches(layers []layer) []layer {
 	}
 	slices.SortStableFunc(out, func(a, b layer) int { return cmp.Compare(depth(a.path), depth(b.path)) })
 	return out
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func depth(path string) int { return strings.Count(path, "/") }

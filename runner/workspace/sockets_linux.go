@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -26,14 +25,11 @@ func socketsBelow(dirs []string) []string {
 			continue // no path, or one in the abstract namespace
 		}
 		path := string(bytes.TrimSuffix(line[i:], []byte("\n")))
-		path, err := filepath.EvalSymlinks(path)
-		if err != nil || slices.Contains(found, path) {
+		covered := slices.ContainsFunc(dirs, func(dir string) bool { return within(path, dir) })
+		if !covered || slices.Contains(found, path) || len(found) >= maxSockets {
 			continue
 		}
-		if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
-			continue
-		}
-		if slices.ContainsFunc(dirs, func(dir string) bool { return within(path, dir) }) && len(found) < maxSockets {
+		if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket != 0 {
 			found = append(found, path)
 		}
 	}
