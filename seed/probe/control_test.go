@@ -1,0 +1,230 @@
+package probe_test
+
+import (
+	"testing"
+
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// TestPins holds that each script, which prints what a source gave it, prints the same in two pinned runs, and
+// something else when the source is as it comes (or pinned to another seed).
+func TestPins(t *testing.T) {
+	pin := func(ids ...seed.ID) map[seed.ID]seed.ProbeLevel {
+		levels := make(map[seed.ID]seed.ProbeLevel)
+		for _, id := range ids {
+			levels[id] = seed.ProbeLevel{Level: seed.Pin, Seed: 7}
+		}
+		return levels
+	}
+	tests := []struct {
+		name   string
+		needs  string
+		levels map[seed.ID]seed.ProbeLevel
+		script string
+	}{
+		{"random", "", pin(seed.PythonRandom), `
+import os, random
+print(random.random(), random.Random().random(), random.Random().random())
+random.seed()
+print(random.random())
+if os.fork() == 0:
+    print("child", random.random(), flush=True)
+    os._exit(0)
+os.wait()
+`},
+		{"numpy legacy", "numpy", pin(seed.NumpyLegacy), `
+import numpy as np
+print(np.random.rand(), np.random.RandomState().rand())
+np.random.seed()
+print(np.random.rand())
+`},
+		{"numpy generators", "numpy", pin(seed.NumpyGenerator), `
+import numpy as np
+print(np.random.default_rng().random(), np.random.Generator(np.random.PCG64()).random())
+`},
+		{"torch", "torch", pin(seed.TorchCPU), `
+import torch
+print(torch.rand(2))
+torch.seed()
+print(torch.rand(2))
+`},
+		{"loader workers", "torch", pin(seed.DataloaderWorkers), `
+import random, torch
+from torch.utils.data import DataLoader
+class Data:
+    def __len__(self): return 4
+    def __getitem__(self, i): return random.random(), torch.rand(1)
+for epoch in range(2):
+    print(list(DataLoader(Data(), num_workers=2)))
+`},
+		{"entropy", "", pin(seed.OSEntropy), `
+import os, random, secrets, uuid
+print(os.urandom(20), uuid.uuid4(), secrets.token_hex(), secrets.randbelow(10**9), random.SystemRandom().random())
+`},
+		{"clock", "", pin(seed.WallClock), `
+import time
+from datetime import datetime
+import datetime as module
+print(time.time(), time.time_ns(), datetime.now(), module.datetime.utcnow(), time.strftime("%H:%M:%S"), time.localtime())
+print(isinstance(datetime.now(), datetime), isinstance(datetime(2000, 1, 1), datetime), datetime.max, time.perf_counter())
+import pickle
+assert pickle.loads(pickle.dumps(datetime.now())) < datetime.max
+start = time.time()
+while time.time() - start < 1: pass
+`},
+		{"host", "", pin(seed.Host), "import os\nprint(os.getpid())\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSession(t, map[string]string{"run.py": test.script})
+			if test.needs != "" {
+				s.needs(test.needs)
+			}
+			first := s.watched(probe.Config{Levels: test.levels}, "run.py").ok(t)
+			second := s.watched(probe.Config{Levels: test.levels}, "run.py").ok(t)
+			if first.stdout != second.stdout {
+				t.Errorf("two pinned runs:\n%s\n%s", first.stdout, second.stdout)
+			}
+			if free := s.watched(probe.Config{}, "run.py").ok(t); free.stdout == first.stdout {
+				t.Errorf("pinned or not, the run prints %s: the script shows nothing", free.stdout)
+			}
+		})
+	}
+}
+
+// What the user seeds stays as the user seeded it.
+func TestTheUsersSeedWins(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import random
+random.seed(3)
+print(random.random(), random.Random(4).random())
+try:
+    import numpy as np
+    np.random.seed(3)
+    print(np.random.rand(), np.random.default_rng(4).random(), np.random.RandomState(5).rand())
+except ImportError:
+    pass
+`})
+	levels := make(map[seed.ID]seed.ProbeLevel)
+	for _, id := range []seed.ID{seed.PythonRandom, seed.NumpyLegacy, seed.NumpyGenerator, seed.OSEntropy} {
+		levels[id] = seed.ProbeLevel{Level: seed.Pin, Seed: 7}
+	}
+	bare, pinned := s.bare("run.py").ok(t), s.watched(probe.Config{Levels: levels}, "run.py").ok(t)
+	if bare.stdout != pinned.stdout {
+		t.Errorf("got %q, want what the seeds give without the probe: %q", pinned.stdout, bare.stdout)
+	}
+}
+
+func TestListingsInTheOrderAskedFor(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import glob, os, pathlib
+print([sorted(n for n in names if n.startswith("x")) == [n for n in names if n.startswith("x")] for names in (
+    os.listdir("."), glob.glob("*"), [p.name for p in pathlib.Path(".").iterdir()],
+    [e.name for e in os.scandir(".")], next(os.walk("."))[2])], [n for n in os.listdir(".") if n.startswith("x")])
+`, "x1": "", "x2": "", "x3": "", "x4": "", "x5": ""})
+	for value, want := range map[string]string{
+		"sorted":   "[True, True, True, True, True] ['x1', 'x2', 'x3', 'x4', 'x5']\n",
+		"reversed": "[False, False, False, False, False] ['x5', 'x4', 'x3', 'x2', 'x1']\n",
+	} {
+		levels := map[seed.ID]seed.ProbeLevel{seed.FileOrder: {Level: seed.Vary, Value: value}}
+		if got := s.watched(probe.Config{Levels: levels}, "run.py").ok(t); got.stdout != want {
+			t.Errorf("%s: got %q, want %q", value, got.stdout, want)
+		}
+	}
+	shuffled := map[string]bool{}
+	for n := range uint64(4) {
+		levels := map[seed.ID]seed.ProbeLevel{seed.FileOrder: {Level: seed.Vary, Value: "shuffled", Seed: n}}
+		shuffled[s.watched(probe.Config{Levels: levels}, "run.py").ok(t).stdout] = true
+	}
+	// 5 names have 120 orders: four equal ones would be no shuffle.
+	if len(shuffled) < 2 {
+		t.Errorf("four seeds shuffle alike: %v", shuffled)
+	}
+}
+
+func TestConcurrencyOneAfterTheOther(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+done = []
+def work(n):
+    time.sleep(.2 - n / 20)
+    done.append(n)
+    return n
+with ThreadPoolExecutor(4) as pool:
+    results = [f.result() for f in as_completed([pool.submit(work, n) for n in range(4)])]
+print(done, results)
+`})
+	levels := map[seed.ID]seed.ProbeLevel{seed.Concurrency: {Level: seed.Pin}}
+	if got := s.watched(probe.Config{Levels: levels}, "run.py").ok(t).stdout; got != "[0, 1, 2, 3] [0, 1, 2, 3]\n" {
+		t.Errorf("pinned: got %q, want the order of submission", got)
+	}
+}
+
+func TestZoomShowsTheLineAndTheValue(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import random
+def pick(words):
+    first = list(words)[0]
+    return first
+class Box: pass
+box = Box()
+words = {"a", "b", "c"}
+random.seed(1)
+random.random()
+kept = [box]
+same = set(words)
+for n in range(100):
+    total = n + 1
+print(pick(words), total)
+`})
+	zoom := func(hash string) map[string]map[string]string {
+		s.env = []string{"PYTHONHASHSEED=" + hash}
+		found := s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t)
+		values := make(map[string]map[string]string)
+		for _, kind := range []probe.Kind{probe.KindLine, probe.KindCall} {
+			for _, event := range found.of(kind) {
+				for _, v := range event.Variables() {
+					if values[v.Name] == nil {
+						values[v.Name] = make(map[string]string)
+					}
+					values[v.Name][v.Text] = v.Digest
+				}
+			}
+		}
+		return values
+	}
+	// Some hash seed has the set begin with another word than hash seed 0 does.
+	one := zoom("0")
+	var other map[string]map[string]string
+	for _, hash := range []string{"1", "2", "3", "4", "5", "6"} {
+		if other = zoom(hash); !equal(one["first"], other["first"]) {
+			break
+		}
+	}
+	if equal(one["first"], other["first"]) {
+		t.Errorf("first: %v under every hash seed", one["first"])
+	}
+	for _, name := range []string{"words", "same", "box", "kept", "total", "n"} {
+		if len(one[name]) == 0 || !equal(one[name], other[name]) {
+			t.Errorf("%s: %v and %v, want equal values", name, one[name], other[name])
+		}
+	}
+	// 32 times, then at 64.
+	if len(one["total"]) != 33 {
+		t.Errorf("total was written %d times, want 33", len(one["total"]))
+	}
+}
+
+func equal(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for key, value := range a {
+		if b[key] != value {
+			return false
+		}
+	}
+	return true
+}

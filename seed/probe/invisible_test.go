@@ -1,0 +1,142 @@
+package probe_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// Seeded trainings that print a digest of all they computed, and the next draw of each stream.
+var trainings = []struct {
+	name   string
+	needs  string
+	script string
+	args   []string
+}{
+	{"standard library", "", `
+import hashlib, random
+random.seed(1)
+xs = [[random.gauss(0, 1) for _ in range(4)] for _ in range(64)]
+ys = [sum(x) + random.uniform(-.1, .1) for x in xs]
+weights = [random.random() for _ in range(4)]
+for epoch in range(5):
+    order = list(range(64)); random.shuffle(order)
+    for i in order:
+        error = sum(w * x for w, x in zip(weights, xs[i])) - ys[i]
+        weights = [w - .01 * error * x for w, x in zip(weights, xs[i])]
+own = random.Random("text"); other = random.Random(); other.setstate(own.getstate())
+print(hashlib.sha256(repr((weights, random.getstate(), own.random(), other.random())).encode()).hexdigest())
+`, nil},
+	{"numpy", "numpy", `
+import hashlib
+import numpy as np
+np.random.seed(1)
+rng = np.random.default_rng(2)
+old = np.random.RandomState(3)
+x = np.random.randn(64, 4); y = x @ np.random.rand(4) + rng.normal(size=64)
+w = old.rand(4)
+for epoch in range(5):
+    for i in np.random.permutation(64):
+        w -= .01 * (x[i] @ w - y[i]) * x[i]
+print(hashlib.sha256(w.tobytes() + np.random.rand(3).tobytes() + rng.random(3).tobytes() + old.rand(3).tobytes()).hexdigest())
+`, nil},
+	{"torch", "torch", torchTraining, []string{"0"}},
+	{"torch with forked workers", "torch", torchTraining, []string{"2", "fork"}},
+	{"torch with spawned workers", "torch", torchTraining, []string{"2", "spawn"}},
+}
+
+const torchTraining = `
+import copy, hashlib, random, sys
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+class Noisy(Dataset):
+    def __init__(self):
+        self.x = torch.randn(48, 8)
+    def __len__(self):
+        return 48
+    def __getitem__(self, i):
+        return self.x[i] + random.random() + torch.rand(1), int(self.x[i].sum() > 0)
+
+def main():
+    random.seed(1); torch.manual_seed(1)
+    workers = int(sys.argv[1])
+    loader = DataLoader(Noisy(), batch_size=8, shuffle=True, num_workers=workers,
+                        multiprocessing_context=sys.argv[2] if workers else None)
+    model = nn.Sequential(nn.Embedding(4, 8), nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Dropout(.2), nn.Linear(16, 2))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5)
+    for epoch in range(2):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model((x.abs() * 2).long() % 4), y)
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+    digest = hashlib.sha256()
+    for tensor in [*model.state_dict().values(), torch.rand(3), loss.detach()]:
+        digest.update(bytes(tensor.numpy().tobytes()))
+    for state in optimizer.state_dict()["state"].values():
+        for key in sorted(state):
+            digest.update(repr(state[key]).encode())
+    digest.update(repr((random.random(), scheduler.get_last_lr(), copy.deepcopy(optimizer).param_groups)).encode())
+    print(digest.hexdigest())
+
+if __name__ == "__main__":
+    main()
+`
+
+// The probe may watch as closely as it likes: the same seeds give the same bits as without it.
+func TestInvisible(t *testing.T) {
+	for _, training := range trainings {
+		t.Run(training.name, func(t *testing.T) {
+			s := newSession(t, map[string]string{"train.py": training.script})
+			if training.needs != "" {
+				s.needs(training.needs)
+			}
+			args := append([]string{"train.py"}, training.args...)
+			bare := s.bare(args...).ok(t)
+			if again := s.bare(args...).ok(t); again.stdout != bare.stdout {
+				t.Fatalf("the training itself is not reproducible: %q, %q", bare.stdout, again.stdout)
+			}
+			watched := s.watched(probe.Config{}, args...).ok(t)
+			if watched.stdout != bare.stdout || watched.stderr != bare.stderr {
+				t.Errorf("watched: got %q %q, want %q %q", watched.stdout, watched.stderr, bare.stdout, bare.stderr)
+			}
+			close := s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 3, Events: 5000}}, args...).ok(t)
+			if close.stdout != bare.stdout {
+				t.Errorf("zoomed: got %q, want %q", close.stdout, bare.stdout)
+			}
+			for _, config := range []result{watched, close} {
+				if len(config.events["main"]) < 3 {
+					t.Errorf("only %d events: nothing was watched", len(config.events["main"]))
+				}
+			}
+			if len(close.of(probe.KindLine)) == 0 {
+				t.Error("zoomed: no lines")
+			}
+			if training.needs == "torch" && len(watched.of(probe.KindParams)) != 12 {
+				t.Errorf("got %d params events, want one for each of the 12 steps", len(watched.of(probe.KindParams)))
+			}
+		})
+	}
+}
+
+// The state events of two runs of a seeded training agree one by one.
+func TestStateIsTheSameInTwoRuns(t *testing.T) {
+	s := newSession(t, map[string]string{"train.py": torchTraining})
+	s.needs("torch")
+	var runs [2][]string
+	for i := range runs {
+		for _, event := range s.watched(probe.Config{}, "train.py", "0").ok(t).events["main"] {
+			if event.Kind.State() {
+				runs[i] = append(runs[i], string(event.Kind)+" "+event.Value)
+			}
+		}
+	}
+	if len(runs[0]) < 12*4 || !slices.Equal(runs[0], runs[1]) {
+		t.Errorf("state of two equal runs:\n%q\n%q", runs[0], runs[1])
+	}
+}
