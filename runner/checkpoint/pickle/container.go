@@ -274,7 +274,31 @@ func (m *machine) globalLines() (Global, error) {
 	if err != nil {
 		return Global{}, err
 	}
-	return Global{mod, string(name)}, nil
+	return modern(Global{mod, string(name)}), nil
+}
+
+// modern maps names of Python 2, which protocols 0 to 2 use for compatibility, to those of Python 3 (the part of
+// _compat_pickle that occurs in data).
+func modern(g Global) Global {
+	switch g.Module {
+	case "copy_reg":
+		g.Module = "copyreg"
+	case "exceptions":
+		g.Module = "builtins"
+	case "__builtin__":
+		g.Module = "builtins"
+		switch g.Name {
+		case "xrange":
+			g.Name = "range"
+		case "unicode":
+			g.Name = "str"
+		case "long":
+			g.Name = "int"
+		case "unichr":
+			g.Name = "chr"
+		}
+	}
+	return g
 }
 
 // kindOf names a value's kind for messages.

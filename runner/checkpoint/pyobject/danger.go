@@ -16,7 +16,7 @@ func runsCode(g pickle.Global) bool {
 		"timeit", "profile", "cProfile", "urllib", "requests", "httplib", "http", "ftplib", "marshal", "types", "sys",
 		"_posixsubprocess", "signal", "pydoc", "doctest", "tempfile", "zipimport", "cloudpickle":
 		return true
-	case "builtins", "__builtin__":
+	case "builtins":
 		switch g.Name {
 		case "eval", "exec", "execfile", "compile", "open", "file", "__import__", "getattr", "setattr", "delattr",
 			"globals", "locals", "vars", "input", "breakpoint", "apply":

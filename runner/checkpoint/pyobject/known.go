@@ -8,11 +8,10 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
-// known adds the entries of an object whose constructor has a fixed meaning, under the module names of Python 2 and 3
-// and of NumPy 1 and 2; done is false for any other object.
+// known adds the entries of an object whose constructor has a fixed meaning, under the module names of NumPy 1 and 2; done is false for any other object.
 func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, err error) {
 	switch g.Module {
-	case "builtins", "__builtin__":
+	case "builtins":
 		return w.builtin(p, g.Name, o)
 	case "collections":
 		return w.collection(p, g.Name, o)
@@ -25,6 +24,11 @@ func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, e
 			return true, err
 		}
 		return true, w.walk(p, b)
+	case "copyreg":
+		if made, ok := reconstructed(g, o); ok {
+			return true, w.object(p, made)
+		}
+		return false, nil
 	case "decimal":
 		args := argsOf(o)
 		if g.Name != "Decimal" || len(args) != 1 {
@@ -55,6 +59,22 @@ func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, e
 		return w.numpy(p, g, o)
 	}
 	return false, nil
+}
+
+// reconstructed turns the calls by which protocols 0 and 1 make instances into what protocol 2 and later write.
+func reconstructed(g pickle.Global, o *pickle.Object) (*pickle.Object, bool) {
+	args := argsOf(o)
+	made := &pickle.Object{New: true, State: o.State, Items: o.Items, Pairs: o.Pairs}
+	switch {
+	case g.Name == "__newobj__" && len(args) > 0:
+		made.Func, made.Args = args[0], &pickle.Tuple{Items: args[1:]}
+	case g.Name == "_reconstructor" && len(args) == 3 && args[1] == pickle.Value(pickle.Global{Module: "builtins", Name: "object"}):
+		made.Func, made.Args = args[0], &pickle.Tuple{}
+	default:
+		return nil, false
+	}
+	_, ok := made.Func.(pickle.Global)
+	return made, ok
 }
 
 func (w *walker) builtin(p *path, name string, o *pickle.Object) (bool, error) {
@@ -203,9 +223,9 @@ func (w *walker) asBytes(v pickle.Value) (*pickle.Bytes, bool) {
 			case "_codecs.encode":
 				b, err := w.bytesOf(v)
 				return b, err == nil
-			case "builtins.bytes", "__builtin__.bytes":
+			case "builtins.bytes":
 				return &pickle.Bytes{}, len(argsOf(v)) == 0
-			case "builtins.bytearray", "__builtin__.bytearray":
+			case "builtins.bytearray":
 				if args := argsOf(v); len(args) == 1 {
 					return w.asBytes(args[0])
 				}

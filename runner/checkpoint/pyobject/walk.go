@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
@@ -219,7 +220,7 @@ func (w *walker) object(p *path, o *pickle.Object) error {
 func (w *walker) opaque(p *path, o *pickle.Object) error {
 	class := "(made by another object)"
 	if g, ok := o.Global(); ok {
-		class = g.String()
+		class = scriptClass(g)
 	}
 	typ := "object"
 	if !o.New {
@@ -256,6 +257,17 @@ func (w *walker) opaque(p *path, o *pickle.Object) error {
 		}
 	}
 	return w.state(p, o.State)
+}
+
+// scriptClass is a class's name without the number that TorchScript gives to a repeated one ("___torch_mangle_3"), which
+// counts what the process compiled before.
+func scriptClass(g pickle.Global) string {
+	name := g.String()
+	if !strings.HasPrefix(name, "__torch__.") {
+		return name
+	}
+	parts := strings.Split(name, ".")
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return strings.HasPrefix(s, "___torch_mangle_") }), ".")
 }
 
 // state lists an instance's attributes as members, so that a model pickled whole has the names that users know.

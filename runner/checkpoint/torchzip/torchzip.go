@@ -89,6 +89,9 @@ func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 	f.Facts = append(f.Facts, checkpoint.Fact{Key: "archive name", Value: strings.TrimSuffix(prefix, "/")})
 	if _, ok := a.Lookup(prefix + "constants.pkl"); ok {
 		f.Format = "torchscript"
+		f.Findings = append(f.Findings, checkpoint.Finding{
+			ID: "code-not-compared", Text: "a TorchScript file: its parameters and attributes are read, its code is not",
+		})
 	}
 	return nil
 }

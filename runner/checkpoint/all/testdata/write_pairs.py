@@ -2,9 +2,13 @@
 
 usage: write_pairs.py DIR
 """
+import argparse
 import collections
+import datetime
+import decimal
 import io
 import os
+import pathlib
 import pickle
 import sys
 import zipfile
@@ -47,9 +51,13 @@ def stream(value, file):
         f.write(buffer.getvalue())
 
 
-def dump(value, file):
+def dump(value, file, protocol=5):
+    if protocol < 2:
+        file_name = file + ".pkl"  # known by their name only
+        os.symlink(os.path.basename(file_name), file)
+        file = file_name
     with open(file, "wb") as f:
-        pickle.dump(value, f)
+        pickle.dump(value, f, protocol=protocol)
 
 
 def rezip(value, file):
@@ -81,6 +89,18 @@ same("pickled", state, state, torch.save, dump)
 same("set-order", {"s": {"a", "b", "c", "d"}}, {"s": set(["d", "c", "b", "a"])})
 same("f-order", {"x": np.arange(6.).reshape(2, 3)}, {"x": np.asfortranarray(np.arange(6.).reshape(2, 3))}, dump)
 same("endian", {"x": np.arange(6, dtype="<i4")}, {"x": np.arange(6, dtype=">i4")}, dump)
+
+things = {
+    "arrays": [np.arange(6.).reshape(2, 3), np.float32(1.5), np.array(["a", "bc"])], "namespace": argparse.Namespace(lr=.1, tags={"a"}),
+    "range": range(3), "bytes": b"\x00\xff" * 10, "bytearray": bytearray(b"ab"), "set": {1, 2}, "complex": 1 - 2j, "long": 1 << 70,
+    "ordered": collections.OrderedDict(a=1), "counter": collections.Counter("aab"), "text": "\u00e9\u4e2d\ud800\n\\u", "path": pathlib.PurePosixPath("/a/b"),
+    "date": datetime.datetime(2020, 1, 1), "float": [0.1, float("inf"), -0.0], "bool": [True, False, None], "nested": {(1, "x"): [()]},
+    "generator": np.random.RandomState(0).get_state(), "frozen": frozenset("ab"), "decimal": decimal.Decimal("1.50"),
+}
+for n in range(5):
+    for key in things:
+        same(f"protocol-{n}-{key}", things[key], things[key],
+             lambda v, file: dump(v, file), lambda v, file, n=n: dump(v, file, n))
 
 # Any of these is another content.
 other("value", {"w": w}, {"w": w + torch.eye(3, 4)})
