@@ -42,14 +42,14 @@ func firstRound(all []*suspicion) []*suspicion {
 
 func secondRound(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash && s.source != seed.TorchNondeterministicOps
+		return s.strength < present && s.source != seed.PythonHash
 	})
 }
 
 // thirdRound adds the layout of the address space, which nothing in a trace shows.
 func thirdRound(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash && s.source != seed.ObjectIdentity && s.source != seed.TorchNondeterministicOps
+		return s.strength < present && s.source != seed.PythonHash && s.source != seed.ObjectIdentity
 	})
 }
 
@@ -153,7 +153,10 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 // enough is the number of pinned runs whose agreement counts as shown. Where only some of the shipped runs differ, or
 // where work went on at the same time, two runs can agree by luck.
 func (c *inquiry) enough(pair *difference) int {
-	racing := slices.ContainsFunc(pair.expected.summary.Sites, func(s *trace.Seen) bool { return s.Kind == probe.KindTask || s.Kind == probe.KindOp })
+	e := c.evidence(pair)
+	racing := e.seen(func(s *trace.Seen) bool {
+		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
+	}) != nil
 	switch {
 	case c.lucky:
 		return 4

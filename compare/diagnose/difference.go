@@ -61,6 +61,9 @@ func (d *difference) first() *record.Divergence {
 	if a := d.results.FirstArtifact(); a != nil {
 		return &record.Divergence{Process: "main", Event: "artifact", Runs: runs, Detail: a.Path + ": " + a.Detail}
 	}
+	if d.results.Output == compare.Different {
+		return &record.Divergence{Process: "main", Event: "output", Runs: runs, Detail: "standard output is not the same text"}
+	}
 	return nil
 }
 
