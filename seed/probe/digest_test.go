@@ -1,0 +1,67 @@
+package probe_test
+
+import (
+	"testing"
+)
+
+// TestTensorDigests runs with the probe's package on the path but without its hooks: the digests alone.
+// On-device reduction is integer arithmetic like any other, and is tried on the CPU.
+func TestTensorDigests(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+from reprocheck_probe import tensors, values
+
+ways = {"memory": tensors.of_tensor, "device": lambda t: tensors._on_device(torch, t)}
+x = torch.arange(24, dtype=torch.float32).reshape(6, 4)
+for name, of in ways.items():
+    assert of(x) == of(x.clone()), name
+    assert of(x) != of(x[torch.tensor([1, 0, 2, 3, 4, 5])]), name + ": rows swapped"
+    assert of(x) != of(x.flip(1)), name + ": columns swapped"
+    assert of(torch.tensor([0.0])) != of(torch.tensor([-0.0])), name + ": sign of zero"
+    assert of(torch.tensor([float("nan")])) == of(torch.tensor([float("nan")])), name + ": a NaN is equal to itself"
+    assert of(x.t().contiguous()) == of(x.t()), name + ": a view with strides"
+    y = x.clone(); y[5, 3] = torch.nextafter(y[5, 3], torch.tensor(100.0))
+    assert of(x) != of(y), name + ": one unit in the last place"
+    for dtype in (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
+                  torch.uint8, torch.bool, torch.complex64):
+        a, b = torch.tensor([0, 1, 1]).to(dtype), torch.tensor([1, 0, 1]).to(dtype)
+        assert of(a) == of(a.clone()) and of(a) != of(b), (name, dtype)
+
+z = torch.tensor([1 + 2j, 3 - 4j])
+assert tensors.of_tensor(z.conj()) == tensors.of_tensor(z.conj().resolve_conj())
+sparse = torch.eye(3).to_sparse()
+assert tensors.of_tensor(sparse) == tensors.of_tensor(torch.eye(3).to_sparse())
+assert tensors.of_tensor(sparse) != tensors.of_tensor((2 * torch.eye(3)).to_sparse())
+assert tensors.of_tensor(torch.zeros(0, 3)) != tensors.of_tensor(torch.zeros(3, 0))
+assert tensors.of_tensor(torch.zeros(2, device="meta")).endswith("?")
+
+# Neither gradients nor random numbers are touched, in any mode.
+w = torch.ones(3, requires_grad=True)
+before = torch.get_rng_state()
+with torch.inference_mode():
+    tensors.of_tensor(torch.ones(2))
+with torch.autocast("cpu"):
+    tensors.of_list([w, None, w * 2])
+assert (w * 2).requires_grad and torch.equal(before, torch.get_rng_state())
+assert tensors.of_list([w, None], 1)[1] == "-"
+
+seen = values.of_batch
+assert seen([x, {"a": x, "b": ["s", 1, None]}]) == seen([x.clone(), {"a": x.clone(), "b": ["s", 1, None]}])
+assert seen([x, 1]) != seen([x, 2]) and seen({"a": 1, "b": 2}) != seen({"b": 2, "a": 1})
+assert seen({1, 2, 3}) == seen({3, 2, 1})
+
+class Loud:
+    def __init__(self): self.n = 1
+    def __repr__(self): raise AssertionError("the user's code was run")
+    __eq__ = __hash__ = __len__ = __iter__ = __bool__ = __str__ = __repr__
+assert seen([Loud()]) == seen([Loud()])
+loop = []; loop.append(loop)
+seen(loop)
+print("ok")
+`})
+	s.needs("torch")
+	s.env = []string{"PYTHONPATH=" + s.probe}
+	if got := s.bare("run.py").ok(t); got.stdout != "ok\n" {
+		t.Errorf("got %q", got.stdout)
+	}
+}
