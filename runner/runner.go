@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,7 +25,7 @@ func (e *FailedError) Error() string {
 	x := e.Run.Exit
 	switch {
 	case x.TimedOut:
-		return fmt.Sprintf("run %s was ended after its time limit", e.Run.ID)
+		return fmt.Sprintf("run %s was ended after its time limit (--timeout)", e.Run.ID)
 	case x.Signal != "":
 		return fmt.Sprintf("the command was ended by %s in run %s", x.Signal, e.Run.ID)
 	}
@@ -64,7 +65,7 @@ func (r *Runner) Left() int { return max(0, r.Audit.Settings.MaxRuns-r.spent) }
 // Request asks for runs of an experiment.
 type Request struct {
 	Experiment plan.Experiment
-	// Runs is how many more runs of the experiment are wanted.
+	// Runs is how many more runs of the experiment are wanted, at least 1.
 	Runs int
 	// Zoom and SampleAt apply to each of them.
 	Zoom     *plan.Zoom
@@ -97,17 +98,11 @@ func (r *Runner) Try(ctx context.Context, req Request) ([]*record.Run, error) {
 		})
 	}
 	err := jobs.Wait()
-	var finished []*record.Run
-	for _, run := range records {
-		if run != nil {
-			finished = append(finished, run)
-		}
+	finished := slices.DeleteFunc(records, func(run *record.Run) bool { return run == nil })
+	if len(finished) > 0 {
+		r.note(steps[0].Experiment, finished)
 	}
-	r.note(steps[0].Experiment, finished)
-	if err != nil {
-		return finished, err
-	}
-	return finished, nil
+	return finished, err
 }
 
 // steps names the runs of a request: an experiment whose name was used with other levels before gets an ordinal.
@@ -138,7 +133,7 @@ func (r *Runner) run(ctx context.Context, step plan.Step) (*record.Run, error) {
 		return kept, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, fmt.Errorf("%w; remove %s to have the run made again", err, r.Store.RunDir(r.Audit.ID, id))
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

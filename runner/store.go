@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -65,6 +66,19 @@ func (s *Store) PutAudit(a *record.Audit) error {
 	return writeJSON(filepath.Join(s.AuditDir(a.ID), "audit.json"), a)
 }
 
+// DropAudit removes an audit, and the store when it held nothing else.
+func (s *Store) DropAudit(audit string) error {
+	if err := os.RemoveAll(s.AuditDir(audit)); err != nil {
+		return fmt.Errorf("removing the audit: %w", err)
+	}
+	for _, dir := range []string{filepath.Join(s.dir, "audits"), s.dir} {
+		if os.Remove(dir) != nil {
+			break // it holds something
+		}
+	}
+	return nil
+}
+
 // Audit reads an audit by id, by the path of its directory, or the latest when name is empty.
 func (s *Store) Audit(name string) (*record.Audit, error) {
 	if name == "" {
@@ -80,7 +94,8 @@ func (s *Store) Audit(name string) (*record.Audit, error) {
 	dir := s.Locate(name)
 	var a record.Audit
 	if err := readJSON(filepath.Join(dir, "audit.json"), &a); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		// A name that means a file is no audit either.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, fmt.Errorf("%w: %s", ErrNoAudit, dir)
 		}
 		return nil, err
@@ -137,7 +152,7 @@ func ReadRun(dir string) (*record.Run, error) {
 		return nil, err
 	}
 	if r.Version > record.Version {
-		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d", r.ID, r.Version, record.Version)
+		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", r.ID, r.Version, record.Version)
 	}
 	return &r, nil
 }
@@ -147,6 +162,9 @@ func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
 	var runs []*record.Run
 	for _, e := range a.Experiments {
 		for _, id := range e.Runs {
+			if !filepath.IsLocal(id) {
+				return nil, fmt.Errorf("audit %s names a run %q, which lies outside it", a.ID, id)
+			}
 			r, err := ReadRun(filepath.Join(dir, "runs", id))
 			if err != nil {
 				return nil, fmt.Errorf("reading run %s: %w", id, err)
@@ -157,7 +175,8 @@ func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
 	return runs, nil
 }
 
-// LastLines reads the end of a run's kept output: at most 20 lines of at most 16 KiB, none when it cannot be read.
+// LastLines reads the end of a run's kept output: at most 20 lines of at most 16 KiB, none when it cannot be read. Of a
+// line that was written over, as progress bars are, it gives what stood there last.
 func (s *Store) LastLines(audit string, stream record.Stream, run string) []string {
 	const lines, bytes = 20, 16 << 10
 	f, err := os.Open(filepath.Join(s.RunDir(audit, run), filepath.Base(stream.Path)))
@@ -174,8 +193,17 @@ func (s *Store) LastLines(audit string, stream record.Stream, run string) []stri
 	if err != nil {
 		return nil
 	}
-	all := strings.Split(strings.TrimRight(string(tail), "\n"), "\n")
-	return all[max(0, len(all)-lines):]
+	text := strings.TrimRight(string(tail), "\r\n")
+	if text == "" {
+		return nil
+	}
+	all := strings.Split(text, "\n")
+	all = all[max(0, len(all)-lines):]
+	for i, line := range all {
+		line = strings.TrimRight(line, "\r")
+		all[i] = line[strings.LastIndexByte(line, '\r')+1:]
+	}
+	return all
 }
 
 func writeJSON(path string, v any) error {

@@ -37,7 +37,11 @@ func run(ctx context.Context, args []string, p process) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(p.stderr, "reprocheck: error: %v\n", err)
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(p.stderr, "reprocheck: interrupted")
+	} else {
+		fmt.Fprintf(p.stderr, "reprocheck: error: %v\n", err)
+	}
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(p.stderr, "reprocheck: hint: %s\n", hint)
 	}
@@ -45,7 +49,7 @@ func run(ctx context.Context, args []string, p process) int {
 }
 
 func newApp(p process) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:            "reprocheck",
 		Usage:           "find out whether a training command gives the same result twice, and what stops it",
 		UsageText:       "reprocheck run -- python train.py\nreprocheck COMMAND --help",
@@ -58,10 +62,7 @@ func newApp(p process) *cli.App {
 		Suggest:         true,
 		// The library would otherwise end the process by itself for every error that has an exit code of its own.
 		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usage(err) },
-		CommandNotFound: func(c *cli.Context, name string) {
-			fmt.Fprintf(p.stderr, "reprocheck: error: no command %q\n", name)
-		},
+		OnUsageError:   wrongFlag,
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return usagef("there is no command %q; the commands are %s", name, strings.Join(commandNames(c.App), ", "))
@@ -72,6 +73,16 @@ func newApp(p process) *cli.App {
 			runCommand(p), compareCommand(p), checklistCommand(p), reportCommand(p), envCommand(p), doctorCommand(p),
 		},
 	}
+	for _, c := range app.Commands {
+		c.OnUsageError = wrongFlag
+	}
+	return app
+}
+
+// wrongFlag tells of a flag that does not exist or has a value that it cannot have. The library would print all help.
+func wrongFlag(c *cli.Context, err error, _ bool) error {
+	command := strings.TrimSpace("reprocheck " + c.Command.Name)
+	return hinted(err, exitUsage, command+" --help lists the options")
 }
 
 func commandNames(app *cli.App) []string {

@@ -46,7 +46,6 @@ func runCommand(p process) *cli.Command {
 		Description:     runHelp,
 		Flags:           runFlags(),
 		HideHelpCommand: true,
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usage(err) },
 		Action: func(c *cli.Context) error {
 			o, err := newRunOptions(c, p)
 			if err != nil {
@@ -65,7 +64,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "vary", Usage: "also vary these sources on purpose: `IDS`, or all"},
 		&cli.Uint64Flag{Name: "seed", Usage: "`S` from which pinned values are derived"},
 		&cli.BoolFlag{Name: "no-diagnose", Usage: "compare only, make no further runs to find the cause"},
-		&cli.IntFlag{Name: "max-runs", Value: config.DefaultMaxRuns, Usage: "make at most `N` runs in all"},
+		&cli.IntFlag{Name: "max-runs", Value: config.DefaultMaxRuns, Usage: "make at most `N` runs in all, those for the diagnosis included"},
 		&cli.DurationFlag{Name: "timeout", Usage: "end a run after `D` (90s, 2h)"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "`N` runs side by side"},
 		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)"},
@@ -85,7 +84,6 @@ type runOptions struct {
 	json      string
 	resume    bool
 	verbose   bool
-	isolate   []string
 	settings  record.Settings
 	criterion record.Criterion
 }
@@ -99,16 +97,28 @@ func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	o := &runOptions{dir: dir, json: c.String("json"), resume: c.Bool("continue"), verbose: c.Bool("verbose"),
-		isolate: append(append([]string{}, file.Isolate...), c.StringSlice("isolate")...), command: c.Args().Slice()}
+	o := &runOptions{dir: dir, json: c.String("json"), resume: c.Bool("continue"),
+		verbose: c.Bool("verbose"), command: c.Args().Slice()}
 	if len(o.command) == 0 {
 		o.command = file.Command
 	}
-	if len(o.command) == 0 && !o.resume {
-		return nil, hinted(errors.New("no command to run"), exitUsage, "write it after two dashes: reprocheck run -- python train.py")
-	}
 	if err := o.set(c, file); err != nil {
 		return nil, usage(err)
+	}
+	switch {
+	case o.resume:
+		if err := checkContinue(c); err != nil {
+			return nil, usage(err)
+		}
+	case len(o.command) == 0:
+		return nil, hinted(errors.New("no command to run"), exitUsage, "write it after two dashes: reprocheck run -- python train.py")
+	default:
+		if err := checkCommand(o.command[0], p.env, dir); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkTarget(o.json); err != nil {
+		return nil, hinted(err, exitUsage, "give --json a file that can be written, or - for standard output")
 	}
 	// Refuse a value in the environment that contradicts --pin now, not after the first run.
 	if _, err := seed.Resolve(plan.Pin(o.settings.Pin).Levels, o.settings.Seed, 0, p.environ()); err != nil {
@@ -159,7 +169,11 @@ func (o *runOptions) set(c *cli.Context, file *config.File) error {
 		Timeout:  firstOf(c, "timeout", c.Duration("timeout"), file.Timeout),
 		Pin:      pin,
 		Vary:     vary,
+		Isolate:  append(append([]string{}, file.Isolate...), c.StringSlice("isolate")...),
 		Diagnose: orConfigured(c, "no-diagnose", !c.Bool("no-diagnose"), file.Diagnose),
+	}
+	if !c.IsSet("max-runs") && file.MaxRuns == 0 && o.settings.Runs >= config.DefaultMaxRuns {
+		o.settings.MaxRuns = o.settings.Runs + config.DefaultMaxRuns
 	}
 	if err := checkSettings(o.settings); err != nil {
 		return err
@@ -192,10 +206,10 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	defer display.Close()
 	executor, err := local.New(local.Options{
 		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
-		Isolate: o.isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display),
+		Isolate: audit.Settings.Isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display),
 	})
 	if err != nil {
-		return usage(err)
+		return errors.Join(err, o.keep(store, audit))
 	}
 	defer executor.Close()
 	r := runner.New(store, executor, display, audit)
@@ -208,19 +222,24 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 		audit.Failed, audit.Verdict, audit.Reason = failed.Run.ID, record.Inconclusive, failed.Error()
 		audit.FailedStderr = store.LastLines(audit.ID, failed.Run.Stderr, failed.Run.ID)
 		audit.Finished = true
+	case errors.Is(err, context.Canceled):
+		return errors.Join(interrupted(err, r.Spent()), o.keep(store, audit))
 	case err != nil:
-		return errors.Join(err, keepAudit(store, audit))
+		return errors.Join(err, o.keep(store, audit))
 	}
-	if err := keepAudit(store, audit); err != nil {
+	if err := o.keep(store, audit); err != nil {
 		return err
 	}
 	return o.report(p, store, audit)
 }
 
-// keepAudit saves the audit when it has anything to save: an audit none of whose runs finished leaves nothing behind.
-func keepAudit(store *runner.Store, audit *record.Audit) error {
-	if len(audit.Experiments) == 0 {
-		return os.RemoveAll(store.AuditDir(audit.ID))
+// keep saves the audit when it has anything to save: a new audit none of whose runs finished leaves nothing behind.
+func (o *runOptions) keep(store *runner.Store, audit *record.Audit) error {
+	switch {
+	case len(audit.Experiments) == 0 && o.resume:
+		return nil
+	case len(audit.Experiments) == 0:
+		return store.DropAudit(audit.ID)
 	}
 	return store.PutAudit(audit)
 }
@@ -268,28 +287,6 @@ func (o *runOptions) report(p process, store *runner.Store, audit *record.Audit)
 		return err
 	}
 	return status(d.ExitCode())
-}
-
-// emit writes the text report to standard output and the JSON where it was asked for; with "-" JSON alone.
-func emit(p process, d *report.Document, jsonPath string) error {
-	if jsonPath == "-" {
-		return report.JSON(p.stdout, d)
-	}
-	if jsonPath != "" {
-		if err := writeReport(jsonPath, func(w io.Writer) error { return report.JSON(w, d) }); err != nil {
-			return err
-		}
-	}
-	return report.Text(p.stdout, d, p.textOptions())
-}
-
-// writeReport writes a report file whole or not at all.
-func writeReport(path string, write func(io.Writer) error) error {
-	var b strings.Builder
-	if err := write(&b); err != nil {
-		return err
-	}
-	return runner.WriteFile(path, []byte(b.String()))
 }
 
 func relative(base, path string) string {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,11 @@ func newCriterion(c *cli.Context, file *config.File) (record.Criterion, error) {
 			return criterion, fmt.Errorf("--tolerance %q is not METRIC=NUMBER, such as val_loss=1e-6", given)
 		}
 		criterion.Tolerances[name] = record.Tolerance{ATol: atol}
+	}
+	for _, pattern := range criterion.MetricRegex {
+		if _, err := regexp.Compile(pattern); err != nil {
+			return criterion, fmt.Errorf("--metric-regex %q: %w", pattern, err)
+		}
 	}
 	for name, t := range criterion.Tolerances {
 		if err := checkTolerance(name, t.RTol, t.ATol); err != nil {

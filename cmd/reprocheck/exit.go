@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os/exec"
 
 	"github.com/reprocheck/reprocheck/runner"
-	"github.com/reprocheck/reprocheck/runner/launch"
 )
 
 // The exit statuses of the contract.
@@ -64,7 +62,7 @@ func codeOf(err error) int {
 		return exitInterrupted
 	case errors.As(err, &failed):
 		return exitCommand
-	case errors.Is(err, runner.ErrNoAudit), errors.Is(err, exec.ErrNotFound), errors.Is(err, launch.ErrDirectory):
+	case errors.Is(err, runner.ErrNoAudit):
 		return exitUsage
 	}
 	return exitOurs
@@ -75,10 +73,6 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &status):
 		return status.hint
-	case errors.Is(err, exec.ErrNotFound):
-		return "the command runs exactly as typed, without a shell; for shell syntax write: reprocheck run -- sh -c '...'"
-	case errors.Is(err, context.Canceled):
-		return "finished runs are kept; `reprocheck run --continue` goes on from them"
 	case errors.Is(err, fs.ErrPermission):
 		return "--store DIR keeps the records elsewhere"
 	}

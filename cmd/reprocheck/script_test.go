@@ -87,6 +87,13 @@ func setup(env *testscript.Env, python string) error {
 	env.Setenv("HOME", home)
 	env.Setenv("PATH", bin+":"+env.Getenv("PATH"))
 	env.Setenv("REPROCHECK_TEST_SCRIPT", env.WorkDir)
+	// Nothing isolates a run from this directory: a script can have the runs differ by it.
+	shared, err := os.MkdirTemp("/var/tmp", "reprocheck-test-")
+	if err != nil {
+		return err
+	}
+	env.Setenv("SHARED", shared)
+	env.Defer(func() { os.RemoveAll(shared) })
 	before := &tree{dir: project}
 	before.take(env.T())
 	env.Values[treeKey{}] = before

@@ -28,7 +28,11 @@ type dirSource struct {
 func (s *dirSource) Processes() []string { return s.names }
 
 func (s *dirSource) Open(process string) (Events, error) {
-	f, err := os.Open(filepath.Join(s.dir, filepath.FromSlash(s.files[process])))
+	file := filepath.FromSlash(s.files[process])
+	if !filepath.IsLocal(file) {
+		return nil, fmt.Errorf("the trace of %s, %q, lies outside its run", process, file)
+	}
+	f, err := os.Open(filepath.Join(s.dir, file))
 	if err != nil {
 		return nil, fmt.Errorf("opening the trace of %s: %w", process, err)
 	}

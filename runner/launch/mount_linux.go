@@ -1,7 +1,9 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +29,11 @@ func mountEach(mounts []Mount, userNamespace bool) []error {
 		defer below[i].close()
 	}
 	for i, m := range mounts {
+		// What was to stay in its own place, such as another program's socket, may have vanished since it was looked for.
+		if m.Source == m.Target && errors.Is(errs[i], fs.ErrNotExist) {
+			errs[i] = nil
+			continue
+		}
 		if errs[i] == nil {
 			errs[i] = below[i].mount(m.Target, userNamespace)
 		}

@@ -17,6 +17,9 @@ func Describe(ctx context.Context, path string) (*record.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is neither a file nor a directory: save what it gives to a file first", path)
+	}
 	run := &record.Run{Version: record.Version, ID: path, Experiment: "described"}
 	add := func(name, onDisk string, info fs.FileInfo) error {
 		change := workspace.Change{Path: filepath.ToSlash(name), Op: workspace.Added, OnDisk: onDisk, Size: info.Size()}
@@ -36,6 +39,10 @@ func Describe(ctx context.Context, path string) (*record.Run, error) {
 	if !info.IsDir() {
 		// Two files that are compared are two versions of one file, whatever their names.
 		return run, add("file"+filepath.Ext(path), path, info)
+	}
+	// WalkDir would not follow a link at the root.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, err
 	}
 	return run, filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

@@ -166,7 +166,11 @@ func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch, Kind: e.options.Kind,
 		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
 	}
-	if rel, err := filepath.Rel(e.options.Dir, e.options.Store); err == nil && !strings.HasPrefix(rel, "..") && rel != "." {
+	hidden := e.options.Store
+	if hidden == e.options.Dir {
+		hidden = filepath.Join(hidden, "audits")
+	}
+	if rel, err := filepath.Rel(e.options.Dir, hidden); err == nil && filepath.IsLocal(rel) {
 		spec.Hide = []string{rel}
 	}
 	return spec

@@ -52,12 +52,14 @@ type Audit struct {
 
 // Settings are the options that decide what an audit runs; a continued audit uses them again.
 type Settings struct {
-	Runs     int           `json:"runs"`
-	MaxRuns  int           `json:"max_runs"`
-	Jobs     int           `json:"jobs"`
-	Seed     uint64        `json:"seed"`
-	Pin      []seed.ID     `json:"pin,omitempty"`
-	Vary     []seed.ID     `json:"vary,omitempty"`
+	Runs    int       `json:"runs"`
+	MaxRuns int       `json:"max_runs"`
+	Jobs    int       `json:"jobs"`
+	Seed    uint64    `json:"seed"`
+	Pin     []seed.ID `json:"pin,omitempty"`
+	Vary    []seed.ID `json:"vary,omitempty"`
+	// Isolate lists directories outside the working directory that each run gets a private layer over.
+	Isolate  []string      `json:"isolate,omitempty"`
 	Diagnose bool          `json:"diagnose"`
 	Timeout  time.Duration `json:"timeout_ns,omitempty"`
 }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/runner/launch"
+)
+
+// checkCommand refuses a command that cannot start, before anything is prepared for it.
+func checkCommand(name string, env []string, dir string) error {
+	if name == "" {
+		return usagef("the command to run is an empty word")
+	}
+	_, err := launch.LookPath(name, env, dir)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return hinted(err, exitUsage, "the command runs exactly as typed, without a shell; for shell syntax write: reprocheck run -- sh -c '...'")
+	case errors.Is(err, fs.ErrPermission):
+		return hinted(err, exitUsage, "allow it with chmod +x, or name its interpreter: reprocheck run -- python train.py")
+	case err != nil:
+		return usagef("looking for the command: %w", err)
+	}
+	return nil
+}
+
+// checkContinue refuses what --continue would have to ignore: an audit's runs are comparable under its own settings only.
+func checkContinue(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("--continue goes on with the command of the latest audit; leave out %q", c.Args().First())
+	}
+	free := []string{"continue", "store", "config", "json", "verbose", "v"}
+	for _, name := range c.LocalFlagNames() {
+		if !slices.Contains(free, name) {
+			return fmt.Errorf("--continue goes on with the settings of the latest audit; leave out --%s", name)
+		}
+	}
+	return nil
+}
+
+// interrupted says what an audit that was ended by a signal leaves; finished is the number of its finished runs.
+func interrupted(err error, finished int) error {
+	if finished == 0 {
+		return hinted(err, exitInterrupted, "no run had finished, so nothing is kept")
+	}
+	return hinted(err, exitInterrupted, fmt.Sprintf("%d finished runs are kept; `reprocheck run --continue` goes on from them", finished))
+}

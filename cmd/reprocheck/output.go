@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/runner"
+)
+
+// emit writes the text report to standard output and the JSON where it was asked for; with "-" JSON alone.
+func emit(p process, d *report.Document, jsonPath string) error {
+	if jsonPath == "-" {
+		return report.JSON(p.stdout, d)
+	}
+	if jsonPath != "" {
+		if err := writeReport(jsonPath, func(w io.Writer) error { return report.JSON(w, d) }); err != nil {
+			return err
+		}
+	}
+	return report.Text(p.stdout, d, p.textOptions())
+}
+
+// writeReport writes a report file whole or not at all. What is there and no regular file, such as a pipe or a link, is
+// written to as it is.
+func writeReport(path string, write func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			return fmt.Errorf("writing the report: %w", err)
+		}
+		_, err = f.Write(b.Bytes())
+		return errors.Join(err, f.Close())
+	}
+	return runner.WriteFile(path, b.Bytes())
+}
+
+// checkTarget finds out before hours of training whether a report can be written after them.
+func checkTarget(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("the report cannot be written: %s is a directory", path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the report cannot be written: %w", err)
+	}
+	trial, err := os.CreateTemp(filepath.Dir(path), ".reprocheck-*")
+	if err != nil {
+		return fmt.Errorf("the report %s cannot be written: %w", path, errors.Unwrap(err))
+	}
+	return errors.Join(trial.Close(), os.Remove(trial.Name()))
+}
