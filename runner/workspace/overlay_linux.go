@@ -66,7 +66,7 @@ func (w *Workspace) overlay(ctx context.Context) error {
 func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, error) {
 	var mounts []launch.Mount
 	for n, l := range layers {
-		m, err := makeLayer(l.path, filepath.Join(w.root, name+"-"+strconv.Itoa(n)))
+		m, err := makeLayer(l.path, filepath.Join(w.root, name+"-"+strconv.Itoa(n)+"-"))
 		if err != nil {
 			return nil, err
 		}
@@ -135,11 +135,11 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 	return nil
 }
 
-// makeLayer makes the upper and work directories of an overlay on target. The merged root looks like the upper one, so it
+// makeLayer makes the upper and work directories of an overlay on target, their paths beginning with prefix. The merged root looks like the upper one, so it
 // gets target's mode, owner and times.
-func makeLayer(target, at string) (launch.Mount, error) {
-	m := launch.Mount{Target: target, Upper: filepath.Join(at, "upper"), Work: filepath.Join(at, "work")}
-	for _, dir := range []string{at, m.Upper, m.Work} {
+func makeLayer(target, prefix string) (launch.Mount, error) {
+	m := launch.Mount{Target: target, Upper: prefix + "upper", Work: prefix + "work"}
+	for _, dir := range []string{m.Upper, m.Work} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return m, fmt.Errorf("making a private layer: %w", err)
 		}
