@@ -50,7 +50,7 @@ func reap(command int) exits {
 // keep lives with the tree until it is gone. A closed orders kills it.
 func (k *keeper) keep(orders <-chan order) Outcome {
 	e := reap(k.command)
-	pythons := newPythonWatch(k)
+	pythons := newPythonWatch()
 	defer pythons.stop()
 	var wait <-chan time.Time
 	next := k.terminateAll

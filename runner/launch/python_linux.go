@@ -41,7 +41,7 @@ const (
 	transition = 30 * time.Millisecond // longer than a process needs from fork to exec
 )
 
-func newPythonWatch(k *keeper) *pythonWatch {
+func newPythonWatch() *pythonWatch {
 	w := &pythonWatch{end: make(chan struct{}), ended: make(chan struct{}), seen: map[int]*sighting{}}
 	go func() {
 		defer close(w.ended)
