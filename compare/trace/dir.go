@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -28,7 +29,11 @@ type dirSource struct {
 func (s *dirSource) Processes() []string { return s.names }
 
 func (s *dirSource) Open(process string) (Events, error) {
-	file := filepath.FromSlash(s.files[process])
+	file, known := s.files[process]
+	if !known {
+		return noEvents{}, nil
+	}
+	file = filepath.FromSlash(file)
 	if !filepath.IsLocal(file) {
 		return nil, fmt.Errorf("the trace of %s, %q, lies outside its run", process, file)
 	}
@@ -38,6 +43,12 @@ func (s *dirSource) Open(process string) (Events, error) {
 	}
 	return &fileEvents{Decoder: probe.NewDecoder(f), file: f}, nil
 }
+
+// noEvents is the trace of a process that a run did not have.
+type noEvents struct{}
+
+func (noEvents) Next() (probe.Event, error) { return probe.Event{}, io.EOF }
+func (noEvents) Close() error               { return nil }
 
 // fileEvents closes the file that a decoder reads.
 type fileEvents struct {

@@ -10,7 +10,8 @@ import (
 type Source interface {
 	// Processes lists the names of the run's Python processes, "main" first.
 	Processes() []string
-	// Open streams the events of one process in the order in which they were written.
+	// Open streams the events of one process in the order in which they were written: none for a process that the run
+	// did not have.
 	Open(process string) (Events, error)
 }
 

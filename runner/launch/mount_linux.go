@@ -29,17 +29,19 @@ func mountEach(mounts []Mount, userNamespace bool) []error {
 		defer below[i].close()
 	}
 	for i, m := range mounts {
-		// What was to stay in its own place, such as another program's socket, may have vanished since it was looked for.
-		if m.Source == m.Target && errors.Is(errs[i], fs.ErrNotExist) {
+		switch {
+		case errors.Is(errs[i], errVanished):
 			errs[i] = nil
-			continue
-		}
-		if errs[i] == nil {
+		case errs[i] == nil:
 			errs[i] = below[i].mount(m.Target, userNamespace)
 		}
 	}
 	return errs
 }
+
+// errVanished says that what a mount was to cover is no longer there: another program's socket or mount below /tmp, since
+// they were looked for. There is nothing left to cover.
+var errVanished = errors.New("target has vanished")
 
 // directories are the open directories of one mount: the source of a bind, or the layers of an overlay.
 type directories struct {
@@ -48,6 +50,9 @@ type directories struct {
 }
 
 func openDirectories(m Mount) (d directories, err error) {
+	if _, err := os.Lstat(m.Target); errors.Is(err, fs.ErrNotExist) {
+		return d, errVanished
+	}
 	for _, o := range []struct {
 		to   **os.File
 		path string
@@ -86,7 +91,12 @@ func (d directories) mount(target string, userNamespace bool) error {
 		// The marks of removed directories must lie in user.*, because trusted.* is for the machine's root (Linux 5.11).
 		options += ",userxattr"
 	}
-	err := unix.Mount("overlay", target, "overlay", 0, options)
+	// Volatile (Linux 5.10) spares the flush of the upper layer's whole file system when the run ends: nothing of it is to
+	// outlive a crash of the machine.
+	err := unix.Mount("overlay", target, "overlay", 0, options+",volatile")
+	if err == unix.EINVAL {
+		err = unix.Mount("overlay", target, "overlay", 0, options)
+	}
 	if err != nil {
 		return fmt.Errorf("mounting an overlay on %s: %w", target, err)
 	}
