@@ -53,7 +53,7 @@ type Mount struct {
 	// Source, when set, is bound over Target.
 	Source string
 	// Upper and Work are the directories of an overlay on Target, used when Source is empty.
-	// What lies below Target becomes the lower layer.
+	// What lies below Target becomes the lower layer. Work must be new for each mount.
 	Upper, Work string
 }
 
@@ -86,7 +86,8 @@ type EntropyReads struct {
 	Place string
 	PID   int
 	Exe   string
-	// Calls counts getrandom calls and opens of /dev/urandom or /dev/random; Bytes those asked for through getrandom.
+	// Calls counts getrandom calls, and, where entropy is controlled, opens of /dev/urandom and /dev/random; Bytes is what
+	// was asked for through getrandom.
 	Calls, Bytes int64
 }
 

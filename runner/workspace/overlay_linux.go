@@ -102,6 +102,9 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 		l := layers[n]
 		switch {
 		case refused[n] == nil:
+			if err := renew(m.Work); err != nil {
+				return err
+			}
 			w.mounts = append(w.mounts, m)
 			if l.role == theProject || l.role == mountedIn {
 				below, err := filepath.Rel(w.spec.Project, l.path)
@@ -145,6 +148,14 @@ func makeLayer(target, prefix string) (launch.Mount, error) {
 		}
 	}
 	return m, copyDirAttributes(target, m.Upper)
+}
+
+// renew empties a work directory: the kernel refuses one in which a volatile overlay has been.
+func renew(work string) error {
+	if err := removeAll(work); err != nil {
+		return fmt.Errorf("clearing the trial of a private layer: %w", err)
+	}
+	return os.Mkdir(work, 0o700)
 }
 
 // copyDirAttributes gives the directory to the attributes of the directory from. The owner can be given by root only.
