@@ -28,6 +28,9 @@ func float16(h uint16) float32 {
 	return math.Float32frombits(sign | math.Float32bits(math.Float32frombits(uint32(h&0x7fff)<<13)*0x1p112))
 }
 
+// bfloat16 is the upper half of a float32.
+func bfloat16(h uint16) float32 { return math.Float32frombits(uint32(h) << 16) }
+
 // float8 describes an 8-bit format of the OCP "8-bit Floating Point Specification" or its FNUZ variant: E5M2 follows
 // IEEE 754; E4M3FN has no infinities and one NaN per sign; the FNUZ formats have one zero, one NaN (0x80) and a bias
 // larger by one; E8M0FNU holds powers of two only.

@@ -29,6 +29,7 @@ func Tensors(ctx context.Context, pairs []Pair) ([]Stats, error) {
 
 	results := make([]Stats, len(pairs))
 	works := make([]work, len(pairs))
+	var shared kernels
 	for i, p := range pairs {
 		if p.A.DType != p.B.DType || !slices.Equal(p.A.Shape, p.B.Shape) || p.A.Size() != p.B.Size() {
 			return nil, fmt.Errorf("pair %d: %s%s and %s%s cannot be compared element by element",
@@ -40,7 +41,7 @@ func Tensors(ctx context.Context, pairs []Pair) ([]Stats, error) {
 		}
 		results[i] = newStats(n)
 		works[i].Pair = p
-		works[i].kernel, works[i].item = kernelFor(p.A, n)
+		works[i].kernel, works[i].item = shared.choose(p.A, n)
 	}
 
 	type job struct {
