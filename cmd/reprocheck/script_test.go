@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 		Condition:           condition,
 		Setup:               func(env *testscript.Env) error { return setup(env, python) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":   status0,
+			"status":   exitStatus,
 			"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
 		},
 	})
@@ -219,8 +219,8 @@ func files(dir string) (map[string]string, error) {
 	return state, err
 }
 
-// status0 is the script command `status N COMMAND...`: it runs the command and wants the exit status N.
-func status0(ts *testscript.TestScript, neg bool, args []string) {
+// exitStatus is the script command `status N COMMAND...`: it runs the command and wants the exit status N.
+func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: status N COMMAND...")
 	}
