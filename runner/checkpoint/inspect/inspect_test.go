@@ -1,0 +1,73 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
+)
+
+// TestDescribe reads a file that PyTorch 2.15 wrote: a Linear(3, 2), SGD with momentum after one step, and some values.
+func TestDescribe(t *testing.T) {
+	path := filepath.Join("..", "all", "testdata", "seeds", "state.pt")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := all.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d := Describe(f, path, info.Size())
+	want := []Group{
+		{Component: component.Model, Values: 2, Tensors: 2, Bytes: 4 * (3*2 + 2)},
+		{Component: component.Optimizer, Values: 13, Tensors: 2, Bytes: 4 * (3*2 + 2)},
+		{Component: component.Epoch, Values: 1},
+		{Component: component.Unknown, Values: 5, Tensors: 3, Bytes: 6*4 + 2*2 + 3*8},
+	}
+	if diff := cmp.Diff(want, d.Groups); diff != "" {
+		t.Error(diff)
+	}
+	if d.Format != "torch-zip" || d.Layout != "dictionary" || d.DeadBytes != 0 || !cmp.Equal(d.Devices, []string{"cpu"}) {
+		t.Errorf("format %s, layout %s, dead %d, devices %v", d.Format, d.Layout, d.DeadBytes, d.Devices)
+	}
+	var text strings.Builder
+	if err := d.WriteText(&text, 3); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"model.weight", "[2,3]", "float32", "24 B", "... and 18 more", "byteorder: little"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+}
+
+func TestDeadStorageIsCounted(t *testing.T) {
+	tensor, err := checkpoint.NewTensor(checkpoint.Uint8, 8, []int64{4}, bytes.NewReader(make([]byte, 4)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor.Storage, tensor.StorageSize = "0", 1000
+	f := &checkpoint.File{Entries: []checkpoint.Entry{{Name: "w", Kind: checkpoint.KindTensor, Type: "uint8", Data: tensor}}}
+	d := Describe(f, "x", 1100)
+	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 1_500_000_000: "1.5 GB", 1 << 62: "4611.7 PB"} {
+		if got := Size(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
