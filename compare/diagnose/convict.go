@@ -18,14 +18,26 @@ type conviction struct {
 	*suspicion
 	proof    record.Proof
 	evidence []string
-	// released is a zoomed run in which the source was free and every other suspect as in the pinned runs; nil if none.
+	// released is a run in which the source alone was free, nil if none was made.
 	released *observation
+	// origin is the local value by which a zoom placed the source, nil where the trace placed it.
+	origin *trace.LocalDifference
 }
 
 // agreement is an experiment under which the runs agree: the state from which suspects are released one by one.
 type agreement struct {
 	experiment plan.Experiment
 	pinned     []*suspicion
+	runs       []*observation
+	cover      []string
+	whole      whole
+}
+
+// whole is the agreement before any suspect was released. Its runs and those with one suspect released differ in nothing
+// but that suspect, bait included, which is what a comparison line by line needs.
+type whole struct {
+	experiment plan.Experiment
+	suspects   int
 	runs       []*observation
 	cover      []string
 }
@@ -81,33 +93,67 @@ func (c *inquiry) unpinned(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(all, func(s *suspicion) bool { return slices.Contains(c.audit.Settings.Pin, s.source) })
 }
 
-// agree widens the set of pinned suspects until two runs agree. It returns nil when even pinning everything does not
-// make them, and the sources that had been pinned by then.
+// agree widens the set of pinned suspects until runs agree. It returns nil when even pinning everything does not make
+// them, and the sources that had been pinned by then.
+//
+// Runs that still differ are evidence as well: what entered where they part is pinned next. Only when nothing new
+// entered is everything pinned that was read, then the layout of memory, and at last all that can be.
 func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion) (*agreement, []seed.ID, error) {
-	everything := slices.Clone(all)
-	for _, id := range pinnable() {
-		if !slices.ContainsFunc(all, func(s *suspicion) bool { return s.source == id }) && !slices.Contains(c.audit.Settings.Pin, id) {
-			everything = append(everything, &suspicion{source: id, strength: possibleOnly})
-		}
-	}
-	rounds := [][]*suspicion{firstRound(all), secondRound(all), thirdRound(all), everything}
-	var last []seed.ID
-	for i, round := range rounds {
-		round = slices.DeleteFunc(slices.Clone(round), func(s *suspicion) bool { return !c.pins(s.source) })
-		ids := sources(round)
-		slices.Sort(ids)
-		if len(ids) == 0 || slices.Equal(ids, last) {
+	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, thirdRound, c.everything}
+	var pinned []*suspicion
+	for len(rounds) > 0 {
+		round := merge(pinned, slices.DeleteFunc(rounds[0](all), func(s *suspicion) bool { return !c.pins(s.source) }))
+		last := len(rounds) == 1
+		rounds = rounds[1:]
+		if len(round) == len(pinned) {
 			continue
 		}
-		last = ids
-		experiment := c.pin(ids, i == len(rounds)-1)
-		c.lab.Note("Runs differ. Pinning " + list(ids) + " to see whether that makes them agree.")
-		found, err := c.holds(ctx, pair, experiment, round)
+		pinned = round
+		c.lab.Note("Runs differ. Pinning " + list(sources(pinned)) + " to see whether that makes them agree.")
+		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
 		if found != nil || err != nil {
-			return found, last, err
+			return found, sources(pinned), err
+		}
+		fresh := atLeast(c.unpinned(suspects(c.evidence(still))), entered)
+		all = merge(all, fresh)
+		if len(merge(pinned, fresh)) > len(pinned) {
+			rounds = slices.Insert(rounds, 0, func([]*suspicion) []*suspicion { return fresh })
 		}
 	}
-	return nil, last, nil
+	return nil, sources(pinned), nil
+}
+
+// merge adds to known those suspicions whose sources it does not have, and takes over stronger ones.
+func merge(known, more []*suspicion) []*suspicion {
+	merged := slices.Clone(known)
+	for _, s := range more {
+		i := slices.IndexFunc(merged, func(k *suspicion) bool { return k.source == s.source })
+		switch {
+		case i < 0:
+			merged = append(merged, s)
+		case merged[i].strength < s.strength:
+			merged[i] = s
+		}
+	}
+	return merged
+}
+
+// everything adds all sources that can be pinned to the suspects.
+func (c *inquiry) everything(all []*suspicion) []*suspicion {
+	var rest []*suspicion
+	for _, id := range pinnable() {
+		if !slices.Contains(c.audit.Settings.Pin, id) {
+			rest = append(rest, &suspicion{source: id, strength: possibleOnly})
+		}
+	}
+	return merge(all, rest)
+}
+
+// pinSuspects is the experiment that pins the given suspects.
+func (c *inquiry) pinSuspects(list []*suspicion, everything bool) plan.Experiment {
+	e := c.pin(sources(list), everything)
+	e.WholeTree = e.WholeTree || slices.ContainsFunc(list, func(s *suspicion) bool { return s.wholeTree })
+	return e
 }
 
 // pin is the experiment that pins the given sources beside those that the user pins.
@@ -124,8 +170,9 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 	return e
 }
 
-// holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree.
-func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, error) {
+// holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
+// two of them that differ.
+func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
 	n := c.enough(pair)
 	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
 	if needsZoom(pinned) {
@@ -134,20 +181,38 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	runs, err := c.observe(ctx, ask)
 	c.seen = append(c.seen, runs...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	name := runs[0].run.Experiment
 	for _, o := range runs[1:] {
 		d, err := c.differ(runs[0], o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if d.any() {
-			c.setExperiment(runs[0].run.Experiment, record.Diverged, "still different: something that was not pinned is a cause")
-			return nil, nil
+			c.setExperiment(name, record.Diverged, "still different: something that was not pinned is a cause")
+			c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
+			return nil, d, nil
 		}
 	}
-	c.setExperiment(runs[0].run.Experiment, record.Reproducible, fmt.Sprintf("%d runs agree", n))
-	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover}, nil
+	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
+	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, cover: ask.Cover}}, nil, nil
+}
+
+// trial is an experiment that pinned sources and did not make runs agree.
+type trial struct {
+	sources    []seed.ID
+	experiment string
+}
+
+// insufficient returns an experiment that is known to differ although it pinned all of these suspects, perhaps more.
+func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
+	for _, t := range c.failed {
+		if !slices.ContainsFunc(list, func(s *suspicion) bool { return !slices.Contains(t.sources, s.source) }) {
+			return t, true
+		}
+	}
+	return trial{}, false
 }
 
 // enough is the number of pinned runs whose agreement counts as shown. Where only some of the shipped runs differ, or
@@ -202,24 +267,34 @@ func releaseGroups(pinned []*suspicion) [][]*suspicion {
 func (c *inquiry) release(ctx context.Context, agreed *agreement, group, needed []*suspicion) ([]*suspicion, error) {
 	if len(agreed.pinned) == len(group) && len(group) == 1 {
 		// The last one left: with it pinned the runs agree, without it they are the shipped runs, which differ.
-		c.convict(group[0], agreed, nil)
+		c.convict(group[0], agreed, nil, c.base.Name)
 		return group, nil
 	}
-	released, representative, err := c.withoutGroup(ctx, agreed, group)
-	if err != nil {
-		return nil, err
-	}
-	if representative != nil {
-		rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
-		agreed.pinned = rest
-		agreed.experiment = plan.Release(agreed.experiment, sources(group)...)
-		agreed.cover = covers(rest)
-		agreed.runs = append([]*observation{representative}, agreed.runs...)
-		return nil, nil
-	}
-	if len(group) == 1 {
-		c.convict(group[0], agreed, released)
-		return group, nil
+	rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
+	if t, known := c.insufficient(rest); known {
+		if len(group) == 1 {
+			c.convict(group[0], agreed, nil, t.experiment)
+			return group, nil
+		}
+	} else {
+		released, representative, err := c.withoutGroup(ctx, agreed, group)
+		if err != nil {
+			return nil, err
+		}
+		if representative != nil {
+			agreed.pinned = rest
+			agreed.experiment = plan.Release(agreed.experiment, sources(group)...)
+			agreed.cover = covers(rest)
+			agreed.runs = append([]*observation{representative}, agreed.runs...)
+			return nil, nil
+		}
+		if len(group) == 1 {
+			if len(agreed.pinned) < agreed.whole.suspects {
+				released.zoomed = false // other suspects were free in it as well
+			}
+			c.convict(group[0], agreed, released, released.run.Experiment)
+			return group, nil
+		}
 	}
 	half := len(group) / 2
 	first, err := c.release(ctx, agreed, group[:half], needed)
@@ -288,14 +363,16 @@ func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	return pinsLayout || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
-// convict records that a source is proven.
-func (c *inquiry) convict(s *suspicion, agreed *agreement, released *observation) {
-	with := list(sources(agreed.pinned))
-	lines := []string{fmt.Sprintf("with %s pinned, %d runs agree (%s)", with, len(agreed.runs), agreed.runs[len(agreed.runs)-1].run.Experiment)}
-	if released == nil {
-		lines = append(lines, fmt.Sprintf("with %s left to the command, runs differ (%s)", s.source, c.base.Name))
-	} else {
-		lines = append(lines, fmt.Sprintf("with %s released again, a run differs (%s)", s.source, released.run.Experiment))
+// convict records that a source is proven: in the agreed runs it is pinned, and in the experiment named it was free.
+func (c *inquiry) convict(s *suspicion, agreed *agreement, released *observation, free string) {
+	var pinned []string
+	for _, o := range agreed.runs {
+		pinned = append(pinned, o.run.Experiment)
+	}
+	slices.Sort(pinned)
+	lines := []string{
+		fmt.Sprintf("with %s pinned, %d runs agree (%s)", list(sources(agreed.pinned)), len(agreed.runs), strings.Join(slices.Compact(pinned), "; ")),
+		fmt.Sprintf("with %s left to the command, runs differ (%s)", s.source, free),
 	}
 	c.causes = append(c.causes, conviction{suspicion: s, proof: record.Proven, evidence: lines, released: released})
 }

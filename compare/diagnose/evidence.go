@@ -16,13 +16,15 @@ type evidence struct {
 	changes []trace.Change
 	// parted is where the state of the training parted, nil where no state was seen to.
 	parted *trace.Divergence
-	// code is the user's own source text.
+	// code is the user's own source text, and dir where it lies.
 	code text
+	dir  string
 }
 
 func (c *inquiry) evidence(d *difference) *evidence {
 	return &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
 		code:    userText(c.audit.Dir, c.audit.Command, d.expected),
+		dir:     c.audit.Dir,
 		changes: trace.Changes(d.expected.summary, d.actual.summary)}
 }
 
@@ -51,6 +53,9 @@ func (e *evidence) seen(keep func(*trace.Seen) bool) *trace.Seen {
 	}
 	return nil
 }
+
+// line is the text of a site's line.
+func (e *evidence) line(s *trace.Seen) string { return sourceLine(e.dir, s.File, s.Line) }
 
 // fact is a fact of the main process.
 func (e *evidence) fact(name string) string { return e.expected.summary.Facts["main"][name] }

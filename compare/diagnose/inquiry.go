@@ -20,6 +20,7 @@ type inquiry struct {
 	shipped []*observation // the runs of the command as it ships
 	base    plan.Experiment
 	causes  []conviction
+	failed  []trial
 	// seen are all runs made, for the checklist and the limits.
 	seen []*observation
 	// lucky says that some of the shipped runs agreed though others did not: then one equal run proves little.

@@ -23,15 +23,18 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 		if cause.site != nil && cause.site.File != "" {
 			continue
 		}
-		free, err := c.zoomedFree(ctx, cause, agreed)
+		free, err := c.zoomedFree(ctx, cause, agreed.whole)
 		if err != nil {
 			return err
 		}
-		pinned, noise, err := c.zoomedPinned(ctx, pair, agreed)
+		pinned, noise, err := c.zoomedPinned(ctx, pair, agreed.whole)
 		if err != nil {
 			return err
 		}
 		if err := cause.place(c.audit.Dir, pinned, noise, free); err != nil {
+			return err
+		}
+		if err := c.addresses(ctx, pair, cause); err != nil {
 			return err
 		}
 	}
@@ -59,6 +62,7 @@ func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 	}
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
 		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
+	v.origin = &origin
 	if words := ruleOf(v.source).words; words != nil {
 		v.story = words(origin)
 	}
@@ -100,20 +104,20 @@ func sourceLine(dir, file string, line int) string {
 	return ""
 }
 
-// zoomedFree is a zoomed run in which the source was free.
-func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, agreed *agreement) (*observation, error) {
+// zoomedFree is a zoomed run in which the source was free, and everything else as in the whole agreement.
+func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*observation, error) {
 	if cause.released != nil && cause.released.zoomed {
 		return cause.released, nil
 	}
-	if len(c.causes) == 1 {
+	if w.suspects == 1 {
 		for _, o := range c.shipped {
 			if o.zoomed {
 				return o, nil
 			}
 		}
 	}
-	e := plan.Release(agreed.experiment, cause.source)
-	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: fullZoom(), Cover: agreed.cover})
+	e := plan.Release(w.experiment, cause.source)
+	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: fullZoom(), Cover: w.cover})
 	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return nil, err
@@ -121,11 +125,11 @@ func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, agreed *agr
 	return runs[0], nil
 }
 
-// zoomedPinned is a zoomed run of the agreed experiment, and a second one that shows what differs all the same.
-func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, agreed *agreement) (pinned, noise *observation, err error) {
-	zoomed := slices.DeleteFunc(slices.Clone(agreed.runs), func(o *observation) bool { return !o.zoomed })
+// zoomedPinned is a zoomed run of the whole agreement, and a second one that shows what differs all the same.
+func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, w whole) (pinned, noise *observation, err error) {
+	zoomed := slices.DeleteFunc(slices.Clone(w.runs), func(o *observation) bool { return !o.zoomed })
 	if len(zoomed) < 2 {
-		runs, err := c.observe(ctx, Ask{Experiment: agreed.experiment, Runs: 2 - len(zoomed), Zoom: zoomFor(pair), Cover: agreed.cover})
+		runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2 - len(zoomed), Zoom: zoomFor(pair), Cover: w.cover})
 		c.seen = append(c.seen, runs...)
 		if err != nil {
 			return nil, nil, err

@@ -21,9 +21,22 @@ func osEntropy() rule {
 			return s
 		}
 		if read == nil {
-			return nil
+			return readsDevice(e)
 		}
 		return &suspicion{source: seed.OSEntropy, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s (%s) reads the operating system's entropy, which is new in every run.", at(read.Seen), read.API)}
 	}}
+}
+
+// readsDevice suspects a line that opens the kernel's random device as a file, which the probe sees and cannot change.
+func readsDevice(e *evidence) *suspicion {
+	device := e.seen(func(s *trace.Seen) bool {
+		path := s.First.DetailString("path")
+		return s.Kind == probe.KindOpen && (path == "/dev/urandom" || path == "/dev/random")
+	})
+	if device == nil {
+		return nil
+	}
+	return &suspicion{source: seed.OSEntropy, strength: entered, site: device, wholeTree: true,
+		story: fmt.Sprintf("%s reads %s, which is new in every run.", at(device), device.First.DetailString("path"))}
 }

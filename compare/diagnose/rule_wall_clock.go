@@ -11,12 +11,20 @@ import (
 
 var readsDate = regexp.MustCompile(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
 
+// startsWatch matches a line that only notes when something began: where the clock is read again, that line matters more.
+var startsWatch = regexp.MustCompile(`^\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
+
 func wallClock() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the clock first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
 	return rule{source: seed.WallClock, random: true, telltale: readsDate, words: words, suspect: func(e *evidence) *suspicion {
-		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })
+		read := e.changed(func(c trace.Change) bool {
+			return c.Kind == probe.KindClock && !startsWatch.MatchString(e.line(c.Seen))
+		})
+		if read == nil {
+			read = e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })
+		}
 		if seeding := e.seedOrigin("clock"); seeding != nil {
 			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s from the clock: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}

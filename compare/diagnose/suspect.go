@@ -31,6 +31,8 @@ type suspicion struct {
 	story string
 	// fix replaces the registry's advice where the case calls for another.
 	fix string
+	// wholeTree says that only the launcher can pin the source here.
+	wholeTree bool
 	// cover lists the directories whose state external-state pins.
 	cover []string
 }
