@@ -44,9 +44,50 @@ func TestScripts(t *testing.T) {
 		Setup:               func(env *testscript.Env) error { return setup(env, python) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   exitStatus,
+			"tmpfs":    tmpfs,
 			"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
 		},
 	})
+}
+
+// TestScriptsAsUser runs those scripts again as a normal user for whom it makes a difference.
+func TestScriptsAsUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("TestScripts did so already")
+	}
+	dir, err := os.MkdirTemp("", "user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	// The test's own binary lies where only root can read it.
+	original, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := filepath.Join(dir, "reprocheck.test")
+	err = errors.Join(os.Chmod(dir, 0o777), os.WriteFile(self, binary, 0o755), os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts := []string{"failing", "interrupt", "odd_files", "permissions", "processes", "workspace"}
+	cmd := exec.Command(self, "-test.count=1", "-test.v", "-test.run=^TestScripts$/^("+strings.Join(scripts, "|")+")$")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, script := range scripts {
+		if !bytes.Contains(out, []byte("--- PASS: TestScripts/"+script+" ")) {
+			t.Errorf("%s did not pass", script)
+		}
+	}
 }
 
 // interpreter is a Python 3 that this user may execute; the scripts need no more than its standard library.
@@ -238,6 +279,19 @@ func exitStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// tmpfs is the script command `tmpfs DIR SIZE`: it mounts a file system of that size until the script ends.
+func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tmpfs DIR SIZE")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.Mkdir(dir, 0o755))
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).CombinedOutput(); err != nil {
+		ts.Fatalf("%v\n%s", err, out)
+	}
+	ts.Defer(func() { exec.Command("umount", dir).Run() })
 }
 
 // interrupt is the program `interrupt PATTERN COMMAND...`: it starts the command, presses Ctrl-C as soon as a file that
