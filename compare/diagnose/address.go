@@ -44,9 +44,11 @@ func (c *inquiry) addresses(ctx context.Context, pair *difference, v *conviction
 	if err != nil || agreed == nil {
 		return err
 	}
-	o := *v.origin
-	v.suspicion = &suspicion{source: seed.ObjectIdentity, strength: v.strength, site: v.site,
-		story: fmt.Sprintf("%s:%d is where the order of addresses first shows: %s", o.File, o.Line, heldDifferently(o))}
+	story := v.story
+	if v.origin.Name != "" {
+		story = ruleOf(seed.ObjectIdentity).words(*v.origin)
+	}
+	v.suspicion = &suspicion{source: seed.ObjectIdentity, strength: v.strength, site: v.site, story: story}
 	v.proof = record.Proven
 	v.evidence = []string{
 		fmt.Sprintf("with object-identity pinned, and the hash seed beside it, %d runs agree (%s)", len(agreed.runs), agreed.runs[0].run.Experiment),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -72,23 +73,27 @@ func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 // placeByText looks among the lines that a zoomed run executed for the first whose text uses the source. The source is
 // proven in any case; the line is the likeliest, and the story says so.
 func (v *conviction) placeByText(dir string, free *observation) error {
-	telltale := ruleOf(v.source).telltale
-	if telltale == nil {
-		return nil
+	telltales := []*regexp.Regexp{ruleOf(v.source).telltale}
+	if v.source == seed.PythonHash {
+		telltales = append(telltales, usesAddress)
 	}
 	lines, err := trace.Executed(free.trace)
 	if err != nil {
 		return err
 	}
-	for _, l := range lines {
-		text := sourceLine(dir, l.File, l.Line)
-		if !telltale.MatchString(text) {
+	for _, telltale := range telltales {
+		if telltale == nil {
 			continue
 		}
+		i := slices.IndexFunc(lines, func(l trace.LocalDifference) bool { return telltale.MatchString(sourceLine(dir, l.File, l.Line)) })
+		if i < 0 {
+			continue
+		}
+		l := lines[i]
 		s := *v.suspicion
 		s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
 		s.story = fmt.Sprintf("%s:%d is the likeliest line, by its text: no local value was seen to differ there.", l.File, l.Line)
-		v.suspicion = &s
+		v.suspicion, v.origin = &s, &l
 		return nil
 	}
 	return nil

@@ -9,6 +9,8 @@ SOURCE = "external-state"
 _IN_ALL = 256
 
 _SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
+# The kernel's random devices are no state, but reading them is worth telling.
+_RANDOM = ("/dev/urandom", "/dev/random")
 _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
 
@@ -25,10 +27,14 @@ def install(probe):
             return
         try:
             path, mode, flags = arguments
-            if type(path) is not str or path.startswith(_SYSTEM) or path.endswith(_COMPILED):
+            if type(path) is not str or path.endswith(_COMPILED):
+                return
+            if path.startswith(_SYSTEM) and path not in _RANDOM:
                 return
             path = os.path.abspath(path)
-            if not frames.outside(path) or path.startswith(_SYSTEM) or path.startswith(import_roots):
+            if not frames.outside(path) or path.startswith(import_roots):
+                return
+            if path.startswith(_SYSTEM) and path not in _RANDOM:
                 return
             if path.startswith(own) or "site-packages" in path or "dist-packages" in path:
                 return
