@@ -13,6 +13,7 @@ import (
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
