@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
@@ -32,6 +33,7 @@ func Readers() []checkpoint.Reader {
 		torchlegacy.Reader{},
 		npy.Reader{},
 		safetensors.Reader{},
+		hdf5.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},

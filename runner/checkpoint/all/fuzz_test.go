@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
@@ -22,6 +23,7 @@ func FuzzTorchZip(f *testing.F)    { fuzz(f, torchzip.Reader{}) }
 func FuzzTorchLegacy(f *testing.F) { fuzz(f, torchlegacy.Reader{}) }
 func FuzzPickle(f *testing.F)      { fuzz(f, picklefile.Reader{}) }
 func FuzzCompressed(f *testing.F)  { fuzz(f, picklefile.CompressedReader{}) }
+func FuzzHDF5(f *testing.F)        { fuzz(f, hdf5.Reader{}) }
 func FuzzNPY(f *testing.F)         { fuzz(f, npy.Reader{}) }
 func FuzzNPZ(f *testing.F)         { fuzz(f, npz.Reader{}) }
 func FuzzSafetensors(f *testing.F) { fuzz(f, safetensors.Reader{}) }

@@ -1,0 +1,102 @@
+package all_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/fixtures"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+func TestHDF5FilesHaveTheDatasetsThatH5PyWrote(t *testing.T) {
+	dir := write(t, "write_hdf5.py", "h5py", "numpy")
+	compareAll(t, dir)
+	f, _ := open(t, filepath.Join(dir, "plain.h5"))
+	want := map[string]string{
+		"text": "a string of variable length", "types@note": "é", "types@list[1]": "three", "soft": "/scalar",
+	}
+	for _, e := range f.Entries {
+		if text, ok := want[e.Name]; ok {
+			if e.Text != text {
+				t.Errorf("%s is %q, want %q", e.Name, e.Text, text)
+			}
+			delete(want, e.Name)
+		}
+	}
+	if len(want) > 0 || len(f.Findings) > 0 {
+		t.Errorf("missing %v, findings %v", want, f.Findings)
+	}
+}
+
+// TestHDF5FeaturesThatAreNotReadAreRefused uses files whose data would be wrong if the feature were overlooked.
+func TestHDF5FeaturesThatAreNotReadAreRefused(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "h5py") {
+		t.Skip("no h5py")
+	}
+	for name, program := range map[string]string{
+		"lzf":             `f.create_dataset("d", data=np.arange(1000.), compression="lzf")`,
+		"scale offset":    `f.create_dataset("d", data=np.arange(1000), scaleoffset=0, chunks=True)`,
+		"external data":   `f.create_dataset("d", shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)])`,
+		"virtual dataset": `f.create_virtual_dataset("d", h5py.VirtualLayout((4,), "f4"))`,
+		"external link":   `f["d"] = h5py.ExternalLink("/etc/hostname", "/")`,
+		"compound":        `f.create_dataset("d", data=np.zeros(3, dtype=[("a", "i4"), ("b", "f4")]))`,
+		"sequences":       `f.create_dataset("d", (2,), dtype=h5py.vlen_dtype("i4"))`,
+		"group in itself": `f["g/x"] = 1; f["g/again"] = f["g"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "x.h5")
+			cmd := exec.Command(python, "-c", "import sys, h5py, numpy as np\nwith h5py.File(sys.argv[1], 'w') as f:\n    "+program, path)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			f, err := all.Open(context.Background(), path)
+			if err == nil {
+				defer f.Close()
+				t.Fatalf("read as\n%s", entriesText(f))
+			}
+			if !refusal(err) {
+				t.Errorf("untyped error: %v", err)
+			}
+		})
+	}
+}
+
+func TestAFlippedBitInAChunkIsNoticed(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "h5py") {
+		t.Skip("no h5py")
+	}
+	const program = `
+import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "w") as f:
+    d = f.create_dataset("d", data=np.arange(1000.), chunks=(100,), fletcher32=True)
+    f.flush()
+    print(d.id.get_chunk_info(3).byte_offset)
+`
+	path := filepath.Join(t.TempDir(), "x.h5")
+	out, err := exec.Command(python, "-c", program, path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	off, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readAll(data, "x.h5"); err != nil {
+		t.Fatal(err)
+	}
+	data[off+17] ^= 4
+	if _, err := readAll(data, "x.h5"); err == nil || !refusal(err) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,75 @@
+"""Writes HDF5 files with h5py and the digests that Python computes of their datasets.
+
+usage: write_hdf5.py DIR
+"""
+import os
+import sys
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from rc1 import Expect
+
+OUT = sys.argv[1]
+rng = np.random.default_rng(0)
+
+
+def expect(path):
+    e = Expect()
+
+    def visit(name, node):
+        if isinstance(node, h5py.Dataset) and node.dtype.kind not in "O":
+            a = node[()]
+            if isinstance(a, np.ndarray) or np.ndim(a) == 0 and node.dtype.kind != "S":
+                a = np.asarray(a)
+                kind = {"S": f"bytes{a.dtype.itemsize}"}.get(a.dtype.kind, a.dtype.newbyteorder("<").name)
+                e.tensor(name.replace("/", "."), kind, list(a.shape), a.astype(a.dtype.newbyteorder("<")).tobytes("C"))
+
+    with h5py.File(path) as f:
+        f.visititems(visit)
+        if "types" in f and "numbers" in f["types"].attrs:
+            a = f["types"].attrs["numbers"]
+            e.tensor("types@numbers", a.dtype.name, list(a.shape), a.tobytes())
+    e.write(path + ".expect")
+
+
+def write(name, libver=None, few=False, **options):
+    path = os.path.join(OUT, name)
+    with h5py.File(path, "w", libver=libver) as f:
+        for t in ("i1", "u1", "i2", "u2", "i4", "u4") if few else (
+                "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", ">i4", ">f8", "bool", "c8", "c16"):
+            g = f.require_group("types") if few else f.require_group("types/" + ("floats" if "f" in t else "others"))
+            g.create_dataset(t.replace(">", "big_"), data=(rng.random((13, 7, 5)) * 100).astype(t), **options)
+        if few:
+            return
+        f.create_dataset("scalar", data=np.float32(2.5))
+        f.create_dataset("empty", data=np.zeros((0, 3)))
+        f.create_dataset("text", data="a string of variable length")
+        f.create_dataset("names", data=np.array([b"ab", b"cde"]))
+        f.create_dataset("never_written", shape=(5, 6), dtype="f4", fillvalue=7)
+        f["types"].attrs["note"] = "é"
+        f["types"].attrs["numbers"] = np.arange(3)
+        f["types"].attrs["list"] = [b"one", b"three"]
+        f["soft"] = h5py.SoftLink("/scalar")
+    expect(path)
+
+
+write("plain.h5")
+write("gzip.h5", compression="gzip")
+write("filters.h5", compression="gzip", shuffle=True, fletcher32=True, chunks=(4, 3, 5))
+write("checksum.h5", fletcher32=True, chunks=(4, 3, 5))
+write("latest.h5", libver="latest", few=True)
+expect(os.path.join(OUT, "latest.h5"))
+
+path = os.path.join(OUT, "grown.h5")
+with h5py.File(path, "w") as f:
+    d = f.create_dataset("d", shape=(3, 4), maxshape=(None, None), chunks=(2, 3), dtype="f4", fillvalue=-1)
+    d[1, 2] = 5
+    d.resize((7, 8))
+    d[6, 7] = 6
+    for i in range(40):
+        f.create_dataset(f"many/n{i:03d}", data=np.full(2, i))
+    big = f.create_dataset("big", shape=(1000, 50), chunks=(7, 11), dtype="i4", compression="gzip")
+    big[...] = np.arange(50000).reshape(1000, 50)
+expect(path)

@@ -1,0 +1,198 @@
+package hdf5
+
+import (
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// link is a member of a group.
+type link struct {
+	name string
+	addr uint64
+	soft string // the target of a symbolic link
+}
+
+// maxLinks bounds the members of all groups together.
+const maxLinks = 1 << 17
+
+// links lists a group's members, in the order of the file, which is that of names in old files.
+func (s *source) links(messages []message) ([]link, bool, error) {
+	var list []link
+	group := false
+	for _, m := range messages {
+		b := &buffer{p: m.data}
+		switch m.kind {
+		case msgSymbolTable:
+			group = true
+			tree, heap := b.u64(), b.u64()
+			if b.err != nil {
+				return nil, false, b.err
+			}
+			names, err := s.localHeap(heap)
+			if err != nil {
+				return nil, false, err
+			}
+			if err := s.walkGroup(tree, -1, names, &list); err != nil {
+				return nil, false, err
+			}
+		case msgLinkInfo:
+			group = true
+			b.skip(1)
+			flags := b.u8()
+			if flags&1 != 0 {
+				b.skip(8)
+			}
+			if heap := b.u64(); b.err == nil && heap != undefined {
+				return nil, false, checkpoint.Unsupported("group with densely stored links (written with track_order or libver=\"latest\")")
+			}
+		case msgLink:
+			group = true
+			l, err := parseLink(b)
+			if err != nil {
+				return nil, false, err
+			}
+			list = append(list, l)
+		}
+		if b.err != nil {
+			return nil, false, b.err
+		}
+	}
+	return list, group, nil
+}
+
+func parseLink(b *buffer) (link, error) {
+	if version := b.u8(); version != 1 {
+		return link{}, checkpoint.Unsupported("link version %d", version)
+	}
+	flags := b.u8()
+	kind := byte(0)
+	if flags&8 != 0 {
+		kind = b.u8()
+	}
+	if flags&4 != 0 {
+		b.skip(8)
+	}
+	if flags&16 != 0 {
+		b.skip(1)
+	}
+	n := b.uint(1 << (flags & 3))
+	if n > 64<<10 {
+		return link{}, checkpoint.Limit("link with a name of %d bytes", n)
+	}
+	l := link{name: string(b.bytes(int(n)))}
+	switch kind {
+	case 0:
+		l.addr = b.u64()
+	case 1:
+		l.soft = string(b.bytes(int(b.u16())))
+	default:
+		return link{}, checkpoint.Unsupported("link %q to another file", checkpoint.Clip(l.name, 80))
+	}
+	return l, b.err
+}
+
+// localHeap returns the names of an old group.
+func (s *source) localHeap(addr uint64) ([]byte, error) {
+	b, err := s.block(addr, 32)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.expect("HEAP"); err != nil {
+		return nil, err
+	}
+	b.skip(4)
+	size := b.u64()
+	b.skip(8)
+	data := b.u64()
+	if b.err != nil || size > maxBlock {
+		return nil, checkpoint.Damaged("heap of %d bytes", size)
+	}
+	names, err := s.block(data, int64(size))
+	if err != nil {
+		return nil, err
+	}
+	return names.p, nil
+}
+
+func heapText(heap []byte, off uint64) (string, error) {
+	if off >= uint64(len(heap)) {
+		return "", checkpoint.Damaged("name outside its heap")
+	}
+	b := &buffer{p: heap[off:]}
+	s := b.text()
+	return s, b.err
+}
+
+// walkGroup lists the symbols below a node of a group's B-tree; level is the parent's, -1 above the root.
+func (s *source) walkGroup(addr uint64, level int, heap []byte, list *[]link) error {
+	head, err := s.block(addr, 24)
+	if err != nil {
+		return err
+	}
+	if err := head.expect("TREE"); err != nil {
+		return err
+	}
+	kind, own, used := head.u8(), int(head.u8()), int(head.u16())
+	if kind != 0 || level >= 0 && own != level-1 || own > 16 {
+		return checkpoint.Damaged("tree of names with a node of another kind or level")
+	}
+	b, err := s.block(addr+24, int64(used)*16)
+	if err != nil {
+		return err
+	}
+	for range used {
+		b.skip(8)
+		child := b.u64()
+		if b.err != nil {
+			return b.err
+		}
+		if own > 0 {
+			err = s.walkGroup(child, own, heap, list)
+		} else {
+			err = s.symbols(child, heap, list)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// symbols reads one symbol table node.
+func (s *source) symbols(addr uint64, heap []byte, list *[]link) error {
+	head, err := s.block(addr, 8)
+	if err != nil {
+		return err
+	}
+	if err := head.expect("SNOD"); err != nil {
+		return err
+	}
+	head.skip(2)
+	n := int(head.u16())
+	b, err := s.block(addr+8, int64(n)*40)
+	if err != nil {
+		return err
+	}
+	for range n {
+		name, header, cached := b.u64(), b.u64(), b.u32()
+		b.skip(4)
+		target := b.u32()
+		b.skip(12)
+		if b.err != nil {
+			return b.err
+		}
+		l := link{addr: header}
+		if l.name, err = heapText(heap, name); err != nil {
+			return err
+		}
+		if cached == 2 {
+			if l.soft, err = heapText(heap, uint64(target)); err != nil {
+				return err
+			}
+		}
+		if len(*list) >= maxLinks {
+			return checkpoint.Limit("group of more than %d members", maxLinks)
+		}
+		*list = append(*list, l)
+	}
+	return nil
+}

@@ -1,0 +1,424 @@
+// Package hdf5 reads HDF5 files as h5py and Keras write them: groups, datasets that are contiguous, compact or chunked
+// (with deflate, shuffle and Fletcher-32), and attributes. External files, virtual datasets and whatever else is not
+// understood are refused. It follows the HDF5 File Format Specification, version 3.0.
+package hdf5
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+)
+
+const (
+	signature = "\x89HDF\r\n\x1a\n"
+	// structureBudget bounds the bytes of all structures that are read.
+	structureBudget = 64 << 20
+	// maxDepth bounds nested groups.
+	maxDepth = 100
+	// maxEntries bounds the values of a file.
+	maxEntries = 1 << 17
+)
+
+// Reader reads HDF5 files.
+type Reader struct{}
+
+// Format returns "hdf5".
+func (Reader) Format() string { return "hdf5" }
+
+// Sniff looks for the signature at the beginning; files with a user block in front of it are not recognised.
+func (Reader) Sniff(head []byte, _ string, _ int64) bool {
+	return bytes.HasPrefix(head, []byte(signature))
+}
+
+// Open reads the structure of the file.
+func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+	w := &walker{
+		ctx: ctx, f: &checkpoint.File{Format: "hdf5"}, onPath: map[uint64]bool{},
+		s: source{r: r, size: size, budget: structureBudget}, heaps: map[uint64]map[uint16][]byte{},
+	}
+	root, err := w.superblock()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.object(root, "", 0); err != nil {
+		return nil, err
+	}
+	return w.f, checkpoint.CheckNames(w.f.Entries)
+}
+
+type walker struct {
+	ctx    context.Context
+	f      *checkpoint.File
+	s      source
+	onPath map[uint64]bool // groups between the root and here
+	heaps  map[uint64]map[uint16][]byte
+}
+
+// superblock returns the address of the root group.
+func (w *walker) superblock() (uint64, error) {
+	b, err := w.s.block(0, min(96, w.s.size))
+	if err != nil {
+		return 0, err
+	}
+	b.skip(len(signature))
+	version := b.u8()
+	var offsets, lengths byte
+	var root uint64
+	switch version {
+	case 0, 1:
+		b.skip(4)
+		offsets, lengths = b.u8(), b.u8()
+		b.skip(1 + 4 + 4)
+		if version == 1 {
+			b.skip(4)
+		}
+		w.s.base = b.u64()
+		b.skip(3*8 + 8)
+		root = b.u64()
+	case 2, 3:
+		offsets, lengths = b.u8(), b.u8()
+		b.skip(1)
+		w.s.base = b.u64()
+		b.skip(2 * 8)
+		root = b.u64()
+	default:
+		return 0, checkpoint.Unsupported("HDF5 superblock version %d", version)
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	if offsets != 8 || lengths != 8 || w.s.base != 0 {
+		return 0, checkpoint.Unsupported("HDF5 file with addresses of %d bytes from %d on", offsets, w.s.base)
+	}
+	w.f.Facts = append(w.f.Facts, checkpoint.Fact{Key: "superblock version", Value: strconv.Itoa(int(version))})
+	return root, nil
+}
+
+func (w *walker) add(e checkpoint.Entry) error {
+	if len(w.f.Entries) >= maxEntries {
+		return checkpoint.Limit("file of more than %d values", maxEntries)
+	}
+	if !utf8.ValidString(e.Name) {
+		return checkpoint.Unsupported("name %q, which is not UTF-8", checkpoint.Clip(e.Name, 80))
+	}
+	w.f.Entries = append(w.f.Entries, e)
+	return nil
+}
+
+// object adds the group or dataset at addr, and what is below it.
+func (w *walker) object(addr uint64, name string, depth int) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if depth > maxDepth {
+		return checkpoint.Limit("groups nested more than %d deep", maxDepth)
+	}
+	messages, err := w.s.header(addr)
+	if err != nil {
+		return fmt.Errorf("object %q: %w", checkpoint.Clip(name, 80), err)
+	}
+	links, group, err := w.s.links(messages)
+	if err != nil {
+		return fmt.Errorf("group %q: %w", checkpoint.Clip(name, 80), err)
+	}
+	if !group {
+		if err := w.dataset(messages, name); err != nil {
+			return fmt.Errorf("dataset %q: %w", checkpoint.Clip(name, 80), err)
+		}
+		return w.attributes(messages, name)
+	}
+	if w.onPath[addr] {
+		return checkpoint.Unsupported("group %q that contains itself", checkpoint.Clip(name, 80))
+	}
+	w.onPath[addr] = true
+	defer delete(w.onPath, addr)
+	count := strconv.Itoa(len(links))
+	if err := w.add(checkpoint.Entry{
+		Name: name, Kind: checkpoint.KindObject, Type: "dict", Text: count, Structure: true, Data: checkpoint.Text(count),
+	}); err != nil {
+		return err
+	}
+	if err := w.attributes(messages, name); err != nil {
+		return err
+	}
+	for _, l := range links {
+		member := l.name
+		if name != "" {
+			member = name + "." + l.name
+		}
+		if l.soft != "" {
+			err = w.add(checkpoint.Entry{
+				Name: member, Kind: checkpoint.KindObject, Type: "link", Text: checkpoint.Clip(l.soft, 200), Data: checkpoint.Text(l.soft),
+			})
+		} else {
+			err = w.object(l.addr, member, depth+1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) dataset(messages []message, name string) error {
+	d := &dataset{}
+	var seen int
+	for _, m := range messages {
+		if m.shared && (m.kind == msgDatatype || m.kind == msgDataspace || m.kind == msgFilters || m.kind == msgFill) {
+			return checkpoint.Unsupported("message shared between objects")
+		}
+		var err error
+		switch m.kind {
+		case msgDatatype:
+			d.typ, err = parseType(&buffer{p: m.data}, 0)
+			seen |= 1
+		case msgDataspace:
+			d.shape, d.null, err = dataspace(m.data)
+			seen |= 2
+		case msgLayout:
+			d.layout = m.data
+			seen |= 4
+		case msgFilters:
+			d.filters, err = parseFilters(m.data)
+		case msgFill, msgFillOld:
+			if fill := fillValue(m); len(fill) > 0 {
+				d.fill = fill
+			}
+		case msgExternal:
+			err = checkpoint.Unsupported("data in another file")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if seen != 7 {
+		return checkpoint.Unsupported("object that is neither a group nor a dataset")
+	}
+	if d.null {
+		return w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindObject, Type: "None", Text: "None", Data: checkpoint.Text("")})
+	}
+	if len(d.fill) > 0 && int64(len(d.fill)) != d.typ.size {
+		return checkpoint.Damaged("fill value of %d bytes for elements of %d", len(d.fill), d.typ.size)
+	}
+	if len(d.filters) > 0 && d.typ.variable {
+		return checkpoint.Unsupported("compressed strings of variable length")
+	}
+	data, err := w.s.data(d)
+	if err != nil {
+		return err
+	}
+	return w.value(name, d.typ, d.shape, data)
+}
+
+// value adds a dataset or an attribute. Strings become text, one entry if there is one, else one for each.
+func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint.Data) error {
+	if typ.text && len(shape) == 0 || typ.variable {
+		return w.strings(name, typ, shape, data)
+	}
+	t, err := npy.Array(data, typ.name, typ.size, typ.swap, shape, false)
+	if err != nil {
+		return err
+	}
+	return w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+}
+
+// fillValue reads the element that stands for what was never written.
+func fillValue(m message) []byte {
+	b := &buffer{p: m.data}
+	if m.kind == msgFillOld {
+		return b.bytes(int(b.u32()))
+	}
+	switch version := b.u8(); version {
+	case 1, 2:
+		b.skip(2)
+		if defined := b.u8(); version == 2 && defined == 0 {
+			return nil
+		}
+	case 3:
+		if flags := b.u8(); flags&0x20 == 0 {
+			return nil
+		}
+	default:
+		return nil
+	}
+	n := int(b.u32())
+	if b.err != nil || n > len(b.p) {
+		return nil
+	}
+	return b.bytes(n)
+}
+
+// strings reads strings of fixed or variable length.
+func (w *walker) strings(name string, typ datatype, shape []int64, data checkpoint.Data) error {
+	if data.Size() > maxBlock {
+		return checkpoint.Limit("%d bytes of strings", data.Size())
+	}
+	raw := make([]byte, data.Size())
+	if err := checkpoint.ReadFull(data, raw, 0); err != nil {
+		return err
+	}
+	if len(shape) > 0 {
+		count := checkpoint.ShapeText(shape)
+		if err := w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindObject, Type: "list", Text: count, Structure: true, Data: checkpoint.Text(count)}); err != nil {
+			return err
+		}
+	}
+	for i := 0; int64(len(raw)) >= typ.size; i++ {
+		text, err := w.text(typ, raw[:typ.size])
+		if err != nil {
+			return err
+		}
+		raw = raw[typ.size:]
+		member := name
+		if len(shape) > 0 {
+			member = name + "[" + strconv.Itoa(i) + "]"
+		}
+		if err := w.add(checkpoint.Entry{
+			Name: member, Kind: checkpoint.KindString, Type: "str", Text: checkpoint.Clip(text, 200), Data: checkpoint.Text(text),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walker) text(typ datatype, raw []byte) (string, error) {
+	if !typ.variable {
+		return strings.TrimRight(string(raw), "\x00"), nil
+	}
+	if len(raw) != 16 {
+		return "", checkpoint.Unsupported("string references of %d bytes", len(raw))
+	}
+	n, addr, index := binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint64(raw[4:]), binary.LittleEndian.Uint32(raw[12:])
+	if n == 0 || addr == 0 || addr == undefined {
+		return "", nil
+	}
+	heap, err := w.globalHeap(addr)
+	if err != nil {
+		return "", err
+	}
+	object, ok := heap[uint16(index)]
+	if !ok || index > 0xffff || int64(n) > int64(len(object)) {
+		return "", checkpoint.Damaged("string that is not in its heap")
+	}
+	return string(object[:n]), nil
+}
+
+// globalHeap reads a collection of objects of variable length.
+func (w *walker) globalHeap(addr uint64) (map[uint16][]byte, error) {
+	if heap, ok := w.heaps[addr]; ok {
+		return heap, nil
+	}
+	head, err := w.s.block(addr, 16)
+	if err != nil {
+		return nil, err
+	}
+	if err := head.expect("GCOL"); err != nil {
+		return nil, err
+	}
+	head.skip(4)
+	size := head.u64()
+	if size < 16 || size > maxBlock {
+		return nil, checkpoint.Damaged("heap of %d bytes", size)
+	}
+	b, err := w.s.block(addr+16, int64(size-16))
+	if err != nil {
+		return nil, err
+	}
+	heap := map[uint16][]byte{}
+	for len(b.p) >= 16 {
+		index := b.u16()
+		b.skip(6)
+		n := b.u64()
+		if index == 0 {
+			break // free space
+		}
+		if n > uint64(len(b.p)) {
+			return nil, checkpoint.Damaged("object of %d bytes passes the end of its heap", n)
+		}
+		heap[index] = b.bytes(int(n))
+		if pad := (8 - int(n%8)) % 8; pad <= len(b.p) {
+			b.skip(pad)
+		}
+	}
+	w.heaps[addr] = heap
+	return heap, nil
+}
+
+// attributes adds an object's attributes as "name@attribute". One that is not understood is no reason to refuse the
+// file; it is reported.
+func (w *walker) attributes(messages []message, name string) error {
+	for _, m := range messages {
+		switch m.kind {
+		case msgAttributes:
+			b := &buffer{p: m.data}
+			b.skip(1)
+			if flags := b.u8(); flags&1 != 0 {
+				b.skip(2)
+			}
+			if heap := b.u64(); b.err == nil && heap != undefined {
+				w.skipped(name, "densely stored attributes")
+			}
+		case msgAttribute:
+			before := len(w.f.Entries)
+			attribute, err := w.attribute(m, name)
+			if err != nil {
+				w.f.Entries = w.f.Entries[:before]
+				w.skipped(name, "attribute "+strconv.Quote(checkpoint.Clip(attribute, 80))+": "+err.Error())
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walker) skipped(name, what string) {
+	if len(w.f.Findings) < 100 {
+		w.f.Findings = append(w.f.Findings, checkpoint.Finding{ID: "not-compared", Name: name, Text: "not read, and not compared: " + what})
+	}
+}
+
+func (w *walker) attribute(m message, object string) (name string, err error) {
+	b := &buffer{p: m.data}
+	version, flags := b.u8(), b.u8()
+	nameSize, typeSize, spaceSize := int(b.u16()), int(b.u16()), int(b.u16())
+	pad := 1
+	switch version {
+	case 1:
+		pad = 8
+	case 2:
+	case 3:
+		b.skip(1)
+	default:
+		return "", checkpoint.Unsupported("attribute version %d", version)
+	}
+	round := func(n int) int { return (n + pad - 1) / pad * pad }
+	name = strings.TrimRight(string(b.bytes(round(nameSize))), "\x00")
+	if m.shared || version > 1 && flags&3 != 0 {
+		return name, checkpoint.Unsupported("a type shared between objects")
+	}
+	typ, err := parseType(b.sub(round(typeSize)), 0)
+	if err != nil {
+		return name, err
+	}
+	shape, null, err := dataspace(b.bytes(round(spaceSize)))
+	if err != nil {
+		return name, err
+	}
+	full := object + "@" + name
+	if null {
+		return name, w.add(checkpoint.Entry{Name: full, Kind: checkpoint.KindObject, Type: "None", Text: "None", Data: checkpoint.Text("")})
+	}
+	n, err := checkpoint.Elements(shape)
+	if err != nil || b.err != nil || n > int64(len(b.p))/typ.size {
+		return name, checkpoint.Damaged("its value is cut short")
+	}
+	return name, w.value(full, typ, shape, bytes.NewReader(b.p[:n*typ.size]))
+}

@@ -1,0 +1,323 @@
+package hdf5
+
+import (
+	"bytes"
+	"io"
+	"slices"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// dataset is what the messages of a dataset say.
+type dataset struct {
+	typ     datatype
+	shape   []int64
+	null    bool
+	fill    []byte // one element; nil means zeros
+	filters []filter
+	layout  []byte
+}
+
+// data returns the dataset's bytes in C order, in the byte order of the file.
+func (s *source) data(d *dataset) (checkpoint.Data, error) {
+	n, err := checkpoint.Elements(d.shape)
+	if err != nil {
+		return nil, err
+	}
+	if d.null {
+		n = 0
+	}
+	if n > (1<<62)/d.typ.size {
+		return nil, checkpoint.Damaged("dataset of %d elements", n)
+	}
+	total := n * d.typ.size
+	b := &buffer{p: d.layout}
+	switch version := b.u8(); version {
+	case 1, 2:
+		return s.oldLayout(d, b, total)
+	case 3, 4:
+		switch class := b.u8(); class {
+		case 0:
+			size := int(b.u16())
+			return s.compact(b, size, total)
+		case 1:
+			addr, size := b.u64(), b.u64()
+			return s.contiguous(d, b, addr, size, total)
+		case 2:
+			if version == 4 {
+				return s.chunked4(d, b, total)
+			}
+			rank := int(b.u8())
+			tree := b.u64()
+			return s.chunked(d, b, rank, tree, total)
+		default:
+			return nil, checkpoint.Unsupported("storage class %d", class)
+		}
+	default:
+		return nil, checkpoint.Unsupported("layout version %d", version)
+	}
+}
+
+func (s *source) oldLayout(d *dataset, b *buffer, total int64) (checkpoint.Data, error) {
+	rank, class := int(b.u8()), b.u8()
+	b.skip(5)
+	addr := undefined
+	if class != 0 {
+		addr = b.u64()
+	}
+	switch class {
+	case 0:
+		b.skip(4 * rank)
+		size := int(b.u32())
+		return s.compact(b, size, total)
+	case 1:
+		return s.contiguous(d, b, addr, uint64(total), total)
+	case 2:
+		return s.chunked(d, b, rank, addr, total)
+	}
+	return nil, checkpoint.Unsupported("storage class %d", class)
+}
+
+func (s *source) compact(b *buffer, size int, total int64) (checkpoint.Data, error) {
+	p := b.bytes(size)
+	if b.err != nil {
+		return nil, b.err
+	}
+	if int64(size) != total {
+		return nil, checkpoint.Damaged("dataset of %d bytes has %d in its header", total, size)
+	}
+	return bytes.NewReader(p), nil
+}
+
+func (s *source) contiguous(d *dataset, b *buffer, addr, size uint64, total int64) (checkpoint.Data, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	if addr == undefined || total == 0 {
+		return d.unwritten(total)
+	}
+	if size != uint64(total) {
+		return nil, checkpoint.Damaged("dataset of %d bytes is stored in %d", total, size)
+	}
+	off, err := s.offset(addr, total)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.Section(s.r, off, total), nil
+}
+
+// unwritten is a dataset that was made and never written: all fill values.
+func (d *dataset) unwritten(total int64) (checkpoint.Data, error) {
+	if total > 1<<30 {
+		return nil, checkpoint.Limit("dataset of %d bytes that was never written", total)
+	}
+	return &repeated{d.fill, total}, nil
+}
+
+// repeated is an element over and over; zeros where there is none.
+type repeated struct {
+	element []byte
+	size    int64
+}
+
+func (r *repeated) Size() int64 { return r.size }
+
+func (r *repeated) ReadAt(p []byte, off int64) (int, error) {
+	n := min(int64(len(p)), max(r.size-off, 0))
+	if len(r.element) == 0 {
+		clear(p[:n])
+	} else {
+		for i := range p[:n] {
+			p[i] = r.element[(off+int64(i))%int64(len(r.element))]
+		}
+	}
+	if n < int64(len(p)) {
+		return int(n), io.EOF
+	}
+	return int(n), nil
+}
+
+// chunked4 reads the layout of newer files, of which only a single chunk is followed; their other indices are refused.
+func (s *source) chunked4(d *dataset, b *buffer, total int64) (checkpoint.Data, error) {
+	flags, rank, width := b.u8(), int(b.u8()), int(b.u8())
+	if rank < 1 || rank > 33 || width < 1 || width > 8 {
+		return nil, checkpoint.Damaged("chunk layout of %d dimensions", rank)
+	}
+	dims := make([]int64, rank)
+	for i := range dims {
+		dims[i] = int64(b.uint(width))
+	}
+	if index := b.u8(); index != 1 {
+		return nil, checkpoint.Unsupported("chunk index %d of HDF5 1.10 and newer; written with libver other than \"earliest\"", index)
+	}
+	c := chunk{size: -1}
+	if flags&2 != 0 {
+		c.size = int64(b.u64())
+		c.mask = b.u32()
+	}
+	c.addr = b.u64()
+	if b.err != nil {
+		return nil, b.err
+	}
+	c.origin = make([]int64, rank-1)
+	layout, err := newChunks(s, d, dims[:rank-1], total)
+	if err != nil {
+		return nil, err
+	}
+	if c.size < 0 {
+		c.size = layout.chunkBytes
+	}
+	if c.addr != undefined {
+		layout.add(c)
+	}
+	return layout.finish()
+}
+
+// chunked reads a B-tree of chunks. rank counts one dimension for the bytes of an element.
+func (s *source) chunked(d *dataset, b *buffer, rank int, tree uint64, total int64) (checkpoint.Data, error) {
+	if rank < 1 || rank > 33 {
+		return nil, checkpoint.Damaged("chunk layout of %d dimensions", rank)
+	}
+	dims := make([]int64, rank-1)
+	for i := range dims {
+		dims[i] = int64(b.u32())
+	}
+	if b.err != nil {
+		return nil, b.err
+	}
+	layout, err := newChunks(s, d, dims, total)
+	if err != nil {
+		return nil, err
+	}
+	if tree != undefined {
+		if err := s.walkChunks(tree, rank, -1, layout); err != nil {
+			return nil, err
+		}
+	}
+	return layout.finish()
+}
+
+// walkChunks adds the chunks below a node of a version 1 B-tree; level is the parent's, -1 above the root.
+func (s *source) walkChunks(addr uint64, rank, level int, layout *chunks) error {
+	head, err := s.block(addr, 24)
+	if err != nil {
+		return err
+	}
+	if err := head.expect("TREE"); err != nil {
+		return err
+	}
+	kind, own, used := head.u8(), int(head.u8()), int(head.u16())
+	if kind != 1 || level >= 0 && own != level-1 || own > 16 {
+		return checkpoint.Damaged("tree of chunks with a node of another kind or level")
+	}
+	key := 8 + 8*rank
+	b, err := s.block(addr+24, int64(used*(key+8)))
+	if err != nil {
+		return err
+	}
+	for range used {
+		c := chunk{size: int64(b.u32()), mask: b.u32()}
+		for range rank - 1 {
+			c.origin = append(c.origin, int64(b.u64()))
+		}
+		b.skip(8)
+		c.addr = b.u64()
+		if b.err != nil {
+			return b.err
+		}
+		if own > 0 {
+			err = s.walkChunks(c.addr, rank, own, layout)
+		} else {
+			err = layout.check(c)
+			layout.add(c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type chunk struct {
+	addr   uint64
+	size   int64 // as stored
+	mask   uint32
+	origin []int64
+}
+
+// maxBand bounds the chunks that are held in memory at a time: those that share their first coordinate.
+const maxBand = 32 << 20
+
+// maxChunks bounds the chunks of one dataset.
+const maxChunks = 1 << 17
+
+// chunks yields a chunked dataset in C order, a band of chunks at a time.
+type chunks struct {
+	s          *source
+	d          *dataset
+	dims       []int64 // of a chunk
+	total      int64
+	chunkBytes int64
+	rowBytes   int64 // of all of the dataset at one first index
+	list       []chunk
+	band       band
+}
+
+func newChunks(s *source, d *dataset, dims []int64, total int64) (*chunks, error) {
+	if len(dims) != len(d.shape) || len(dims) == 0 {
+		return nil, checkpoint.Damaged("chunks of %d dimensions in a dataset of %d", len(dims), len(d.shape))
+	}
+	c := &chunks{s: s, d: d, dims: dims, total: total, rowBytes: d.typ.size, chunkBytes: d.typ.size}
+	for i, n := range dims {
+		if n < 1 || n > maxBand || c.chunkBytes > maxBand/n {
+			return nil, checkpoint.Unsupported("chunks of shape %s, over %d MiB", checkpoint.ShapeText(dims), maxBand>>20)
+		}
+		c.chunkBytes *= n
+		if i > 0 {
+			c.rowBytes *= d.shape[i]
+		}
+	}
+	if total > 0 && c.rowBytes > maxBand/dims[0] {
+		return nil, checkpoint.Unsupported("chunks that span %d rows of %d bytes each, over %d MiB", dims[0], c.rowBytes, maxBand>>20)
+	}
+	return c, nil
+}
+
+func (c *chunks) add(x chunk) { c.list = append(c.list, x) }
+
+// check requires a chunk to lie on the grid.
+func (c *chunks) check(x chunk) error {
+	if len(c.list) >= maxChunks {
+		return checkpoint.Limit("dataset of more than %d chunks", maxChunks)
+	}
+	for i, o := range x.origin {
+		if o < 0 || o%c.dims[i] != 0 || o >= c.d.shape[i] {
+			return checkpoint.Damaged("chunk at %s of a dataset of shape %s", checkpoint.ShapeText(x.origin), checkpoint.ShapeText(c.d.shape))
+		}
+	}
+	return nil
+}
+
+// finish sorts the chunks and refuses two at one place.
+func (c *chunks) finish() (checkpoint.Data, error) {
+	slices.SortFunc(c.list, func(a, b chunk) int { return slices.Compare(a.origin, b.origin) })
+	for i := 1; i < len(c.list); i++ {
+		if slices.Equal(c.list[i-1].origin, c.list[i].origin) {
+			return nil, checkpoint.Damaged("two chunks at %s", checkpoint.ShapeText(c.list[i].origin))
+		}
+	}
+	stored := int64(0)
+	for _, x := range c.list {
+		if _, err := c.s.offset(x.addr, x.size); err != nil {
+			return nil, err
+		}
+		stored += x.size
+	}
+	if c.total > 256<<20+1100*stored {
+		return nil, checkpoint.Limit("dataset of %d bytes of which %d are stored", c.total, stored)
+	}
+	return c, nil
+}
+
+func (c *chunks) Size() int64      { return c.total }
+func (c *chunks) Sequential() bool { return true }
