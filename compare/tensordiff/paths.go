@@ -8,8 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -19,9 +17,6 @@ import (
 
 // ComparisonVersion names the JSON form of a Comparison.
 const ComparisonVersion = "reprocheck.checkpoint-comparison/v1"
-
-// maxFiles bounds the files of a directory that are compared.
-const maxFiles = 100_000
 
 // Comparison is the result for two files or two directories.
 type Comparison struct {
@@ -43,11 +38,11 @@ type Comparison struct {
 // an index are compared as one model. It reads one pair at a time.
 func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, OnlyA: []string{}, OnlyB: []string{}}
-	listA, err := list(a)
+	listA, err := all.List(a)
 	if err != nil {
 		return nil, err
 	}
-	listB, err := list(b)
+	listB, err := all.List(b)
 	if err != nil {
 		return nil, err
 	}
@@ -63,80 +58,33 @@ func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 	return c, nil
 }
 
-// item is a file, or an index with its shards.
-type item struct{ path, name string }
-
-// list returns what is compared at a path: the file itself, or the files below a directory without the shards of indices.
-func list(root string) ([]item, error) {
-	info, err := os.Stat(root)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []item{{root, filepath.Base(root)}}, nil
-	}
-	var items []item
-	var indices []string
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if len(items) >= maxFiles {
-			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if strings.HasSuffix(name, sharded.Suffix) {
-			indices = append(indices, name)
-		}
-		items = append(items, item{path, filepath.ToSlash(name)})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	shards := map[string]bool{}
-	for _, index := range indices {
-		names, err := sharded.Shards(filepath.Join(root, index))
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range names {
-			shards[filepath.ToSlash(filepath.Join(filepath.Dir(index), n))] = true
-		}
-	}
-	return slices.DeleteFunc(items, func(x item) bool { return shards[x.name] }), nil
-}
-
-func (c *Comparison) directories(ctx context.Context, listA, listB []item, o Options) error {
-	inB := make(map[string]item, len(listB))
+func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o Options) error {
+	inB := make(map[string]all.Item, len(listB))
 	for _, x := range listB {
-		inB[x.name] = x
+		inB[x.Name] = x
 	}
 	for _, x := range listA {
-		y, ok := inB[x.name]
+		y, ok := inB[x.Name]
 		if !ok {
-			c.OnlyA = append(c.OnlyA, x.name)
+			c.OnlyA = append(c.OnlyA, x.Name)
 			continue
 		}
-		delete(inB, x.name)
+		delete(inB, x.Name)
 		if err := c.pair(ctx, x, y, o); err != nil {
 			return err
 		}
 	}
 	for _, y := range listB {
-		if _, ok := inB[y.name]; ok {
-			c.OnlyB = append(c.OnlyB, y.name)
+		if _, ok := inB[y.Name]; ok {
+			c.OnlyB = append(c.OnlyB, y.Name)
 		}
 	}
 	return nil
 }
 
-func (c *Comparison) pair(ctx context.Context, x, y item, o Options) error {
-	if !strings.HasSuffix(x.name, sharded.Suffix) && !strings.HasSuffix(y.name, sharded.Suffix) {
-		same, err := sameBytes(ctx, x.path, y.path)
+func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
+	if !strings.HasSuffix(x.Name, sharded.Suffix) && !strings.HasSuffix(y.Name, sharded.Suffix) {
+		same, err := sameBytes(ctx, x.Path, y.Path)
 		if err != nil {
 			return err
 		}
@@ -145,15 +93,15 @@ func (c *Comparison) pair(ctx context.Context, x, y item, o Options) error {
 			return nil
 		}
 	}
-	fa, errA := all.Open(ctx, x.path)
-	fb, errB := all.Open(ctx, y.path)
+	fa, errA := all.Open(ctx, x.Path)
+	fb, errB := all.Open(ctx, y.Path)
 	for _, f := range []*checkpoint.File{fa, fb} {
 		if f != nil {
 			defer f.Close()
 		}
 	}
-	if errors.Is(errA, checkpoint.ErrUnknownFormat) && errors.Is(errB, checkpoint.ErrUnknownFormat) && x.name == y.name {
-		c.Other = append(c.Other, x.name)
+	if errors.Is(errA, checkpoint.ErrUnknownFormat) && errors.Is(errB, checkpoint.ErrUnknownFormat) && x.Name == y.Name {
+		c.Other = append(c.Other, x.Name)
 		return nil
 	}
 	if errA != nil {
@@ -164,9 +112,9 @@ func (c *Comparison) pair(ctx context.Context, x, y item, o Options) error {
 	}
 	r, err := Files(ctx, fa, fb, o)
 	if err != nil {
-		return fmt.Errorf("comparing %s with %s: %w", x.path, y.path, err)
+		return fmt.Errorf("comparing %s with %s: %w", x.Path, y.Path, err)
 	}
-	r.A.Path, r.B.Path = x.path, y.path
+	r.A.Path, r.B.Path = x.Path, y.Path
 	c.Files = append(c.Files, r)
 	return nil
 }
