@@ -54,7 +54,8 @@ class _Clock:
 
     def calendar(self, original, frame, args, kwargs):
         name = original.__name__
-        if len(args) > _CALENDAR[name] and args[-1] is not None or not self._probe.frames.is_user(frame):
+        given = len(args) > _CALENDAR[name] and (args[-1] is not None or name == "strftime")
+        if given or not self._probe.frames.is_user(frame):
             return original(*args, **kwargs)
         args = args[:_CALENDAR[name]]
         if self.pinned:

@@ -25,7 +25,7 @@ def _hook(probe, torch):
     probe.emit("fact", value=str(torch.__version__), detail={"name": "torch"})
     set_seed = torch._C.default_generator.manual_seed
     cpu = Stream(probe, CPU, lambda: _cpu_state(torch), set_seed)
-    cuda = _Cuda(probe, torch) if _has_gpu() else None
+    cuda = cpu.beside = _Cuda(probe, torch) if _has_gpu() else None
     for name in _FUNCTIONS:
         cpu.watch(torch, name)
     for name in _METHODS:

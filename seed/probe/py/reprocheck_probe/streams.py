@@ -14,6 +14,10 @@ _SEEDS = 512
 _AGAIN = 32
 
 
+# How workers seed themselves is a source of its own.
+_WORKERS = "dataloader-workers"
+
+
 class Stream:
     """One source of random numbers. state() returns its state as bytes; reseed(seed) sets it, or is None."""
 
@@ -27,6 +31,8 @@ class Stream:
         self._again = _AGAIN
         self.watching = True
         self.seeded = False
+        # A stream that the same functions draw from: those of torch draw from the generator of the device they work on.
+        self.beside = None
         self.nones = 0
         self._draws = 0
         self._fresh()
@@ -49,11 +55,12 @@ class Stream:
 
     def instead_of_none(self, api):
         """Returns the seed to use for a seed call without one, None to leave it as it is."""
-        level = self._probe.level(self.source)
-        if level is None or level.seed is None:
-            return None
-        self.nones += 1
-        return self._probe.derived(self.source, api, self.nones)
+        for source in (self.source, _WORKERS) if self._probe.identity.name.startswith("worker-") else (self.source,):
+            level = self._probe.level(source)
+            if level is not None and level.seed is not None:
+                self.nones += 1
+                return self._probe.derived(source, self.source, api, self.nones)
+        return None
 
     def watch(self, owner, name, method=False):
         """Has the calls of owner.name looked at; method: owner is a class and name one of its methods."""
@@ -154,11 +161,14 @@ class Stream:
         if self._lines.get(line, 0) >= _OF_A_LINE:
             return None
         where = self._probe.frames.place(found, below) if found is not None else None
-        return where, line, self.state()
+        return where, line, self.state(), self.beside.state() if self.beside is not None else None
 
     def looked(self, look, api):
         """Writes the draw that look preceded, if there was one."""
-        where, line, before = look
+        where, line, before, beside = look
+        if beside is not None and beside != self.beside.state():
+            self._lines[line] = self._lines.get(line, 0) + 1
+            self.beside.drawn(where, api, digest.of_bytes(beside))
         if before == self._last or before == self.state():
             return
         self._draws += 1
