@@ -11,9 +11,13 @@ def install(probe):
     sightings = Sightings(probe, _OF_A_LINE)
 
     def asked(api):
+        name = api.rsplit(".", 1)[1]
+
         def look(frame, args, kwargs):
-            # A library that asks for memory fills it; a user's line that does is worth a look.
-            if probe.frames.is_user(frame) and sightings.first(api, frame):
+            # A library that asks for memory fills it; a user's line that does is worth a look. NumPy's compiled code
+            # asks too, without a frame of its own: then the user's code does not so much as name the function.
+            named = name in frame.f_code.co_names or name in frame.f_code.co_freevars
+            if named and probe.frames.is_user(frame) and sightings.first(api, frame):
                 probe.emit("empty", SOURCE, probe.where(frame), None, {"api": api})
 
         return look

@@ -16,7 +16,8 @@ _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
 def install(probe):
     import_roots = tuple({os.path.realpath(path) + os.sep for path in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
-    own = os.path.realpath(probe.settings.trace_dir) + os.sep
+    # What lies in the run's own temporary directory was put there by the run.
+    own = tuple(os.path.realpath(path) + os.sep for path in (probe.settings.trace_dir, os.environ.get("TMPDIR")) if path)
     seen = set()
     frames = probe.frames
     thread = probe.thread

@@ -5,6 +5,7 @@ np.random.get_state()
 np.random.RandomState(3).rand()
 np.random.Generator(np.random.PCG64(1)).random()
 np.zeros(3)
+np.random.RandomState(3).standard_normal(5)
 np.random.rand(3)  #! draw numpy-legacy api=rand
 np.random.seed(4)  #! seed numpy-legacy v=4 api=numpy.random.seed draws=1
 np.random.seed()  #! seed numpy-legacy v=None
@@ -14,4 +15,10 @@ np.random.default_rng().random()  #! new numpy-generator v=unseeded api=numpy.ra
 np.random.default_rng(7).random()  #! new numpy-generator v=seeded:7
 np.random.Generator(np.random.PCG64()).random()  #! new numpy-generator v=unseeded
 np.random.SeedSequence()  #! new numpy-generator v=unseeded
-np.empty(3)  #! empty uninitialised-memory api=numpy.empty
+
+
+def memory():
+    return np.empty(3)  #! empty uninitialised-memory api=numpy.empty
+
+
+memory()
