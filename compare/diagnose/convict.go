@@ -173,7 +173,7 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 // holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
 // two of them that differ.
 func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
-	n := c.enough(pair)
+	n := c.enough(pair, pinned)
 	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
 	if needsZoom(pinned) {
 		ask.Zoom = zoomFor(pair)
@@ -215,9 +215,10 @@ func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
 	return trial{}, false
 }
 
-// enough is the number of pinned runs whose agreement counts as shown. Where only some of the shipped runs differ, or
-// where work went on at the same time, two runs can agree by luck.
-func (c *inquiry) enough(pair *difference) int {
+// enough is the number of pinned runs whose agreement counts as shown. Two do where the traces show every suspect
+// entering; where they only show that it might have, where work went on at the same time, and most of all where
+// only some of the shipped runs differ, two runs can agree by luck.
+func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
 	e := c.evidence(pair)
 	racing := e.seen(func(s *trace.Seen) bool {
 		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
@@ -225,7 +226,7 @@ func (c *inquiry) enough(pair *difference) int {
 	switch {
 	case c.lucky:
 		return 4
-	case racing:
+	case racing || len(atLeast(pinned, entered)) < len(pinned):
 		return 3
 	}
 	return 2

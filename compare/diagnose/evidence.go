@@ -44,6 +44,19 @@ func (e *evidence) changed(keep func(trace.Change) bool) *trace.Change {
 	return nil
 }
 
+// latest is changed for draws: it prefers one after the last state that the runs still shared, since what entered before
+// that had no effect on it, as when drawn weights are overwritten.
+func (e *evidence) latest(keep func(trace.Change) bool) *trace.Change {
+	if e.parted != nil {
+		if c := e.changed(func(c trace.Change) bool {
+			return c.Process == e.parted.Process && c.Order > e.parted.Shared && keep(c)
+		}); c != nil {
+			return c
+		}
+	}
+	return e.changed(keep)
+}
+
 // seen returns the first site of the expected run for which keep holds among those before the divergence.
 func (e *evidence) seen(keep func(*trace.Seen) bool) *trace.Seen {
 	for _, s := range e.expected.summary.Sites {

@@ -11,7 +11,7 @@ import (
 // concurrency is present wherever the user's code started threads or processes, or took results as they came.
 func concurrency() rule {
 	return rule{source: seed.Concurrency, random: true, suspect: func(e *evidence) *suspicion {
-		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask && takesAsTheyCome(s.API) })
+		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask && s.First.DetailBool("unordered") })
 		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask })
 		switch {
 		case unordered != nil:
@@ -23,14 +23,4 @@ func concurrency() rule {
 		}
 		return nil
 	}}
-}
-
-// takesAsTheyCome reports whether an API hands out results in the order of completion.
-func takesAsTheyCome(api string) bool {
-	switch api {
-	case "concurrent.futures.as_completed", "multiprocessing.Pool.imap_unordered", "multiprocessing.pool.Pool.imap_unordered",
-		"asyncio.as_completed", "concurrent.futures.wait", "asyncio.wait":
-		return true
-	}
-	return false
 }

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -22,8 +23,22 @@ func numpyGenerator() rule {
 }
 
 func torchCPU() rule {
-	return rule{source: seed.TorchCPU, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCPU) }}
+	words := func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where a generator seeded from nothing first shows: %s", l.File, l.Line, heldDifferently(l))
+	}
+	return rule{source: seed.TorchCPU, random: true, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
+		if s := streamSuspect(e, seed.TorchCPU); s != nil {
+			return s
+		}
+		if e.fact("torch") != "" && e.code.mentions(seedsFromNothing) {
+			// torch.Generator.seed is written in C and cannot be watched, so only the text tells of it.
+			return &suspicion{source: seed.TorchCPU, strength: present}
+		}
+		return nil
+	}}
 }
+
+var seedsFromNothing = regexp.MustCompile(`\.seed\(\)`)
 
 func torchCUDA() rule {
 	return rule{source: seed.TorchCUDA, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCUDA) }}
@@ -39,7 +54,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	reset := e.seen(func(s *trace.Seen) bool {
 		return s.Stream == stream && s.Kind == probe.KindSeed && s.Values[0] == "None" && s.File != "" && !inWorker(s)
 	})
-	draw := e.changed(func(c trace.Change) bool {
+	draw := e.latest(func(c trace.Change) bool {
 		return on(c) && c.Kind == probe.KindDraw && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
 	})
 	switch {

@@ -11,12 +11,14 @@ import (
 // Divergence is the first event of the training's state at which two runs part.
 type Divergence struct {
 	Process string
-	// Order is the event's place in the expected run's trace of the process.
-	Order int64
-	Step  int64
-	Kind  probe.Kind
-	File  string
-	Line  int
+	// Order is the event's place in the expected run's trace of the process, and Shared that of the last event of the
+	// state on which the runs agreed, -1 where there was none.
+	Order  int64
+	Shared int64
+	Step   int64
+	Kind   probe.Kind
+	File   string
+	Line   int
 	// What says how they part: "value", "sequence" (other events followed) or "length" (one run has no more events).
 	What     string
 	Expected probe.Event
@@ -66,6 +68,7 @@ func processState(expected, actual Source, process string) (Training, error) {
 		return t, err
 	}
 	defer b.close()
+	shared := int64(-1)
 	for {
 		ea, erra := a.next()
 		eb, errb := b.next()
@@ -90,10 +93,11 @@ func processState(expected, actual Source, process string) (Training, error) {
 			what = "value"
 		default:
 			t.Events++
+			shared = a.order
 			t.Steps = max(t.Steps, ea.Step)
 			continue
 		}
-		t.First = &Divergence{Process: process, Order: a.order, Step: shown.Step, Kind: shown.Kind,
+		t.First = &Divergence{Process: process, Order: a.order, Shared: shared, Step: shown.Step, Kind: shown.Kind,
 			File: shown.File, Line: int(shown.Line), What: what, Expected: ea, Actual: eb}
 		return t, nil
 	}

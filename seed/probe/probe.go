@@ -31,6 +31,7 @@ const EnvConfig = "REPROCHECK_PROBE"
 //go:embed py/reprocheck_probe/hooks_listing.py
 //go:embed py/reprocheck_probe/hooks_memory.py
 //go:embed py/reprocheck_probe/hooks_numpy.py
+//go:embed py/reprocheck_probe/hooks_environment.py
 //go:embed py/reprocheck_probe/hooks_open.py
 //go:embed py/reprocheck_probe/hooks_ops.py
 //go:embed py/reprocheck_probe/hooks_random.py

@@ -33,6 +33,7 @@ def _hook(probe, torch):
     for name in _FUNCTIONAL:
         cpu.watch(torch.nn.functional, name)
     _watch_seeding(probe, torch, cpu, cuda)
+    _pin_generators(probe, torch, cpu)
     _stand_aside(probe, torch, cpu)
     _set_flags(probe, torch)
 
@@ -133,6 +134,29 @@ def _watch_seeding(probe, torch, cpu, cuda):
     for name in ("manual_seed", "manual_seed_all"):
         manual("torch.cuda." + name, (torch.cuda, torch.cuda.random), name, (cuda,))
     restoring("torch.cuda.set_rng_state", (torch.cuda, torch.cuda.random), "set_rng_state", cuda)
+
+
+def _pin_generators(probe, torch, cpu):
+    """Answers Generator.seed(), which cannot be watched: the class is written in C. So its name is given to a subclass,
+    and only where the stream is pinned."""
+    level = probe.level(CPU)
+    if level is None or level.seed is None:
+        return
+    made_in_c = torch._C.Generator
+
+    class Kind(type):
+        def __instancecheck__(cls, instance):
+            return isinstance(instance, made_in_c)
+
+    class Generator(made_in_c, metaclass=Kind):
+        def seed(self):
+            instead = cpu.guarded(cpu.instead_of_none, "torch.Generator.seed")
+            if instead is None:
+                return super().seed()
+            self.manual_seed(instead % 2**63)
+            return instead % 2**63
+
+    torch.Generator = Generator
 
 
 def _put(owners, name, original, replacement):
