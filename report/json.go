@@ -17,12 +17,15 @@ const maxDocument = 64 << 20
 // JSON writes the document, indented, the same bytes for the same document. What a terminal could take for a command
 // is escaped, so the output is safe to look at; numbers that are not finite are the strings "NaN", "Infinity" and
 // "-Infinity".
-func JSON(w io.Writer, d *Document) error {
+func JSON(w io.Writer, d *Document) error { return EncodeJSON(w, d) }
+
+// EncodeJSON writes another kind of document in the same way.
+func EncodeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(d); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encoding the report: %w", err)
 	}
 	_, err := w.Write(escapeControls(b.Bytes()))

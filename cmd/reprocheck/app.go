@@ -70,7 +70,7 @@ func newApp(p process) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(p), compareCommand(p), checklistCommand(p), reportCommand(p), envCommand(p), doctorCommand(p),
+			runCommand(p), compareCommand(p), checklistCommand(p), reportCommand(p), checkpointCommand(p), envCommand(p), doctorCommand(p),
 		},
 	}
 	for _, c := range app.Commands {
@@ -81,8 +81,7 @@ func newApp(p process) *cli.App {
 
 // wrongFlag tells of a flag that does not exist or has a value that it cannot have. The library would print all help.
 func wrongFlag(c *cli.Context, err error, _ bool) error {
-	command := strings.TrimSpace("reprocheck " + c.Command.Name)
-	return hinted(err, exitUsage, command+" --help lists the options")
+	return hinted(err, exitUsage, c.Command.HelpName+" --help lists the options")
 }
 
 func commandNames(app *cli.App) []string {
@@ -128,7 +127,7 @@ func (p process) textOptions() report.TextOptions {
 func noFlagsAfter(c *cli.Context) error {
 	for _, arg := range c.Args().Slice() {
 		if strings.HasPrefix(arg, "-") && arg != "-" {
-			return usagef("%s must stand before the arguments: reprocheck %s %s ...", arg, c.Command.Name, arg)
+			return usagef("%s must stand before the arguments: %s %s ...", arg, c.Command.HelpName, arg)
 		}
 	}
 	return nil

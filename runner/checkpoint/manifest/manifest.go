@@ -33,6 +33,16 @@ type Document struct {
 	Content string  `json:"content,omitempty"`
 	Unread  string  `json:"unread,omitempty"`
 	Values  []Value `json:"values,omitempty"`
+
+	err error
+}
+
+// Err is why the content could not be read, nil where it was or where the file is of no known format.
+func (d *Document) Err() error {
+	if errors.Is(d.err, checkpoint.ErrUnknownFormat) {
+		return nil
+	}
+	return d.err
 }
 
 // Value is the digest of one value; containers are left out.
@@ -52,7 +62,7 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 	}
 	f, err := all.Open(ctx, path)
 	if err != nil {
-		d.Unread = err.Error()
+		d.Unread, d.err = err.Error(), err
 		return d, nil
 	}
 	defer f.Close()
@@ -61,7 +71,7 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		d.Unread = err.Error()
+		d.Unread, d.err = err.Error(), err
 		return d, nil
 	}
 	d.Format, d.Content = f.Format, digests.Content

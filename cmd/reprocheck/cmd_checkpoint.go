@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/report"
+	"github.com/reprocheck/reprocheck/report/terminal"
+)
+
+const checkpointStatusHelp = "2 bad usage or a file that cannot be read, 130 interrupted."
+
+func checkpointCommand(p process) *cli.Command {
+	command := &cli.Command{
+		Name:      "checkpoint",
+		Usage:     "look into checkpoints, compare, check and plan them, without Python and without running anything in them",
+		UsageText: "reprocheck checkpoint inspect|hash|diff|lint|explain|plan --help",
+		Description: `The format is told by content: PyTorch (zip and legacy, Lightning, whole modules), safetensors (single and sharded),
+.npy and .npz, pickle and joblib, HDF5 as Keras writes it, JSON. A pickle is read as data; nothing in it is carried out.`,
+		HideHelpCommand: true,
+		Action: func(c *cli.Context) error {
+			if name := c.Args().First(); name != "" {
+				return usagef("there is no command %q; the commands are %s", "checkpoint "+name, strings.Join(subcommandNames(c.Command), ", "))
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+		Subcommands: []*cli.Command{
+			inspectCommand(p), hashCommand(p), diffCommand(p), lintCommand(p), explainCommand(p), planCommand(p),
+		},
+	}
+	for _, c := range command.Subcommands {
+		c.HideHelpCommand = true
+		c.OnUsageError = wrongFlag
+	}
+	return command
+}
+
+func subcommandNames(command *cli.Command) []string {
+	var names []string
+	for _, c := range command.Subcommands {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func checkpointJSONFlag() cli.Flag {
+	return &cli.StringFlag{Name: "json", Usage: "write the result as JSON to `FILE`, - for standard output"}
+}
+
+// paths returns the arguments, of which there are n; 0 is one or more.
+func paths(c *cli.Context, n int) ([]string, error) {
+	if err := noFlagsAfter(c); err != nil {
+		return nil, err
+	}
+	switch given := c.NArg(); {
+	case n == 0 && given == 0:
+		return nil, usagef("%s needs at least one path", c.Command.HelpName)
+	case n > 0 && given != n:
+		return nil, usagef("%s takes %d path%s, and was given %d", c.Command.HelpName, n, plural(n), given)
+	}
+	return c.Args().Slice(), nil
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// unreadable is the error of a file that is not what it should be, which is no failure of reprocheck.
+func unreadable(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return usage(&printableError{err})
+}
+
+// printableError is an error whose text has parts of a file in it.
+type printableError struct{ error }
+
+func (e *printableError) Error() string { return terminal.Printable(e.error.Error()) }
+func (e *printableError) Unwrap() error { return e.error }
+
+// show writes a result: as text to standard output, and as JSON where it was asked for; with "-" as JSON alone.
+func (p process) show(c *cli.Context, result any, text func(io.Writer) error) error {
+	encode := func(w io.Writer) error { return report.EncodeJSON(w, result) }
+	path := c.String("json")
+	if path == "-" {
+		return encode(p.stdout)
+	}
+	if path != "" {
+		if err := writeReport(path, encode); err != nil {
+			return usage(err)
+		}
+	}
+	var b bytes.Buffer
+	if err := text(&b); err != nil {
+		return err
+	}
+	return p.page(b.String())
+}
+
+// page writes text for people: nothing in it controls the terminal, and on one it is broken to its width, with what
+// follows of a line behind its indentation.
+func (p process) page(text string) error {
+	width := p.textOptions().Width
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = terminal.Printable(strings.TrimRight(line, " \n"))
+		if width <= 0 || terminal.Cells(line) <= width {
+			b.WriteString(line + "\n")
+			continue
+		}
+		body := strings.TrimLeft(line, " ")
+		indent := strings.Repeat(" ", len(line)-len(body))
+		for i, part := range terminal.Wrap(body, width-len(indent), width-len(indent)-4) {
+			if i > 0 {
+				b.WriteString("    ")
+			}
+			b.WriteString(indent + part + "\n")
+		}
+	}
+	_, err := fmt.Fprint(p.stdout, b.String())
+	return err
+}

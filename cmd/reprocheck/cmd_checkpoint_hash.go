@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/reprocheck/reprocheck/report/terminal"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/manifest"
+)
+
+// hashes and checks are what `checkpoint hash --json` writes.
+type hashes struct {
+	Schema string               `json:"schema"`
+	Files  []*manifest.Document `json:"files"`
+}
+
+type checks struct {
+	Schema string             `json:"schema"`
+	Files  []manifest.Outcome `json:"files"`
+}
+
+func hashCommand(p process) *cli.Command {
+	return &cli.Command{
+		Name:  "hash",
+		Usage: "print or check the SHA-256 of files and the digest of what is in them",
+		UsageText: "reprocheck checkpoint hash [--values] [--write FILE] [--json FILE] PATH...\n" +
+			"reprocheck checkpoint hash --check FILE [--json FILE]",
+		Description: `Each line has a file's SHA-256, the digest of its content, and its path. Two files with the same content digest hold the
+same values under the same names to the last bit, whatever wraps them: docs/checkpoint-digest.md defines it byte by byte.
+A content digest of "-" stands for a file of no known format. A directory stands for all files below it.
+
+   reprocheck checkpoint hash --write checkpoints.sum runs/12/
+   reprocheck checkpoint hash --check checkpoints.sum
+
+Exit status: 0 hashed, or every file holds what it held; 1 a file checked has other content or is missing;
+` + checkpointStatusHelp,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "values", Usage: "print the digest of every value too"},
+			&cli.StringFlag{Name: "write", Usage: "write the lines to `FILE`, paths being relative to its directory"},
+			&cli.StringFlag{Name: "check", Usage: "check the files named in `FILE`, - for standard input"},
+			checkpointJSONFlag(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.IsSet("check") {
+				return checkHashes(p, c)
+			}
+			return writeHashes(p, c)
+		},
+	}
+}
+
+func writeHashes(p process, c *cli.Context) error {
+	args, err := paths(c, 0)
+	if err != nil {
+		return err
+	}
+	result := hashes{manifest.SchemaVersion, []*manifest.Document{}}
+	var lines []manifest.Line
+	var failed error
+	for _, arg := range args {
+		items, err := all.List(arg)
+		if err != nil {
+			return unreadable(err)
+		}
+		for _, item := range items {
+			d, err := manifest.Hash(c.Context, item.Path)
+			if err != nil {
+				return unreadable(err)
+			}
+			if err := d.Err(); err != nil && failed == nil {
+				failed = fmt.Errorf("the content cannot be digested: %w", err)
+			}
+			result.Files = append(result.Files, d)
+			lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: item.Path})
+		}
+	}
+	if path := c.String("write"); path != "" {
+		if err := writeManifest(p, path, lines); err != nil {
+			return unreadable(err)
+		}
+	}
+	err = p.show(c, result, func(w io.Writer) error { return hashText(w, result, c.Bool("values")) })
+	if err != nil {
+		return err
+	}
+	return unreadable(failed)
+}
+
+func hashText(w io.Writer, result hashes, values bool) error {
+	for _, d := range result.Files {
+		// Each file is a line that --check understands, so it is never broken to a terminal's width.
+		if err := manifest.Write(w, []manifest.Line{{SHA256: d.SHA256, Content: d.Content, Path: d.Path}}); err != nil {
+			return err
+		}
+		if !values {
+			continue
+		}
+		for _, v := range d.Values {
+			if _, err := fmt.Fprintf(w, "  %s  %s\n", v.Digest, terminal.Printable(v.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeManifest writes a manifest whose paths are relative to its own directory, where --check looks for them.
+func writeManifest(p process, path string, lines []manifest.Line) error {
+	for i, l := range lines {
+		if filepath.IsAbs(l.Path) {
+			continue
+		}
+		rel, err := filepath.Rel(filepath.Dir(path), l.Path)
+		if err != nil {
+			return fmt.Errorf("%s cannot be named from the directory of %s: %w", l.Path, path, err)
+		}
+		lines[i].Path = filepath.ToSlash(rel)
+	}
+	return writeReport(path, func(w io.Writer) error { return manifest.Write(w, lines) })
+}
+
+func checkHashes(p process, c *cli.Context) error {
+	if c.NArg() > 0 || c.IsSet("write") || c.Bool("values") {
+		return usagef("hash --check FILE takes no other arguments; the files are named in FILE")
+	}
+	outcomes, err := check(c.Context, p, c.String("check"))
+	if err != nil {
+		return unreadable(err)
+	}
+	err = p.show(c, checks{"reprocheck.checkpoint-check/v1", outcomes}, func(w io.Writer) error { return checkText(w, outcomes) })
+	if err != nil {
+		return err
+	}
+	for _, o := range outcomes {
+		if !o.Good() {
+			return status(1)
+		}
+	}
+	return nil
+}
+
+func check(ctx context.Context, p process, path string) ([]manifest.Outcome, error) {
+	var in io.Reader = p.stdin
+	dir := "."
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in, dir = f, filepath.Dir(path)
+	}
+	lines, err := manifest.Parse(in)
+	if err != nil {
+		return nil, err
+	}
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s names no file", path)
+	}
+	return manifest.Check(ctx, dir, lines)
+}
+
+func checkText(w io.Writer, outcomes []manifest.Outcome) error {
+	bad := 0
+	for _, o := range outcomes {
+		line := fmt.Sprintf("%s: %s", terminal.Printable(o.Path), o.Status)
+		if o.Why != "" {
+			line += ": " + terminal.Printable(o.Why)
+		}
+		if !o.Good() {
+			bad++
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		_, err := fmt.Fprintf(w, "%d of %d files do not hold what they held\n", bad, len(outcomes))
+		return err
+	}
+	return nil
+}
