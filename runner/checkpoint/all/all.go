@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
@@ -41,7 +42,8 @@ func Readers() []checkpoint.Reader {
 }
 
 // Open opens the checkpoint at path with the reader of its format, which is told by content.
-// The index of a sharded model opens all of its shards. It returns an error that wraps checkpoint.ErrUnknownFormat where
+// The index of a sharded model opens all of its shards, and a directory of torch.distributed.checkpoint all of its parts.
+// It returns an error that wraps checkpoint.ErrUnknownFormat where
 // no reader recognises the file.
 func Open(ctx context.Context, path string) (*checkpoint.File, error) {
 	if strings.HasSuffix(path, sharded.Suffix) {
@@ -50,6 +52,9 @@ func Open(ctx context.Context, path string) (*checkpoint.File, error) {
 	info, err := os.Stat(path) // before opening, which would wait for the other end of a named pipe
 	if err != nil {
 		return nil, err
+	}
+	if info.IsDir() && IsDirectory(path) {
+		return dcp.Open(ctx, path, OpenReader)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w: not a regular file", path, checkpoint.ErrUnknownFormat)
@@ -65,6 +70,12 @@ func Open(ctx context.Context, path string) (*checkpoint.File, error) {
 	}
 	f.OnClose(r)
 	return f, nil
+}
+
+// IsDirectory reports whether path is a directory that is one checkpoint as a whole, which Open opens.
+func IsDirectory(path string) bool {
+	info, err := os.Stat(filepath.Join(path, dcp.MetadataName))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // OpenReader opens a checkpoint of size bytes that r holds; name is a base name that may hint at the format.

@@ -256,8 +256,8 @@ func (w *walker) bytesOf(o *pickle.Object) (*pickle.Bytes, error) {
 	return &pickle.Bytes{Held: b, Len: int64(len(b))}, nil
 }
 
-// int64s reads a sequence of integers: a shape, strides, a torch.Size.
-func int64s(v pickle.Value) ([]int64, bool) {
+// Integers reads a sequence of integers: a shape, strides, a torch.Size.
+func Integers(v pickle.Value) ([]int64, bool) {
 	if o, ok := v.(*pickle.Object); ok {
 		if g, ok := o.Global(); ok && g == (pickle.Global{Module: "torch", Name: "Size"}) {
 			if args := argsOf(o); len(args) == 1 {

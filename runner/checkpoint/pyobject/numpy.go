@@ -56,7 +56,7 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 	if !ok || len(state.Items) != 5 {
 		return checkpoint.Damaged("array %q without its state", checkpoint.Clip(p.name(false), 80))
 	}
-	shape, ok := int64s(state.Items[1])
+	shape, ok := Integers(state.Items[1])
 	if !ok {
 		return checkpoint.Damaged("array %q with a shape that is no tuple of integers", checkpoint.Clip(p.name(false), 80))
 	}
@@ -131,7 +131,7 @@ func DescribeArray(o *pickle.Object) (*ArrayDescription, error) {
 	for _, pair := range d.Items {
 		switch pair.Key {
 		case pickle.Value("shape"):
-			if a.Shape, ok = int64s(pair.Value); !ok {
+			if a.Shape, ok = Integers(pair.Value); !ok {
 				return nil, checkpoint.Damaged("array of joblib with a shape that is no tuple of integers")
 			}
 			seen++
@@ -187,7 +187,7 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 		return nil, checkpoint.Unsupported("array from a buffer with %d arguments", len(args))
 	}
 	data, ok := w.asBytes(args[0])
-	shape, ok2 := int64s(args[2])
+	shape, ok2 := Integers(args[2])
 	order, ok3 := args[3].(string)
 	if !ok || !ok2 || !ok3 {
 		return nil, checkpoint.Damaged("array from a buffer with arguments of other types")

@@ -159,11 +159,11 @@ func (w *walker) stridedTensor(fn string, args []pickle.Value) (*checkpoint.Tens
 
 // view makes a tensor of offset, size and stride, all in elements.
 func view(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value) (*checkpoint.Tensor, error) {
-	shape, ok := int64s(size)
+	shape, ok := Integers(size)
 	if !ok {
 		return nil, checkpoint.Damaged("size that is no tuple of integers")
 	}
-	strides, ok := int64s(stride)
+	strides, ok := Integers(stride)
 	if !ok {
 		return nil, checkpoint.Damaged("stride that is no tuple of integers")
 	}

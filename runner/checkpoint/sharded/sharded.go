@@ -12,9 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
 )
 
 const (
@@ -36,10 +36,10 @@ func Open(ctx context.Context, path string, open Opener) (*checkpoint.File, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	handles := &handles{open: map[string]*handle{}}
+	pool := &filepool.Pool{}
 	f := &checkpoint.File{Format: "sharded"}
-	f.OnClose(handles)
-	if err := index.load(ctx, f, filepath.Dir(path), path, handles, open); err != nil {
+	f.OnClose(pool)
+	if err := index.load(ctx, f, path, pool, open); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	return f, nil
@@ -115,7 +115,7 @@ func (x *index) parse(d *json.Decoder) error {
 			}
 			x.of[n] = s
 			if !seen[s] {
-				if !plainName(s) {
+				if !filepool.PlainName(s) {
 					return checkpoint.Damaged("index names the shard %q, which is no file beside it", checkpoint.Clip(s, 80))
 				}
 				seen[s] = true
@@ -132,17 +132,12 @@ func (x *index) parse(d *json.Decoder) error {
 	return nil
 }
 
-// plainName reports whether s names a file in the same directory and nothing else.
-func plainName(s string) bool {
-	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\\\x00") && filepath.IsLocal(s)
-}
-
-func (x *index) load(ctx context.Context, f *checkpoint.File, dir, path string, handles *handles, open Opener) error {
+func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool *filepool.Pool, open Opener) error {
 	f.Entries = append(f.Entries, checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(x.of)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(x.of))),
 	})
-	home, err := realDirs(dir, path)
+	home, err := filepool.Homes(path)
 	if err != nil {
 		return err
 	}
@@ -151,7 +146,7 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, dir, path string, 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, size, err := handles.add(filepath.Join(dir, shard), home)
+		r, size, err := pool.Add(filepath.Join(filepath.Dir(path), shard), home)
 		if err != nil {
 			return fmt.Errorf("shard %q: %w", checkpoint.Clip(shard, 80), err)
 		}
@@ -181,18 +176,4 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, dir, path string, 
 	}
 	f.Facts = append(f.Facts, checkpoint.Fact{Key: "shards", Value: strconv.Itoa(len(x.shards))})
 	return checkpoint.CheckNames(f.Entries)
-}
-
-// realDirs are the directories that a shard may really lie in: that of the index, as named and, where the index is a
-// symbolic link, as it is. Caches of the Hugging Face Hub link both to one folder of blobs.
-func realDirs(dir, path string) ([]string, error) {
-	named, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return nil, err
-	}
-	target, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return nil, err
-	}
-	return []string{named, filepath.Dir(target)}, nil
 }

@@ -1,0 +1,42 @@
+package all_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/fixtures"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
+
+func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
+	if !fixtures.HasModule(t, fixtures.Python(t), "torch.distributed.checkpoint.filesystem") {
+		t.Skip("no torch.distributed.checkpoint")
+	}
+	dir := write(t, "write_dcp.py", "torch")
+	compareAll(t, dir)
+	f, _ := open(t, filepath.Join(dir, "real"))
+	found := false
+	for _, e := range f.Entries {
+		found = found || e.Name == "epoch" && e.Text == "3"
+	}
+	if !found {
+		t.Error("no epoch")
+	}
+	for name, spoil := range map[string]func(dir string){
+		"without a file": func(dir string) { os.Remove(filepath.Join(dir, "__1_0.distcp")) },
+		"cut short":      func(dir string) { os.Truncate(filepath.Join(dir, "__1_0.distcp"), 2000) },
+		"no metadata":    func(dir string) { os.Truncate(filepath.Join(dir, ".metadata"), 20) },
+	} {
+		copied := filepath.Join(t.TempDir(), "grid")
+		if err := os.CopyFS(copied, os.DirFS(filepath.Join(dir, "grid"))); err != nil {
+			t.Fatal(err)
+		}
+		spoil(copied)
+		if f, err := all.Open(context.Background(), copied); err == nil {
+			f.Close()
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
