@@ -14,6 +14,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
@@ -30,6 +31,7 @@ const headSize = 4096
 func Readers() []checkpoint.Reader {
 	return []checkpoint.Reader{
 		npz.Reader{},
+		keras.Reader{},
 		torchzip.Reader{},
 		torchlegacy.Reader{},
 		npy.Reader{},

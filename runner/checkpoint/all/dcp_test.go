@@ -3,6 +3,7 @@ package all_test
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -11,8 +12,9 @@ import (
 )
 
 func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
-	if !fixtures.HasModule(t, fixtures.Python(t), "torch.distributed.checkpoint.filesystem") {
-		t.Skip("no torch.distributed.checkpoint")
+	// PyTorch 1.13 has the package, and cannot import it under Python 3.11.
+	if err := exec.Command(fixtures.Python(t), "-W", "ignore", "-c", "import torch.distributed.checkpoint.filesystem").Run(); err != nil {
+		t.Skip("no working torch.distributed.checkpoint")
 	}
 	dir := write(t, "write_dcp.py", "torch")
 	compareAll(t, dir)

@@ -33,6 +33,19 @@ func TestHDF5FilesHaveTheDatasetsThatH5PyWrote(t *testing.T) {
 	}
 }
 
+func TestKerasFilesOfTwoDaysHaveOneContent(t *testing.T) {
+	dir := write(t, "write_hdf5.py", "h5py", "numpy")
+	a, digestA := open(t, filepath.Join(dir, "model2020.keras"))
+	b, digestB := open(t, filepath.Join(dir, "model2021.keras"))
+	if a.Format != "keras" || digestA.Content != digestB.Content {
+		t.Errorf("%s %s and %s %s", a.Format, digestA.Content, b.Format, digestB.Content)
+	}
+	weights, digestW := open(t, filepath.Join(dir, "plain.h5"))
+	if len(a.Entries) != len(weights.Entries)+1 || digestA.Entries[5] != digestW.Entries[5] {
+		t.Error("the weights are not those of the HDF5 file inside")
+	}
+}
+
 // TestHDF5FeaturesThatAreNotReadAreRefused uses files whose data would be wrong if the feature were overlooked.
 func TestHDF5FeaturesThatAreNotReadAreRefused(t *testing.T) {
 	python := fixtures.Python(t)

@@ -205,7 +205,7 @@ func byKey(key string) (ID, bool) {
 	k := strings.ToLower(key)
 	switch k {
 	case "model", "state_dict", "model_state_dict", "model_state", "module", "net", "network", "weights", "params", "parameters",
-		"model_weights", "_modules", "net_state_dict":
+		"model_weights", "_modules", "net_state_dict", "layers", "_layer_checkpoint_dependencies":
 		return Model, true
 	case "optimizer", "optimizers", "optim", "opt", "optimizer_state_dict", "optimizer_state", "optimizer_states", "opt_state",
 		"optim_state_dict", "optimizer_state_dicts":

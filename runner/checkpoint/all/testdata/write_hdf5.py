@@ -73,3 +73,18 @@ with h5py.File(path, "w") as f:
     big = f.create_dataset("big", shape=(1000, 50), chunks=(7, 11), dtype="i4", compression="gzip")
     big[...] = np.arange(50000).reshape(1000, 50)
 expect(path)
+
+# A .keras file as Keras 3 writes it, but for the times.
+import json
+import zipfile
+
+for when in (2020, 2021):
+    path = os.path.join(OUT, f"model{when}.keras")
+    with zipfile.ZipFile(path, "w") as z:
+        def add(name, data):
+            z.writestr(zipfile.ZipInfo(name, (when, 1, 1, 0, 0, 0)), data)
+
+        add("metadata.json", json.dumps({"keras_version": "3.15.1", "date_saved": f"{when}-01-01@00:00:00"}))
+        add("config.json", json.dumps({"class_name": "Sequential"}))
+        with open(os.path.join(OUT, "plain.h5"), "rb") as f:
+            add("model.weights.h5", f.read())
