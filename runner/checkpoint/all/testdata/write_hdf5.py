@@ -2,8 +2,10 @@
 
 usage: write_hdf5.py DIR
 """
+import json
 import os
 import sys
+import zipfile
 
 import h5py
 import numpy as np
@@ -75,9 +77,6 @@ with h5py.File(path, "w") as f:
 expect(path)
 
 # A .keras file as Keras 3 writes it, but for the times.
-import json
-import zipfile
-
 for when in (2020, 2021):
     path = os.path.join(OUT, f"model{when}.keras")
     with zipfile.ZipFile(path, "w") as z:
