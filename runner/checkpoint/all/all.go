@@ -12,6 +12,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/gguf"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
@@ -37,6 +38,7 @@ func Readers() []checkpoint.Reader {
 		npy.Reader{},
 		safetensors.Reader{},
 		hdf5.Reader{},
+		gguf.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},
