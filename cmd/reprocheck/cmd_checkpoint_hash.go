@@ -33,7 +33,8 @@ func hashCommand(p process) *cli.Command {
 			"reprocheck checkpoint hash --check FILE [--json FILE]",
 		Description: `Each line has a file's SHA-256, the digest of its content, and its path. Two files with the same content digest hold the
 same values under the same names to the last bit, whatever wraps them: docs/checkpoint-digest.md defines it byte by byte.
-A content digest of "-" stands for a file of no known format. A directory stands for all files below it.
+A content digest of "-" stands for a file of no known format, a SHA-256 of "-" for a directory that is one checkpoint
+(torch.distributed.checkpoint). Any other directory stands for all files below it, an index for its shards too.
 
    reprocheck checkpoint hash --write checkpoints.sum runs/12/
    reprocheck checkpoint hash --check checkpoints.sum
@@ -64,11 +65,14 @@ func writeHashes(p process, c *cli.Context) error {
 	var lines []manifest.Line
 	var failed error
 	for _, arg := range args {
-		items, err := all.List(arg)
+		items, err := all.Files(arg)
 		if err != nil {
 			return unreadable(err)
 		}
 		for _, item := range items {
+			if filepath.Clean(item.Path) == filepath.Clean(c.String("write")) {
+				continue // written here again, it cannot hold its own digest
+			}
 			d, err := manifest.Hash(c.Context, item.Path)
 			if err != nil {
 				return unreadable(err)

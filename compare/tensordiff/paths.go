@@ -8,11 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 )
 
 // ComparisonVersion names the JSON form of a Comparison.
@@ -83,7 +81,7 @@ func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o
 }
 
 func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
-	if !strings.HasSuffix(x.Name, sharded.Suffix) && !strings.HasSuffix(y.Name, sharded.Suffix) {
+	if !x.Spread && !y.Spread {
 		same, err := sameBytes(ctx, x.Path, y.Path)
 		if err != nil {
 			return err
@@ -185,7 +183,7 @@ func sameBytes(ctx context.Context, a, b string) (bool, error) {
 // WriteText writes a comparison for people.
 func (c *Comparison) WriteText(w io.Writer) error {
 	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.OnlyA)+len(c.OnlyB) == 0 {
-		_, err := fmt.Fprintf(w, "identical: %s and %s have the same bytes\n", c.A, c.B)
+		_, err := fmt.Fprintf(w, "identical: %s and %s have the same bytes\n", display(c.A), display(c.B))
 		return err
 	}
 	if c.Identical > 0 {
@@ -196,16 +194,18 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	for _, x := range []struct {
 		what  string
 		names []string
-	}{{"only in " + c.A, c.OnlyA}, {"only in " + c.B, c.OnlyB}, {"no checkpoint, and other bytes", c.Other}} {
+	}{{"only in " + display(c.A), c.OnlyA}, {"only in " + display(c.B), c.OnlyB}, {"no checkpoint, and other bytes", c.Other}} {
 		for _, name := range x.names {
 			if _, err := fmt.Fprintf(w, "%s: %s\n", x.what, checkpoint.Display(name, 200)); err != nil {
 				return err
 			}
 		}
 	}
-	for _, r := range c.Files {
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
+	for i, r := range c.Files {
+		if i > 0 || c.Identical+len(c.OnlyA)+len(c.OnlyB)+len(c.Other) > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
 		}
 		if err := r.WriteText(w); err != nil {
 			return err

@@ -17,8 +17,7 @@ const maxLines = 40
 // WriteText writes a result for people, the first value that differs first.
 func (r *Result) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "a: %s (%s, %d tensors, %d values)\nb: %s (%s, %d tensors, %d values)\n\n",
-		r.A.Path, r.A.Format, r.A.Tensors, r.A.Values, r.B.Path, r.B.Format, r.B.Tensors, r.B.Values)
+	fmt.Fprintf(b, "a: %s\nb: %s\n\n", r.A.text(), r.B.text())
 	switch r.Verdict {
 	case SameContent:
 		fmt.Fprintf(b, "same content: all %d values, %d of them tensors, are equal to the last bit\n", r.Equal, r.EqualTensors)
@@ -38,6 +37,17 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	writeList(b, title, r.Container)
 	return b.Flush()
+}
+
+func (s Side) text() string {
+	return fmt.Sprintf("%s (%s, %s, %d of them tensors)", checkpoint.Display(s.Path, 500), s.Format, count(s.Values, "value"), s.Tensors)
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 func (r *Result) writeChanges(b *bufio.Writer) {

@@ -14,27 +14,61 @@ import (
 // maxFiles bounds the files of a directory.
 const maxFiles = 100_000
 
-// Item is a file, or an index that stands for all of its shards.
+// Item is a file, or a checkpoint of several files that Open opens as one.
 type Item struct {
-	Path string
-	Name string // relative to what was listed, with slashes
+	Path   string
+	Name   string // relative to what was listed, with slashes
+	Spread bool   // as Spread says of Path
 }
 
-// List returns what is to be opened at a path: the file itself, or all files below a directory but the shards of indices.
-// It tells no formats.
+// List returns what Open can be tried on at a path: the file itself, or everything below a directory, without the shards
+// that an index stands for. It tells no formats.
 func List(root string) ([]Item, error) {
+	items, err := walk(root)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 1 {
+		return items, nil
+	}
+	shards := map[string]bool{}
+	for _, x := range items {
+		beside, err := x.shards()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range beside {
+			shards[s.Path] = true
+		}
+	}
+	return slices.DeleteFunc(items, func(x Item) bool { return shards[x.Path] }), nil
+}
+
+// Files returns what List does and the shards too.
+func Files(root string) ([]Item, error) {
+	items, err := walk(root)
+	if err != nil || len(items) != 1 {
+		return items, err
+	}
+	shards, err := items[0].shards()
+	return append(items, shards...), err
+}
+
+func walk(root string) ([]Item, error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		return []Item{{root, filepath.Base(root)}}, nil
+	if !info.IsDir() || IsDirectory(root) {
+		return []Item{{root, filepath.Base(root), Spread(root)}}, nil
 	}
 	var items []Item
-	var indices []string
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
+		}
+		if d.IsDir() && !IsDirectory(path) {
+			return nil
 		}
 		if len(items) >= maxFiles {
 			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
@@ -43,24 +77,33 @@ func List(root string) ([]Item, error) {
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(name, sharded.Suffix) {
-			indices = append(indices, name)
+		items = append(items, Item{path, filepath.ToSlash(name), Spread(path)})
+		if d.IsDir() {
+			return fs.SkipDir
 		}
-		items = append(items, Item{path, filepath.ToSlash(name)})
 		return nil
 	})
+	return items, err
+}
+
+// Spread reports whether the checkpoint at path lies in several files: whether it is the index of a sharded model, or a
+// directory of IsDirectory.
+func Spread(path string) bool { return isIndex(path) || IsDirectory(path) }
+
+func isIndex(path string) bool { return strings.HasSuffix(path, sharded.Suffix) }
+
+// shards returns the files beside an index that it stands for.
+func (x Item) shards() ([]Item, error) {
+	if !isIndex(x.Path) {
+		return nil, nil
+	}
+	names, err := sharded.Shards(x.Path)
 	if err != nil {
 		return nil, err
 	}
-	shards := map[string]bool{}
-	for _, index := range indices {
-		names, err := sharded.Shards(filepath.Join(root, index))
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range names {
-			shards[filepath.ToSlash(filepath.Join(filepath.Dir(index), n))] = true
-		}
+	var shards []Item
+	for _, n := range names {
+		shards = append(shards, Item{Path: filepath.Join(filepath.Dir(x.Path), n), Name: filepath.ToSlash(filepath.Join(filepath.Dir(x.Name), n))})
 	}
-	return slices.DeleteFunc(items, func(x Item) bool { return shards[x.Name] }), nil
+	return shards, nil
 }

@@ -4,6 +4,7 @@ package manifest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,7 +28,8 @@ type Document struct {
 	Schema string `json:"schema"`
 	Path   string `json:"path"`
 	Format string `json:"format,omitempty"`
-	SHA256 string `json:"sha256"`
+	// SHA256 is that of the file's bytes, empty for a directory.
+	SHA256 string `json:"sha256,omitempty"`
 	// Content is the digest of docs/checkpoint-digest.md, empty where the file is no checkpoint that can be read;
 	// Unread says why then.
 	Content string  `json:"content,omitempty"`
@@ -53,12 +55,14 @@ type Value struct {
 	Digest string  `json:"digest"`
 }
 
-// Hash reads a file twice: its bytes, and its content.
+// Hash reads a file twice: its bytes, and its content. Of a directory that is one checkpoint it reads the content.
 func Hash(ctx context.Context, path string) (*Document, error) {
 	d := &Document{Schema: SchemaVersion, Path: path}
-	var err error
-	if d.SHA256, err = sum(ctx, path); err != nil {
-		return nil, err
+	if !all.IsDirectory(path) {
+		var err error
+		if d.SHA256, err = sum(ctx, path); err != nil {
+			return nil, err
+		}
 	}
 	f, err := all.Open(ctx, path)
 	if err != nil {
@@ -123,24 +127,22 @@ func sum(ctx context.Context, path string) (string, error) {
 	}
 }
 
-// unread stands in a manifest for the content digest of a file that is no readable checkpoint.
-const unread = "-"
+// none stands in a manifest for the SHA-256 of a directory, and for the content digest of a file that is no readable
+// checkpoint.
+const none = "-"
 
-// Line is one file of a manifest.
+// Line is one file of a manifest. A digest that it does not have is empty.
 type Line struct{ SHA256, Content, Path string }
 
-// Write writes a manifest: for each file its SHA-256, its content digest or "-", and its path, separated by two spaces.
+// Write writes a manifest: for each file its SHA-256 or "-", its content digest or "-", and its path, separated by two
+// spaces.
 func Write(w io.Writer, lines []Line) error {
 	b := bufio.NewWriter(w)
 	for _, l := range lines {
 		if strings.ContainsAny(l.Path, "\r\n") {
 			return fmt.Errorf("path %q has a line end, which a manifest cannot hold", l.Path)
 		}
-		content := l.Content
-		if content == "" {
-			content = unread
-		}
-		fmt.Fprintf(b, "%s  %s  %s\n", l.SHA256, content, l.Path)
+		fmt.Fprintf(b, "%s  %s  %s\n", cmp.Or(l.SHA256, none), cmp.Or(l.Content, none), l.Path)
 	}
 	return b.Flush()
 }
@@ -155,17 +157,22 @@ func Parse(r io.Reader) ([]Line, error) {
 			continue
 		}
 		parts := strings.SplitN(text, "  ", 3)
-		if len(parts) != 3 || len(parts[0]) != 2*sha256.Size || parts[2] == "" {
+		if len(parts) != 3 || parts[2] == "" {
 			return nil, fmt.Errorf("line %d of the manifest is not \"sha256  content  path\"", n)
 		}
-		if _, err := hex.DecodeString(parts[0]); err != nil {
-			return nil, fmt.Errorf("line %d of the manifest: the SHA-256 is not hexadecimal", n)
-		}
 		l := Line{parts[0], parts[1], parts[2]}
-		if l.Content == unread {
+		if raw, err := hex.DecodeString(l.SHA256); l.SHA256 == none {
+			l.SHA256 = ""
+		} else if err != nil || len(raw) != sha256.Size {
+			return nil, fmt.Errorf("line %d of the manifest: the SHA-256 is not %d hexadecimal digits", n, 2*sha256.Size)
+		}
+		if l.Content == none {
 			l.Content = ""
 		} else if !strings.HasPrefix(l.Content, checkpoint.DigestVersion+":") {
 			return nil, fmt.Errorf("line %d of the manifest: content digest of a version other than %s", n, checkpoint.DigestVersion)
+		}
+		if l.SHA256 == "" && l.Content == "" {
+			return nil, fmt.Errorf("line %d of the manifest has no digest", n)
 		}
 		lines = append(lines, l)
 	}
@@ -196,7 +203,8 @@ type Outcome struct {
 // Good reports whether the file holds what its line says.
 func (o Outcome) Good() bool { return o.Status == OK || o.Status == SameContent }
 
-// Check compares files with their lines; paths are relative to dir. A file whose bytes are as recorded is not opened.
+// Check compares files with their lines; paths are relative to dir. A file whose bytes are as recorded is not opened,
+// unless it is the index of a sharded model, whose content lies beside it.
 func Check(ctx context.Context, dir string, lines []Line) ([]Outcome, error) {
 	outcomes := make([]Outcome, 0, len(lines))
 	for _, l := range lines {
@@ -215,7 +223,7 @@ func Check(ctx context.Context, dir string, lines []Line) ([]Outcome, error) {
 }
 
 func check(ctx context.Context, path string, l Line) (Outcome, error) {
-	bytes, err := sum(ctx, path)
+	sha, err := l.sum(ctx, path)
 	switch {
 	case ctx.Err() != nil:
 		return Outcome{}, ctx.Err()
@@ -223,24 +231,44 @@ func check(ctx context.Context, path string, l Line) (Outcome, error) {
 		return Outcome{Status: Missing}, nil
 	case err != nil:
 		return Outcome{Status: Unreadable, Why: err.Error()}, nil
-	case bytes == l.SHA256:
-		return Outcome{Status: OK}, nil
-	case l.Content == "":
+	case l.Content == "" && sha != l.SHA256:
 		return Outcome{Status: Changed}, nil
+	case sha == l.SHA256 && (l.Content == "" || !all.Spread(path)):
+		return Outcome{Status: OK}, nil
 	}
-	f, err := all.Open(ctx, path)
-	if err == nil {
-		defer f.Close()
-		var d *checkpoint.Digests
-		if d, err = checkpoint.Digest(ctx, f); err == nil {
-			if d.Content == l.Content {
-				return Outcome{Status: SameContent}, nil
-			}
-			return Outcome{Status: Changed}, nil
-		}
-	}
-	if ctx.Err() != nil {
+	content, err := digest(ctx, path)
+	switch {
+	case ctx.Err() != nil:
 		return Outcome{}, ctx.Err()
+	case err != nil:
+		return Outcome{Status: Unreadable, Why: err.Error()}, nil
+	case content != l.Content:
+		return Outcome{Status: Changed}, nil
+	case sha != l.SHA256:
+		return Outcome{Status: SameContent}, nil
 	}
-	return Outcome{Status: Unreadable, Why: err.Error()}, nil
+	return Outcome{Status: OK}, nil
+}
+
+// sum returns the SHA-256 that is to be compared with the line's, empty where the line has none.
+func (l Line) sum(ctx context.Context, path string) (string, error) {
+	if l.SHA256 != "" {
+		return sum(ctx, path)
+	}
+	_, err := os.Stat(path)
+	return "", err
+}
+
+// digest returns the digest of a checkpoint's content.
+func digest(ctx context.Context, path string) (string, error) {
+	f, err := all.Open(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	d, err := checkpoint.Digest(ctx, f)
+	if err != nil {
+		return "", err
+	}
+	return d.Content, nil
 }

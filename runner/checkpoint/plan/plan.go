@@ -189,7 +189,7 @@ func nearest(s Size, p Policy, saves int, disk int64) *Alternative {
 		func(q *Policy) bool { return change(&q.ModelOnlyPeriodic, q.Every > 0) },
 		func(q *Policy) bool { return change(&q.ModelOnlyBest, q.Best > 0) },
 		func(q *Policy) bool {
-			if q.Every == 0 || q.Every > saves {
+			if q.Every == 0 || q.Every > saves/2 {
 				return false
 			}
 			q.Every *= 2

@@ -60,6 +60,8 @@ func TestMake(t *testing.T) {
 		"periodic first":  {Policy{Last: 1, Every: 20}, 100, 110, 180, 210, false, &Policy{Last: 1, Every: 20, ModelOnlyPeriodic: true}},
 		"then best":       {Policy{Last: 1, Best: 1}, 100, 70, 60, 90, false, &Policy{Last: 1, Best: 1, ModelOnlyBest: true}},
 		"then fewer kept": {Policy{Last: 1, Every: 10, ModelOnlyPeriodic: true}, 100, 85, 130, 160, false, &Policy{Last: 1, Every: 40, ModelOnlyPeriodic: true}},
+		"no period beyond the end": {Policy{Last: 2, Best: 1, Every: 20, ModelOnlyPeriodic: true}, 100, 83, 140, 170, false,
+			&Policy{Last: 1, Best: 1, Every: 80, ModelOnlyPeriodic: true, ModelOnlyBest: true}},
 		"then the newest": {Policy{Last: 3}, 100, 60, 90, 120, false, &Policy{Last: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

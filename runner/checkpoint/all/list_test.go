@@ -1,0 +1,54 @@
+package all
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestList(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"model.safetensors.index.json": `{"weight_map": {"a": "m-1.safetensors"}}`,
+		"m-1.safetensors":              "", "sub/log.txt": "", "sub/m-1.safetensors": "", "dcp/.metadata": "", "dcp/__0_0.distcp": "",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := func(name string, spread bool) Item {
+		return Item{Path: filepath.Join(dir, name), Name: name, Spread: spread}
+	}
+	index, shard, whole := at("model.safetensors.index.json", true), at("m-1.safetensors", false), at("dcp", true)
+	log, other := at("sub/log.txt", false), at("sub/m-1.safetensors", false)
+	for _, test := range []struct {
+		what string
+		list func(string) ([]Item, error)
+		root string
+		want []Item
+	}{
+		{"units", List, dir, []Item{whole, index, log, other}},
+		{"all files", Files, dir, []Item{whole, shard, index, log, other}},
+		{"a file", List, shard.Path, []Item{shard}},
+		{"an index", List, index.Path, []Item{index}},
+		{"an index with its shards", Files, index.Path, []Item{index, shard}},
+		{"a directory that is one checkpoint", List, whole.Path, []Item{whole}},
+	} {
+		got, err := test.list(test.root)
+		if err != nil {
+			t.Errorf("%s: %v", test.what, err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s:\n%s", test.what, diff)
+		}
+	}
+	if _, err := List(filepath.Join(dir, "gone")); !os.IsNotExist(err) {
+		t.Errorf("nothing there: %v", err)
+	}
+}
