@@ -77,7 +77,7 @@ func writeHashes(p process, c *cli.Context) error {
 			if err != nil {
 				return unreadable(err)
 			}
-			if err := d.Err(); err != nil && failed == nil {
+			if err := d.Err(); err != nil && failed == nil && (item.Path == arg || !all.Foreign(item.Name, err)) {
 				failed = fmt.Errorf("the content cannot be digested: %w", err)
 			}
 			result.Files = append(result.Files, d)

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -50,7 +48,7 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 				limit = 0
 			}
 			var result any = inspected{"reprocheck.checkpoint-inspect-directory/v1", args[0], documents}
-			if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
+			if documents[0].Path == args[0] {
 				result = documents[0]
 			}
 			return p.show(c, result, func(w io.Writer) error {
@@ -68,44 +66,19 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 	}
 }
 
-// inspectAll describes a file, or those files of a directory that are of a known format.
+// inspectAll describes a file, or the checkpoints in a directory.
 func inspectAll(ctx context.Context, path string) ([]*inspect.Document, error) {
-	items, err := all.List(path)
-	if err != nil {
-		return nil, err
-	}
-	documents := []*inspect.Document{}
-	for _, item := range items {
-		d, err := inspectOne(ctx, item.Path)
-		if errors.Is(err, checkpoint.ErrUnknownFormat) {
-			continue
-		}
+	var documents []*inspect.Document
+	err := all.Each(ctx, path, func(item all.Item, f *checkpoint.File, err error) error {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		documents = append(documents, d)
-	}
-	if len(documents) == 0 {
-		return nil, fmt.Errorf("%s: %w", path, checkpoint.ErrUnknownFormat)
-	}
-	return documents, nil
-}
-
-func inspectOne(ctx context.Context, path string) (*inspect.Document, error) {
-	f, size, err := openSized(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return inspect.Describe(f, path, size), nil
-}
-
-// openSized opens a checkpoint, and says how many bytes its file has.
-func openSized(ctx context.Context, path string) (*checkpoint.File, int64, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	f, err := all.Open(ctx, path)
-	return f, info.Size(), err
+		size, err := all.Size(item.Path)
+		if err != nil {
+			return err
+		}
+		documents = append(documents, inspect.Describe(f, item.Path, size))
+		return nil
+	})
+	return documents, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/plan"
 )
 
@@ -91,11 +92,15 @@ func planSize(c *cli.Context) (plan.Size, error) {
 			return plan.Size{}, usagef("--%s describes a training without a checkpoint; here %s is measured", name, args[0])
 		}
 	}
-	f, size, err := openSized(c.Context, args[0])
+	f, err := all.Open(c.Context, args[0])
 	if err != nil {
 		return plan.Size{}, unreadable(err)
 	}
 	defer f.Close()
+	size, err := all.Size(args[0])
+	if err != nil {
+		return plan.Size{}, unreadable(err)
+	}
 	s, err := plan.Measure(f, args[0], size)
 	return s, unreadable(err)
 }

@@ -3,7 +3,6 @@ package tensordiff
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,7 +97,7 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 			defer f.Close()
 		}
 	}
-	if errors.Is(errA, checkpoint.ErrUnknownFormat) && errors.Is(errB, checkpoint.ErrUnknownFormat) && x.Name == y.Name {
+	if x.Path != c.A && x.Name == y.Name && all.Foreign(x.Name, errA) && all.Foreign(y.Name, errB) {
 		c.Other = append(c.Other, x.Name)
 		return nil
 	}

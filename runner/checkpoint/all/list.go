@@ -107,3 +107,35 @@ func (x Item) shards() ([]Item, error) {
 	}
 	return shards, nil
 }
+
+// Size returns how many bytes the files of the checkpoint at path have.
+func Size(path string) (int64, error) {
+	paths := []string{path}
+	if IsDirectory(path) {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return 0, err
+		}
+		paths = nil
+		for _, e := range entries {
+			paths = append(paths, filepath.Join(path, e.Name()))
+		}
+	} else if isIndex(path) {
+		files, err := Files(path)
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range files[1:] {
+			paths = append(paths, f.Path)
+		}
+	}
+	var sum int64
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			return 0, err
+		}
+		sum += info.Size()
+	}
+	return sum, nil
+}

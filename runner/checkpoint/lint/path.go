@@ -3,46 +3,31 @@ package lint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 )
 
-// Path checks the checkpoint at path: a file, or a directory over whose files it is spread. Files of no known format are
-// passed over in a directory. One that claims a format and cannot be read is damage; see Unreadable.
+// Path checks the checkpoint at path: a file, or a directory over whose files it is spread. A file that claims a format
+// and breaks its rules is damage, see Unreadable; one that cannot be read for another reason is an error.
 func Path(ctx context.Context, path string) (*Document, error) {
-	items, err := all.List(path)
+	c := NewChecker(path)
+	err := all.Each(ctx, path, func(item all.Item, f *checkpoint.File, err error) error {
+		var damaged *checkpoint.DamagedError
+		switch {
+		case errors.As(err, &damaged):
+			c.AddUnreadable(item.Name, err)
+			return nil
+		case err != nil:
+			return err
+		}
+		return c.Add(ctx, item.Name, f)
+	})
 	if err != nil {
 		return nil, err
 	}
-	c := NewChecker(path)
-	for _, item := range items {
-		if err := c.open(ctx, item); err != nil {
-			return nil, err
-		}
-	}
-	if len(c.files) == 0 {
-		return nil, fmt.Errorf("%s: %w", path, checkpoint.ErrUnknownFormat)
-	}
 	return c.Document(), nil
-}
-
-func (c *Checker) open(ctx context.Context, item all.Item) error {
-	f, err := all.Open(ctx, item.Path)
-	var damaged *checkpoint.DamagedError
-	switch {
-	case errors.Is(err, checkpoint.ErrUnknownFormat):
-		return nil
-	case errors.As(err, &damaged):
-		c.AddUnreadable(item.Name, err)
-		return nil
-	case err != nil:
-		return err
-	}
-	defer f.Close()
-	return c.Add(ctx, item.Name, f)
 }
 
 // Unreadable reports whether a file of the checkpoint could not be read at all.

@@ -39,13 +39,8 @@ type Document struct {
 	err error
 }
 
-// Err is why the content could not be read, nil where it was or where the file is of no known format.
-func (d *Document) Err() error {
-	if errors.Is(d.err, checkpoint.ErrUnknownFormat) {
-		return nil
-	}
-	return d.err
-}
+// Err is why the content could not be read, nil where it was.
+func (d *Document) Err() error { return d.err }
 
 // Value is the digest of one value; containers are left out.
 type Value struct {
