@@ -30,6 +30,10 @@ def _hook(probe, torch):
         cpu.watch(torch, name)
     for name in _METHODS:
         cpu.watch(torch.Tensor, name, method=True)
+    # random_split has taken the function into a name of its own.
+    dataset = sys.modules.get("torch.utils.data.dataset")
+    if dataset is not None:
+        cpu.watch(dataset, "randperm")
     for name in _FUNCTIONAL:
         cpu.watch(torch.nn.functional, name)
     _watch_seeding(probe, torch, cpu, cuda)
@@ -144,7 +148,7 @@ def _pin_generators(probe, torch, cpu):
         return
     made_in_c = torch._C.Generator
 
-    class Kind(type):
+    class Kind(type(made_in_c)):
         def __instancecheck__(cls, instance):
             return isinstance(instance, made_in_c)
 

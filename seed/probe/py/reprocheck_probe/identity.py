@@ -54,7 +54,7 @@ class Identity:
         self._probe.emit("identity", value=name)
 
     def _heartbeat(self, parent, via):
-        arguments = getattr(sys, "orig_argv", None) or getattr(sys, "argv", [])
+        arguments = _command_line()
         self._probe.emit("process", detail={
             "protocol": PROTOCOL,
             "pid": os.getpid(),
@@ -133,9 +133,21 @@ def _hash_seed():
     return told if told.isdigit() and not sys.flags.ignore_environment else "random"
 
 
+def _command_line():
+    """Returns the arguments that the interpreter was started with."""
+    if hasattr(sys, "orig_argv"):
+        return sys.orig_argv
+    # Before Python 3.10, what follows -c is known to the system only.
+    try:
+        with open("/proc/self/cmdline", "rb") as file:
+            return os.fsdecode(file.read()).rstrip("\0").split("\0")
+    except OSError:
+        return getattr(sys, "argv", [])
+
+
 def _helper():
     """Names the processes that multiprocessing keeps for itself."""
-    command = " ".join(getattr(sys, "orig_argv", None) or getattr(sys, "argv", []))
+    command = " ".join(_command_line())
     for module in ("resource_tracker", "semaphore_tracker", "forkserver"):
         if "multiprocessing." + module + " import main" in command or "." + module + " import main" in command:
             return module.replace("_", "-")
