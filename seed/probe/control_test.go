@@ -47,7 +47,9 @@ print(np.random.default_rng().random(), np.random.Generator(np.random.PCG64()).r
 import torch
 print(torch.rand(2))
 torch.seed()
-print(torch.rand(2))
+own = torch.Generator()
+own.seed()
+print(torch.rand(2), torch.rand(2, generator=own), isinstance(torch.default_generator, torch.Generator))
 `},
 		{"loader workers", "torch", pin(seed.DataloaderWorkers), `
 import random, torch

@@ -43,6 +43,9 @@ list(os.walk("."))  #! list file-order api=os.walk
 
 open("run.py").close()
 open("/dev/null").close()
+open("/dev/urandom", "rb").close()  #! open external-state v=r path=/dev/urandom
+os.environ["REPROCHECK_TEST"] = "0"
+os.environ["PYTHONHASHSEED"] = "0"  #! seed python-hash v=0 api=os.environ
 os.path.exists("/var")
 try:
     open("/var/reprocheck-absent")  #! open external-state v=r path=/var/reprocheck-absent
