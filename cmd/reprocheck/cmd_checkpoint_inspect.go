@@ -43,9 +43,9 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 			if err != nil {
 				return unreadable(err)
 			}
-			limit := 100
-			if c.Bool("all") {
-				limit = 0
+			options := inspect.TextOptions{Width: p.textOptions().Width}
+			if !c.Bool("all") {
+				options.Values = 100
 			}
 			var result any = inspected{"reprocheck.checkpoint-inspect-directory/v1", args[0], documents}
 			if documents[0].Path == args[0] {
@@ -56,7 +56,7 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 					if i > 0 {
 						fmt.Fprintln(w)
 					}
-					if err := d.WriteText(w, limit); err != nil {
+					if err := d.WriteText(w, options); err != nil {
 						return err
 					}
 				}

@@ -2,11 +2,7 @@
 package inspect
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
@@ -157,46 +153,6 @@ func (x *extents) sum() (stored, dead int64) {
 		dead += max(0, size-x.shown[key])
 	}
 	return stored + x.plain, dead
-}
-
-// WriteText writes a table for people, with at most limit values; 0 means all.
-func (d *Document) WriteText(w io.Writer, limit int) error {
-	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s: %s, %s, layout %s\n", d.Path, d.Format, Size(d.Bytes), d.Layout)
-	for _, f := range d.Facts {
-		if !strings.HasPrefix(f.Key, "class ") {
-			fmt.Fprintf(b, "  %s: %s\n", checkpoint.Display(f.Key, 100), checkpoint.Display(f.Value, 200))
-		}
-	}
-	if len(d.Devices) > 0 {
-		fmt.Fprintf(b, "  devices: %s\n", checkpoint.Display(strings.Join(d.Devices, ", "), 200))
-	}
-	for _, f := range d.Findings {
-		fmt.Fprintf(b, "\n%s: %s\n", f.ID, checkpoint.Display(f.Text, 500))
-	}
-	b.WriteString("\n")
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "COMPONENT\tVALUES\tTENSORS\tBYTES")
-	for _, g := range d.Groups {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", g.Component, g.Values, g.Tensors, Size(g.Bytes))
-	}
-	fmt.Fprintln(t)
-	fmt.Fprintln(t, "NAME\tTYPE\tSHAPE OR VALUE\tBYTES\tCOMPONENT")
-	for i, v := range d.Values {
-		if limit > 0 && i == limit {
-			fmt.Fprintf(t, "... and %d more\n", len(d.Values)-i)
-			break
-		}
-		what, size := v.Text, ""
-		if v.Kind == string(checkpoint.KindTensor) {
-			what, size = checkpoint.ShapeText(v.Shape), Size(v.Bytes)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", checkpoint.Display(v.Name, 80), checkpoint.Display(v.Type, 40), checkpoint.Display(what, 60), size, v.Component)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	return b.Flush()
 }
 
 // Size writes a number of bytes with decimal units, as storage is sold.

@@ -41,7 +41,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("format %s, layout %s, dead %d, devices %v", d.Format, d.Layout, d.DeadBytes, d.Devices)
 	}
 	var text strings.Builder
-	if err := d.WriteText(&text, 3); err != nil {
+	if err := d.WriteText(&text, TextOptions{Values: 3}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"model.weight", "[2,3]", "float32", "24 B", "... and 18 more", "byteorder: little"} {
