@@ -18,6 +18,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/onnx"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
@@ -39,6 +40,7 @@ func Readers() []checkpoint.Reader {
 		safetensors.Reader{},
 		hdf5.Reader{},
 		gguf.Reader{},
+		onnx.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},
