@@ -6,13 +6,13 @@ import "github.com/reprocheck/reprocheck/runner/checkpoint"
 func (m *machine) container(op byte) (done bool, err error) {
 	switch op {
 	case opEmptyTuple:
-		return true, m.push(&Tuple{}, slotCost+nodeCost)
+		return true, m.push(&Tuple{}, smallCost)
 	case opEmptyList:
-		return true, m.push(&List{}, slotCost+nodeCost)
+		return true, m.push(&List{}, smallCost)
 	case opEmptyDict:
-		return true, m.push(&Dict{}, slotCost+nodeCost)
+		return true, m.push(&Dict{}, smallCost)
 	case opEmptySet:
-		return true, m.push(&Set{}, slotCost+nodeCost)
+		return true, m.push(&Set{}, smallCost)
 	case opTuple1, opTuple2, opTuple3:
 		return true, m.shortTuple(int(op-opTuple1) + 1)
 	case opTuple, opList, opFrozenSet, opDict:
@@ -34,7 +34,7 @@ func (m *machine) shortTuple(n int) error {
 		}
 		items[i] = v
 	}
-	return m.push(&Tuple{items}, slotCost+nodeCost+int64(n)*slotCost)
+	return m.push(&Tuple{items}, smallCost+int64(n)*slotCost)
 }
 
 func (m *machine) fromMark(op byte) error {
@@ -44,17 +44,17 @@ func (m *machine) fromMark(op byte) error {
 	}
 	switch op {
 	case opTuple:
-		return m.push(&Tuple{items}, slotCost+nodeCost)
+		return m.push(&Tuple{items}, smallCost)
 	case opList:
-		return m.push(&List{items}, slotCost+nodeCost)
+		return m.push(&List{items}, smallCost)
 	case opFrozenSet:
-		return m.push(&Set{items, true}, slotCost+nodeCost)
+		return m.push(&Set{items, true}, smallCost)
 	}
 	pairs, err := m.pairs(items)
 	if err != nil {
 		return err
 	}
-	return m.push(&Dict{pairs}, slotCost+nodeCost)
+	return m.push(&Dict{pairs}, smallCost)
 }
 
 func (m *machine) pairs(items []Value) ([]Pair, error) {
@@ -156,7 +156,7 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(g, slotCost+nodeCost+int64(len(g.Module)+len(g.Name)))
+		return m.push(g, globalCost+int64(len(g.Module)+len(g.Name)))
 	case opStackGlobal:
 		name, err := m.pop()
 		if err != nil {
@@ -171,7 +171,7 @@ func (m *machine) object(op byte) error {
 		if !ok1 || !ok2 {
 			return m.damaged("STACK_GLOBAL of a %s and a %s", kindOf(module), kindOf(name))
 		}
-		return m.push(Global{mod, n}, slotCost+nodeCost)
+		return m.push(Global{mod, n}, globalCost)
 	case opInst:
 		g, err := m.globalLines()
 		if err != nil {
@@ -181,7 +181,7 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(&Object{Func: g, Args: &Tuple{args}}, slotCost+2*nodeCost+int64(len(g.Module)+len(g.Name)))
+		return m.push(&Object{Func: g, Args: &Tuple{args}}, objectCost+smallCost+globalCost+int64(len(g.Module)+len(g.Name)))
 	case opObj:
 		items, err := m.popMark()
 		if err != nil {
@@ -233,7 +233,7 @@ func (m *machine) make(fn, args, kw Value, isNew bool) error {
 	if _, ok := args.(*Tuple); !ok {
 		return m.damaged("call with arguments that are a %s", kindOf(args))
 	}
-	return m.push(&Object{Func: fn, Args: args, Kw: kw, New: isNew}, slotCost+3*nodeCost)
+	return m.push(&Object{Func: fn, Args: args, Kw: kw, New: isNew}, objectCost)
 }
 
 func (m *machine) build() error {

@@ -2,7 +2,7 @@ package pickle
 
 // Limits bound what an untrusted pickle may make the reader allocate or do.
 type Limits struct {
-	// Memory is charged with the approximate size of every value, stack slot and memo entry.
+	// Memory is charged with the size of every value and memo entry.
 	Memory int64
 	// Ops is the number of opcodes.
 	Ops int64
@@ -10,10 +10,11 @@ type Limits struct {
 	Stack int
 }
 
-// DefaultLimits suffice for the state dictionary of a model with about a hundred thousand tensors, and keep the
-// reader below 64 MB.
-func DefaultLimits() Limits {
-	return Limits{Memory: 24 << 20, Ops: 1 << 24, Stack: 1 << 19}
+// LimitsFor returns the limits for a pickle in a file of a given size. 28 MiB hold the state dictionary of 25,000 tensors,
+// and keep the reader of a small file below 64 MB; a file that is itself large, as one with more tensors is, may take an
+// eighth of its size.
+func LimitsFor(fileSize int64) Limits {
+	return Limits{Memory: 28<<20 + min(fileSize/8, 512<<20), Ops: 1 << 26, Stack: 1 << 18}
 }
 
 const (
@@ -25,11 +26,16 @@ const (
 	lineBytes = 1 << 20
 )
 
-// Approximate heap sizes of values, for Limits.Memory.
+// Heap sizes of values for Limits.Memory, as Go's allocator rounds them. The stack is bounded by itself and not charged.
 const (
-	slotCost   = 16
-	nodeCost   = 64
+	slotCost   = 16 // an interface value, in a slice
 	pairCost   = 32
-	memoCost   = 48
-	scalarCost = 8
+	scalarCost = 8   // a number behind an interface
+	textCost   = 32  // the header of a string behind an interface, and rounding
+	bytesCost  = 48  // Bytes
+	bigCost    = 80  // big.Int with its words' header
+	smallCost  = 32  // Tuple, List, Set, Dict or Persistent, without members
+	globalCost = 48  // Global, and rounding of its two names
+	objectCost = 128 // Object
+	memoCost   = 32  // an entry of a page or of the map, on average
 )

@@ -15,7 +15,8 @@ import (
 // Options say what a container adds to a pickle.
 type Options struct {
 	Limits Limits
-	// Budget, where set, is the memory that several pickles of one file share; it takes the place of Limits.Memory.
+	// Budget, where set, is the memory that several pickles of one file share; it takes the place of Limits.Memory and
+	// counts down.
 	Budget *int64
 	// AfterBuild, where set, is called after each BUILD with the object and the offset behind the opcode, and returns
 	// how many bytes to skip. joblib writes the bytes of arrays there.
@@ -25,12 +26,12 @@ type Options struct {
 // Parse reads one pickle from the range [off, end) of r, and returns its value and the offset behind its STOP.
 func Parse(r io.ReaderAt, off, end int64, opts Options) (Value, int64, error) {
 	if opts.Limits == (Limits{}) {
-		opts.Limits = DefaultLimits()
+		opts.Limits = LimitsFor(end)
 	}
 	if opts.Budget == nil {
 		opts.Budget = &opts.Limits.Memory
 	}
-	m := &machine{in: input{r: r, pos: off, end: end}, opts: opts, memo: map[uint32]Value{}}
+	m := &machine{in: input{r: r, pos: off, end: end}, opts: opts}
 	v, err := m.run()
 	return v, m.in.pos, err
 }
@@ -40,12 +41,12 @@ type machine struct {
 	opts  Options
 	stack []Value
 	marks []int
-	memo  map[uint32]Value
+	memo  memo
 }
 
 func (m *machine) charge(n int64) error {
 	if *m.opts.Budget -= n; *m.opts.Budget < 0 {
-		return checkpoint.Limit("the objects of a pickle take more than %d MiB", DefaultLimits().Memory>>20)
+		return checkpoint.Limit("the objects of a pickle take more memory than a file of this size may")
 	}
 	return nil
 }
@@ -156,14 +157,14 @@ func (m *machine) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(v, slotCost)
+		return m.push(v, 0)
 
 	case opNone:
-		return m.push(None{}, slotCost)
+		return m.push(None{}, 0)
 	case opNewTrue:
-		return m.push(true, slotCost)
+		return m.push(true, 0)
 	case opNewFalse:
-		return m.push(false, slotCost)
+		return m.push(false, 0)
 	case opBinInt, opBinInt1, opBinInt2, opInt, opLong, opLong1, opLong4, opFloat, opBinFloat:
 		return m.number(op)
 	case opUnicode, opBinUnicode, opShortBinUnicode, opBinUnicode8, opString, opBinString, opShortBinString:
@@ -197,19 +198,19 @@ func (m *machine) number(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(int64(n), slotCost+scalarCost)
+		return m.push(int64(n), scalarCost)
 	case opBinInt:
 		n, err := m.in.uint(4)
 		if err != nil {
 			return err
 		}
-		return m.push(int64(int32(n)), slotCost+scalarCost)
+		return m.push(int64(int32(n)), scalarCost)
 	case opBinFloat:
 		b, err := m.in.take(8)
 		if err != nil {
 			return err
 		}
-		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)), slotCost+scalarCost)
+		return m.push(math.Float64frombits(binary.BigEndian.Uint64(b)), scalarCost)
 	case opLong1, opLong4:
 		width := 1
 		if op == opLong4 {
@@ -229,7 +230,7 @@ func (m *machine) number(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(littleEndianInt(b), slotCost+nodeCost)
+		return m.push(littleEndianInt(b), bigCost)
 	}
 	line, err := m.in.line()
 	if err != nil {
@@ -242,10 +243,10 @@ func (m *machine) number(op byte) error {
 		if err != nil {
 			return m.damaged("bad float %q", checkpoint.Clip(s, 40))
 		}
-		return m.push(f, slotCost+scalarCost)
+		return m.push(f, scalarCost)
 	case opInt:
 		if s == "00" || s == "01" {
-			return m.push(s == "01", slotCost)
+			return m.push(s == "01", 0)
 		}
 	case opLong:
 		s = strings.TrimSuffix(s, "L")
@@ -258,7 +259,7 @@ func (m *machine) number(op byte) error {
 	if !ok {
 		return m.damaged("bad integer %q", checkpoint.Clip(s, 40))
 	}
-	return m.push(narrow(n), slotCost+nodeCost+int64(len(s)))
+	return m.push(narrow(n), bigCost+int64(len(s)))
 }
 
 // littleEndianInt decodes Python's two's complement of any length; no bytes are 0.
@@ -301,7 +302,7 @@ func (m *machine) text(op byte) error {
 		if err != nil {
 			return m.damaged("%v", err)
 		}
-		return m.push(s, slotCost+nodeCost+int64(len(s)))
+		return m.push(s, textCost+int64(len(s)))
 	case opShortBinUnicode, opShortBinString:
 		width = 1
 	case opBinUnicode, opBinString:
@@ -327,7 +328,7 @@ func (m *machine) text(op byte) error {
 	if op == opBinString || op == opShortBinString {
 		s = latin1(b)
 	}
-	return m.push(s, slotCost+nodeCost)
+	return m.push(s, textCost)
 }
 
 func (m *machine) bytes(op byte) error {
@@ -346,7 +347,7 @@ func (m *machine) bytes(op byte) error {
 		return m.damaged("bytes of length %d pass the end", n)
 	}
 	v := &Bytes{Len: int64(n), Mutable: op == opByteArray8, Off: m.in.pos}
-	cost := int64(slotCost + nodeCost)
+	cost := int64(bytesCost)
 	if n <= heldBytes {
 		cost += int64(n)
 		v.Held, err = m.in.copy(int64(n))
@@ -364,7 +365,7 @@ func (m *machine) memoOp(op byte) error {
 	var err error
 	switch op {
 	case opMemoize:
-		key = uint64(len(m.memo))
+		key = uint64(m.memo.len())
 	case opBinPut, opBinGet:
 		key, err = m.in.uint(1)
 	case opLongBinPut, opLongBinGet:
@@ -383,17 +384,17 @@ func (m *machine) memoOp(op byte) error {
 	}
 	switch op {
 	case opGet, opBinGet, opLongBinGet:
-		v, ok := m.memo[uint32(key)]
+		v, ok := m.memo.get(uint32(key))
 		if !ok {
 			return m.damaged("memo has no entry %d", key)
 		}
-		return m.push(v, slotCost)
+		return m.push(v, 0)
 	}
 	v, err := m.top()
 	if err != nil {
 		return err
 	}
-	m.memo[uint32(key)] = v
+	m.memo.put(uint32(key), v)
 	return m.charge(memoCost)
 }
 
@@ -403,11 +404,11 @@ func (m *machine) persistent(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(&Persistent{ID: string(line)}, slotCost+nodeCost+int64(len(line)))
+		return m.push(&Persistent{ID: string(line)}, smallCost+textCost+int64(len(line)))
 	}
 	id, err := m.pop()
 	if err != nil {
 		return err
 	}
-	return m.push(&Persistent{ID: id}, slotCost+nodeCost)
+	return m.push(&Persistent{ID: id}, smallCost)
 }

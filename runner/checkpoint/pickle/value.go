@@ -56,8 +56,6 @@ type Object struct {
 	// Items are what was appended or added, Pairs what was set by key.
 	Items []Value
 	Pairs []Pair
-	// End is the offset behind the BUILD opcode; joblib keeps array bytes there.
-	End int64
 }
 
 // Global returns the class or function that made the object, where it is named directly.

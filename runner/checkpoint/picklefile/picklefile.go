@@ -34,7 +34,7 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 }
 
 func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
-	a := arrays{r: r, size: size, budget: pickle.DefaultLimits().Memory, outside: map[*pickle.Object]pyobject.Outside{}}
+	a := arrays{r: r, size: size, budget: pickle.LimitsFor(size).Memory, outside: map[*pickle.Object]pyobject.Outside{}}
 	root, end, err := a.parse(0)
 	if err != nil {
 		return nil, err

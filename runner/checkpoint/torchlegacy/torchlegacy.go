@@ -64,7 +64,7 @@ func nested(r io.ReaderAt, size int64, depth int) (*pyobject.Storage, error) {
 func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, error) {
 	var values [5]pickle.Value
 	off := int64(0)
-	budget := pickle.DefaultLimits().Memory
+	budget := pickle.LimitsFor(size).Memory
 	for i := range values {
 		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget})
 		if err != nil {

@@ -48,7 +48,7 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 		return nil, checkpoint.Limit("data.pkl of %d bytes", record.Size)
 	}
 	data := record.Data()
-	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{})
+	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{Limits: pickle.LimitsFor(size)})
 	if err != nil {
 		return nil, err
 	}

@@ -40,8 +40,8 @@ def dtype(t):
 
 
 def tensors(value, name=""):
-    """Yields (name, tensor) of nested dictionaries and lists, named as the readers name them."""
-    if isinstance(value, torch.Tensor):
+    """Yields (name, tensor or array) of nested dictionaries and lists, named as the readers name them."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
         yield name, value
     elif isinstance(value, dict):
         for k, v in value.items():
@@ -61,7 +61,9 @@ def save(filename, value, **kw):
     value = torch.load(path, **({"weights_only": False} if torch.__version__ >= "2" else {}))
     expect = Expect()
     for name, t in tensors(value):
-        if t.layout == torch.strided and not t.is_meta:
+        if isinstance(t, np.ndarray):
+            expect.tensor(name, t.dtype.name, list(t.shape), t.tobytes())
+        elif t.layout == torch.strided and not t.is_meta:
             attrs = "conj" if t.is_conj() else "neg" if t.is_neg() else ""
             if t.is_quantized:
                 attrs = str(t.qscheme()).replace("torch.", "")
