@@ -235,7 +235,7 @@ func line(t *testing.T, number int64, locals ...string) probe.Event {
 
 func TestZoom(t *testing.T) {
 	expected := alone(line(t, 1, "x", "1"), line(t, 2, "x", "1", "y", "2"), line(t, 3, "y", "2", "z", "3"), line(t, 2, "x", "1", "y", "4"), line(t, 5))
-	actual := alone(line(t, 1, "x", "1"), loss(0, "no line"), line(t, 2, "x", "1", "y", "9"), line(t, 3, "y", "9"), line(t, 2, "x", "1", "y", "8"), line(t, 7))
+	actual := alone(line(t, 1, "x", "1"), loss(0, "no line"), line(t, 2, "x", "1", "y", "9"), line(t, 3, "w", "7", "y", "9"), line(t, 2, "x", "1", "y", "8"), line(t, 7))
 	got, err := trace.Zoom(expected, actual)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +244,7 @@ func TestZoom(t *testing.T) {
 		{File: "train.py", Line: 2, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 1},
 		{File: "train.py", Line: 3, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 2},
 		{File: "train.py", Line: 3, Func: "main", Name: "z", Values: [2]string{"3", ""}, Order: 2},
+		{File: "train.py", Line: 3, Func: "main", Name: "w", Values: [2]string{"", "7"}, Order: 2},
 		// Line 2 is told once; then the runs go different ways, which ends the comparison.
 		{File: "train.py", Line: 5, Func: "main", Order: 4},
 	}

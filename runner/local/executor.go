@@ -50,12 +50,13 @@ type Executor struct {
 	probe    string // the unpacked probe
 	output   *sync.Mutex
 
-	slots chan int
+	mu    sync.Mutex
+	taken map[int]bool // the slots in use
 }
 
 // New makes an executor and the scratch directory that its workspaces live in; Close removes it.
 func New(o Options) (*Executor, error) {
-	e := &Executor{options: o, env: map[string]string{}, output: &sync.Mutex{}, slots: make(chan int, maxSlots)}
+	e := &Executor{options: o, env: map[string]string{}, output: &sync.Mutex{}, taken: map[int]bool{}}
 	for _, pattern := range o.MetricRegex {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
@@ -68,9 +69,6 @@ func New(o Options) (*Executor, error) {
 			e.env[name] = value
 		}
 	}
-	for i := range maxSlots {
-		e.slots <- i
-	}
 	var err error
 	if e.scratch, err = os.MkdirTemp("", "reprocheck-"); err != nil {
 		return nil, fmt.Errorf("making a scratch directory: %w", err)
@@ -82,18 +80,30 @@ func New(o Options) (*Executor, error) {
 	return e, nil
 }
 
-// maxSlots bounds the runs side by side. Runs that follow one another use the same slot and so see the same paths,
-// whose text can enter hashes and whose length moves addresses.
-const maxSlots = 256
+// slot takes the lowest number that no other run has. Runs that follow one another have the same one and so see the same
+// paths, whose text can enter hashes and whose length moves addresses.
+func (e *Executor) slot() (slot int, release func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.taken[slot] {
+		slot++
+	}
+	e.taken[slot] = true
+	return slot, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.taken, slot)
+	}
+}
 
 // Close removes the scratch directory.
 func (e *Executor) Close() error { return os.RemoveAll(e.scratch) }
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
-	slot := <-e.slots
-	defer func() { e.slots <- slot }()
-	link := filepath.Join(e.scratch, fmt.Sprintf("link-%d", slot))
+	slot, release := e.slot()
+	defer release()
+	link := filepath.Join(e.scratch, fmt.Sprintf("link-%03d", slot))
 	defer os.RemoveAll(link)
 	traces := filepath.Join(link, "trace")
 	if err := os.MkdirAll(traces, 0o755); err != nil {

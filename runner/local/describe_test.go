@@ -1,0 +1,95 @@
+package local_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/local"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
+
+func TestDescribe(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "results")
+	for name, text := range map[string]string{"metrics.json": `{"loss": 0.5}`, "sub/notes.txt": "hello\n", "sub/odd\nname": "x"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fifo := filepath.Join(dir, "fifo")
+	err := errors.Join(os.Symlink("nowhere", filepath.Join(dir, "dangling")), os.Symlink("results", filepath.Join(root, "latest")),
+		syscall.Mkfifo(fifo, 0o644))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := func(name string) (found []string, series int) {
+		t.Helper()
+		run, err := local.Describe(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range run.Artifacts {
+			found = append(found, a.Path)
+		}
+		return found, len(run.Metrics)
+	}
+	want := []string{"dangling", "metrics.json", "sub/notes.txt", "sub/odd\nname"}
+	for _, name := range []string{dir, filepath.Join(root, "latest")} {
+		found, series := paths(name)
+		if diff := cmp.Diff(want, found); diff != "" || series != 1 {
+			t.Errorf("%s: %d series, files (-want +got):\n%s", name, series, diff)
+		}
+	}
+	// A file alone has a name that does not depend on its own, so that two of them are compared.
+	if found, series := paths(filepath.Join(dir, "metrics.json")); !cmp.Equal([]string{"file.json"}, found) || series != 1 {
+		t.Errorf("a file: %v, %d series", found, series)
+	}
+	if _, err := local.Describe(t.Context(), fifo); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
+		t.Errorf("a pipe: %v", err)
+	}
+	if _, err := local.Describe(t.Context(), filepath.Join(root, "nosuch")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing: %v", err)
+	}
+}
+
+// TestDescribeTellsContentFromContainer has two files whose bytes differ and whose content does not, and one cut short.
+func TestDescribeTellsContentFromContainer(t *testing.T) {
+	describe := func(name, text string) record.Artifact {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		run, err := local.Describe(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.Artifacts[0]
+	}
+	// An array of the two float32 values 0 and 1; the second header has other white space.
+	const data = "\x00\x00\x00\x00\x00\x00\x80\x3f"
+	header := func(dict string) string {
+		dict += strings.Repeat(" ", 117-len(dict)) + "\n"
+		return "\x93NUMPY\x01\x00" + string(rune(len(dict))) + "\x00" + dict
+	}
+	one := describe("w.npy", header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }")+data)
+	two := describe("w.npy", header("{'descr':'<f4','fortran_order':False,'shape':(2,)}")+data)
+	if one.Format != "npy" || one.Content == "" || one.Content != two.Content || one.SHA256 == two.SHA256 {
+		t.Errorf("equal content in other bytes: %+v, %+v", one, two)
+	}
+	if other := describe("w.npy", header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }")+data[:7]+"\x40"); other.Content == one.Content {
+		t.Error("other values have the same content")
+	}
+	cut := describe("w.npy", header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }")+data[:5])
+	if cut.Unread == "" || cut.Content != "" || cut.SHA256 == "" {
+		t.Errorf("cut short: %+v", cut)
+	}
+}
