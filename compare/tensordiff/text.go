@@ -126,10 +126,14 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 	}
 }
 
+// renames lists the names that changed below the reason that they have in common.
 func (r *Result) renames() []string {
-	lines := make([]string, len(r.Renamed))
+	var lines []string
 	for i, x := range r.Renamed {
-		lines[i] = fmt.Sprintf("%s -> %s: %s", display(x.A), display(x.B), x.Why)
+		if i == 0 || x.Why != r.Renamed[i-1].Why {
+			lines = append(lines, x.Why+":")
+		}
+		lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
 	}
 	return lines
 }

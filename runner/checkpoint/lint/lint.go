@@ -31,8 +31,9 @@ type Document struct {
 	Layout []string `json:"layouts"`
 	// Resume says whether an exact resume is possible: "yes", "no" or "cannot tell".
 	Resume string `json:"resume"`
-	// GoodFor says what the checkpoint suffices for.
+	// GoodFor says what the checkpoint suffices for, and NotFor what not.
 	GoodFor []string `json:"good_for"`
+	NotFor  []string `json:"not_good_for"`
 	Parts   []Part   `json:"parts"`
 	Damage  []Damage `json:"damage"`
 }
@@ -140,7 +141,7 @@ func isRankFile(name string) bool {
 
 // Document sums up what was found.
 func (c *Checker) Document() *Document {
-	d := &Document{Schema: SchemaVersion, Path: c.path, Files: c.files, Layout: c.layouts, Parts: []Part{}, Damage: c.damage, GoodFor: []string{}}
+	d := &Document{Schema: SchemaVersion, Path: c.path, Files: c.files, Layout: c.layouts, Parts: []Part{}, Damage: c.damage, GoodFor: []string{}, NotFor: []string{}}
 	if d.Damage == nil {
 		d.Damage = []Damage{}
 	}
@@ -172,8 +173,14 @@ func (c *Checker) Document() *Document {
 	}
 	if _, ok := c.found[component.Model]; ok && !fatal {
 		d.GoodFor = append(d.GoodFor, "inference", "transfer learning")
-		if c.optimizer.seen {
-			d.GoodFor = append(d.GoodFor, "continuing the training, though not bit for bit unless all parts are present")
+		switch {
+		case !c.optimizer.seen:
+			d.NotFor = append(d.NotFor, "resuming the training")
+		case missing:
+			d.GoodFor = append(d.GoodFor, "continuing the training")
+			d.NotFor = append(d.NotFor, "resuming as if it had never stopped")
+		default:
+			d.GoodFor = append(d.GoodFor, "continuing the training")
 		}
 	}
 	return d

@@ -12,9 +12,12 @@ import (
 // WriteText writes a document for people, what is missing first.
 func (d *Document) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s: exact resume: %s\n", d.Path, d.Resume)
+	fmt.Fprintf(b, "%s: exact resume: %s\n", checkpoint.Display(d.Path, 500), d.Resume)
 	if len(d.GoodFor) > 0 {
 		fmt.Fprintf(b, "good for: %s\n", strings.Join(d.GoodFor, ", "))
+	}
+	if len(d.NotFor) > 0 {
+		fmt.Fprintf(b, "not for: %s\n", strings.Join(d.NotFor, ", "))
 	}
 	for _, x := range d.Damage {
 		where := x.File
@@ -36,7 +39,7 @@ func (d *Document) WriteText(w io.Writer) error {
 			}
 			fmt.Fprintf(b, "  %s %s: %s\n", p.Rule, p.Title, checkpoint.Display(p.Why, 300))
 			if status == Missing {
-				fmt.Fprintf(b, "      without it: %s\n      hides: %s\n      fix: %s\n", p.Without, p.Hides, p.Fix)
+				fmt.Fprintf(b, "      without it: %s\n      unnoticed: %s\n      fix: %s\n", p.Without, p.Hides, p.Fix)
 			}
 		}
 	}
