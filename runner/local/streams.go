@@ -52,6 +52,8 @@ type prefixer struct {
 	mu     *sync.Mutex
 	prefix string
 	rest   []byte
+	// returned says that the last line ended with a carriage return: a newline that follows belongs to it.
+	returned bool
 }
 
 // longestLine is how much of a line without an end is held back.
@@ -59,15 +61,21 @@ const longestLine = 64 << 10
 
 func (p *prefixer) write(data []byte) {
 	p.rest = append(p.rest, data...)
-	for {
+	for len(p.rest) > 0 {
 		end := bytes.IndexAny(p.rest, "\r\n")
-		if end < 0 && len(p.rest) < longestLine {
+		switch {
+		case end < 0 && len(p.rest) < longestLine:
+			return
+		case end < 0:
+			p.flush()
 			return
 		}
-		if end < 0 {
-			end = len(p.rest) - 1
+		text, closer := p.rest[:end], p.rest[end]
+		// A progress bar begins its line with a carriage return: nothing stands before it.
+		if end > 0 || closer == '\n' && !p.returned {
+			p.line(text)
 		}
-		p.line(p.rest[:end])
+		p.returned = closer == '\r'
 		p.rest = p.rest[end+1:]
 	}
 }
@@ -76,7 +84,7 @@ func (p *prefixer) write(data []byte) {
 func (p *prefixer) flush() {
 	if len(p.rest) > 0 {
 		p.line(p.rest)
-		p.rest = nil
+		p.rest, p.returned = nil, false
 	}
 }
 

@@ -1,0 +1,133 @@
+package local
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/runner/workspace"
+)
+
+// TestPrefixer cuts each text at every place: how output comes in pieces makes no difference to what is shown.
+func TestPrefixer(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                           nil,
+		"one\ntwo\n":                 {"one", "two"},
+		"one\r\ntwo\r\n":             {"one", "two"},
+		"unfinished":                 {"unfinished"},
+		"a\n\nb\n":                   {"a", "", "b"},
+		"\r 10%\r 50%\r100%\ndone\n": {" 10%", " 50%", "100%", "done"},
+	} {
+		for cut := range len(text) + 1 {
+			var out bytes.Buffer
+			p := &prefixer{to: &out, mu: &sync.Mutex{}, prefix: "run"}
+			p.write([]byte(text[:cut]))
+			p.write([]byte(text[cut:]))
+			p.flush()
+			var lines []string
+			for line := range strings.Lines(out.String()) {
+				lines = append(lines, strings.TrimSuffix(strings.TrimPrefix(line, "run | "), "\n"))
+			}
+			if diff := cmp.Diff(want, lines); diff != "" {
+				t.Errorf("%q cut at %d (-want +got):\n%s", text, cut, diff)
+			}
+		}
+	}
+}
+
+// TestPrefixerBoundsLines has a line without an end: nothing of it is lost, and little of it is held back.
+func TestPrefixerBoundsLines(t *testing.T) {
+	var out bytes.Buffer
+	p := &prefixer{to: &out, mu: &sync.Mutex{}, prefix: "run"}
+	piece := []byte(strings.Repeat("0123456789", 1000))
+	for range 100 {
+		p.write(piece)
+		if len(p.rest) > longestLine {
+			t.Fatalf("%d bytes are held back", len(p.rest))
+		}
+	}
+	p.flush()
+	shown := strings.NewReplacer("run | ", "", "\n", "").Replace(out.String())
+	if shown != strings.Repeat(string(piece), 100) {
+		t.Errorf("%d of %d bytes are shown", len(shown), 100*len(piece))
+	}
+}
+
+func TestNewestStep(t *testing.T) {
+	dir := t.TempDir()
+	if step := newestStep(dir); step != 0 {
+		t.Errorf("without traces: %d", step)
+	}
+	for name, text := range map[string]string{
+		"main.jsonl":   `{"k":"loss","s":3}` + "\n" + `{"k":"loss","s":4}` + "\n" + `{"k":"lo`,
+		"worker.jsonl": strings.Repeat(`{"k":"draw","s":1}`+"\n", 10_000) + `{"k":"draw","s":2}` + "\n",
+		"broken.jsonl": "\x00\n{}\n[]\n" + `{"s":"9"}`,
+		"empty.jsonl":  "",
+		"other.txt":    `{"k":"loss","s":99}` + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]int64{"main.jsonl": 4, "worker.jsonl": 2, "broken.jsonl": 0, "empty.jsonl": 0, "nosuch.jsonl": 0} {
+		if step := lastStep(filepath.Join(dir, name)); step != want {
+			t.Errorf("%s: step %d, want %d", name, step, want)
+		}
+	}
+	if step := newestStep(dir); step != 4 {
+		t.Errorf("newest step %d, want 4", step)
+	}
+}
+
+// TestSurplus sums up files beyond those recorded singly: in any order the same, and another for another name or content.
+func TestSurplus(t *testing.T) {
+	dir := t.TempDir()
+	change := func(path, text string) workspace.Change {
+		t.Helper()
+		file, err := os.CreateTemp(dir, "file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if _, err := file.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+		return workspace.Change{Path: path, OnDisk: file.Name(), Size: int64(len(text))}
+	}
+	sum := func(changes ...workspace.Change) record.Artifact {
+		t.Helper()
+		var s surplus
+		for _, c := range changes {
+			if err := s.add(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s.artifact()
+	}
+	a, b := change("a", "1"), change("b", "2")
+	link := workspace.Change{Path: "link", Link: "a"}
+	base := sum(a, b, link)
+	if again := sum(link, b, a); again.SHA256 != base.SHA256 {
+		t.Error("the sum depends on the order")
+	}
+	if base.Path != "(3 further files)" || base.Size != 2 {
+		t.Errorf("%+v", base)
+	}
+	for name, other := range map[string]record.Artifact{
+		"another content":  sum(a, change("b", "3"), link),
+		"another name":     sum(a, change("c", "2"), link),
+		"contents swapped": sum(change("a", "2"), change("b", "1"), link),
+		"another target":   sum(a, b, workspace.Change{Path: "link", Link: "b"}),
+		"one less":         sum(a, link),
+	} {
+		if other.SHA256 == base.SHA256 {
+			t.Errorf("%s: the same sum", name)
+		}
+	}
+}
