@@ -1,4 +1,6 @@
-"""The close look: the lines of the user's own files as they run, and the local values that each of them changed."""
+"""The close look: the lines of the user's own files as they run, and the local values that each of them changed.
+
+Only the thread that starts Python is traced: the order of lines in others is not the same in two runs."""
 
 import sys
 
@@ -22,7 +24,6 @@ class Zoom:
         self._mentions = {}
         self._on = True
         probe.after_fork(self._after_fork)
-        probe.imports.when("threading", lambda threading: threading.settrace(self._enter))
         sys.settrace(self._enter)
 
     def stepped(self):
@@ -40,9 +41,6 @@ class Zoom:
         # A user who traces has replaced us, and keeps what is theirs.
         if sys.gettrace() == self._enter:
             sys.settrace(None)
-        threading = sys.modules.get("threading")
-        if threading is not None and getattr(threading, "_trace_hook", None) == self._enter:
-            threading.settrace(None)
 
     def _after_fork(self):
         self._left = self._probe.settings.line_events
@@ -130,7 +128,10 @@ class _Lines:
         try:
             if self._wanted:
                 self._wanted = False
-                zoom.line(frame, self._line, self._changed(frame, self._line))
+                changed = self._changed(frame, self._line)
+                if event == "return" and argument is not None:
+                    changed.append(("return",) + values.seen(argument, values.CLOSE))
+                zoom.line(frame, self._line, changed)
             if event == "line":
                 self._line = frame.f_lineno
                 self._wanted = zoom._counted((frame.f_code, self._line))
