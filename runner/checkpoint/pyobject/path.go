@@ -1,6 +1,7 @@
 package pyobject
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -8,6 +9,10 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
+
+// maxLiteral bounds the text of one member of a key that is no string. With the bounds of depth and width it keeps keys
+// that share much from growing without end.
+const maxLiteral = 4096
 
 // path is a step from a container to a member, linked to the container's own path.
 type path struct {
@@ -70,7 +75,7 @@ func keyStep(p *path, key pickle.Value) (*path, error) {
 	}
 	text, ok := literal(key, 0)
 	if !ok {
-		return nil, checkpoint.Unsupported("dictionary key that is an object, in %q", checkpoint.Clip(p.name(false), 80))
+		return nil, checkpoint.Unsupported("dictionary key that is a large object, in %q", checkpoint.Clip(p.name(false), 80))
 	}
 	return p.bracket(text), nil
 }
@@ -93,24 +98,59 @@ func literal(v pickle.Value, depth int) (string, bool) {
 	case *pickle.Tuple:
 		return sequenceLiteral(v.Items, "(", ")", depth)
 	case *pickle.Set:
-		if len(v.Items) == 0 {
-			return "{}", true
-		}
+		members, ok := literals(v.Items, depth)
+		slices.Sort(members)
+		return "{" + strings.Join(members, ", ") + "}", ok
+	case *pickle.Object:
+		return objectLiteral(v, depth)
 	}
 	return "", false
 }
 
-func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {
-	if depth > 8 || len(items) > 64 {
+// objectLiteral writes an instance that is told by its class, arguments and attributes, such as a member of an
+// enumeration or a path. One that was filled with items is no literal.
+func objectLiteral(o *pickle.Object, depth int) (string, bool) {
+	g, ok := o.Global()
+	if !ok || len(o.Items)+len(o.Pairs) > 0 || o.Kw != nil {
 		return "", false
+	}
+	text, ok := sequenceLiteral(argsOf(o), "(", ")", depth)
+	if !ok || o.State == nil {
+		return g.String() + text, ok
+	}
+	d, ok := o.State.(*pickle.Dict)
+	if !ok {
+		state, ok := literal(o.State, depth+1)
+		return g.String() + text + state, ok
+	}
+	members := make([]string, 0, len(d.Items))
+	for _, pair := range d.Items {
+		kv, ok := literals([]pickle.Value{pair.Key, pair.Value}, depth)
+		if !ok {
+			return "", false
+		}
+		members = append(members, kv[0]+": "+kv[1])
+	}
+	slices.Sort(members)
+	return g.String() + text + "{" + strings.Join(members, ", ") + "}", true
+}
+
+func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {
+	parts, ok := literals(items, depth)
+	return open + strings.Join(parts, ", ") + end, ok
+}
+
+func literals(items []pickle.Value, depth int) ([]string, bool) {
+	if depth > 8 || len(items) > 64 {
+		return nil, false
 	}
 	parts := make([]string, len(items))
 	for i, item := range items {
 		text, ok := literal(item, depth+1)
-		if !ok {
-			return "", false
+		if !ok || len(text) > maxLiteral {
+			return nil, false
 		}
 		parts[i] = text
 	}
-	return open + strings.Join(parts, ", ") + end, true
+	return parts, true
 }

@@ -6,6 +6,7 @@ import argparse
 import collections
 import datetime
 import decimal
+import fractions
 import io
 import os
 import pathlib
@@ -102,7 +103,12 @@ for n in range(5):
         same(f"protocol-{n}-{key}", things[key], things[key],
              lambda v, file: dump(v, file), lambda v, file, n=n: dump(v, file, n))
 
+same("object-keys", {torch.device("cpu"): {fractions.Fraction(1, 3), fractions.Fraction(1, 2)}},
+     {torch.device("cpu"): {fractions.Fraction(1, 2), fractions.Fraction(1, 3)}})
+
 # Any of these is another content.
+other("object-key", {torch.device("cpu"): 1}, {torch.device("meta"): 1})
+other("set-of-objects", {fractions.Fraction(1, 3)}, {fractions.Fraction(1, 2)})
 other("value", {"w": w}, {"w": w + torch.eye(3, 4)})
 other("signed-zero", {"w": torch.tensor([0.])}, {"w": torch.tensor([-0.])})
 other("nan-payload", {"w": torch.tensor([0x7fc00000], dtype=torch.int32).view(torch.float32)},
