@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -100,17 +99,24 @@ func (p process) show(c *cli.Context, result any, text func(io.Writer) error) er
 			return usage(err)
 		}
 	}
-	var b bytes.Buffer
-	if err := text(&b); err != nil {
-		return err
-	}
-	return p.page(b.String())
+	return text(p.stdout)
 }
 
-// page writes text for people: nothing in it controls the terminal, and on one it is broken to its width, with what
-// follows of a line behind its indentation.
-func (p process) page(text string) error {
-	width := p.textOptions().Width
+// paged fits a text for people to where standard output goes: nothing in it controls the terminal, and on one it is
+// broken to its width, with what follows of a line behind its indentation.
+func (p process) paged(text func(io.Writer) error) func(io.Writer) error {
+	return func(w io.Writer) error {
+		var b bytes.Buffer
+		if err := text(&b); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, page(b.String(), p.textOptions().Width))
+		return err
+	}
+}
+
+// page breaks the lines of a text to width columns; 0 breaks none.
+func page(text string, width int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
 		line = terminal.Printable(strings.TrimRight(line, " \n"))
@@ -127,6 +133,5 @@ func (p process) page(text string) error {
 			b.WriteString(indent + part + "\n")
 		}
 	}
-	_, err := fmt.Fprint(p.stdout, b.String())
-	return err
+	return b.String()
 }

@@ -40,7 +40,7 @@ Exit status: 0 the same content, or within the tolerance; 1 different; ` + check
 			if err != nil {
 				return unreadable(err)
 			}
-			if err := p.show(c, comparison, comparison.WriteText); err != nil {
+			if err := p.show(c, comparison, p.paged(comparison.WriteText)); err != nil {
 				return err
 			}
 			if comparison.Verdict == tensordiff.Different {

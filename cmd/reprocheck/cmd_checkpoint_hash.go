@@ -98,8 +98,8 @@ func writeHashes(p process, c *cli.Context) error {
 
 func hashText(w io.Writer, result hashes, values bool) error {
 	for _, d := range result.Files {
-		// Each file is a line that --check understands, so it is never broken to a terminal's width.
-		if err := manifest.Write(w, []manifest.Line{{SHA256: d.SHA256, Content: d.Content, Path: d.Path}}); err != nil {
+		// Each file is a line that --check understands, and is never broken to a terminal's width.
+		if err := manifest.Write(w, []manifest.Line{{SHA256: d.SHA256, Content: d.Content, Path: terminal.Printable(d.Path)}}); err != nil {
 			return err
 		}
 		if !values {

@@ -51,7 +51,7 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 			if documents[0].Path == args[0] {
 				result = documents[0]
 			}
-			return p.show(c, result, func(w io.Writer) error {
+			return p.show(c, result, p.paged(func(w io.Writer) error {
 				for i, d := range documents {
 					if i > 0 {
 						fmt.Fprintln(w)
@@ -61,7 +61,7 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 					}
 				}
 				return nil
-			})
+			}))
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/reprocheck/reprocheck/report/terminal"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/lint"
 )
 
@@ -32,12 +33,12 @@ Exit status: 0 nothing is known to be missing or damaged; 1 something is; ` + ch
 			if err != nil {
 				return unreadable(err)
 			}
-			if err := p.show(c, d, d.WriteText); err != nil {
+			if err := p.show(c, d, p.paged(d.WriteText)); err != nil {
 				return err
 			}
 			switch {
 			case d.Unreadable():
-				return usagef("%s cannot be read whole", args[0])
+				return usagef("%s cannot be read whole", terminal.Printable(args[0]))
 			case !d.Complete():
 				return status(1)
 			}
@@ -66,7 +67,7 @@ func explainCommand(p process) *cli.Command {
 			if !ok {
 				return usagef("there is no rule %q; `reprocheck checkpoint explain` lists them", args[0])
 			}
-			return p.show(c, rule, rule.WriteText)
+			return p.show(c, rule, p.paged(rule.WriteText))
 		},
 	}
 }

@@ -54,7 +54,7 @@ Exit status: 0 it fits, or no disk was given; 1 it does not fit; ` + checkpointS
 			if err != nil {
 				return usage(err)
 			}
-			if err := p.show(c, d, d.WriteText); err != nil {
+			if err := p.show(c, d, p.paged(d.WriteText)); err != nil {
 				return err
 			}
 			if !d.Fits {

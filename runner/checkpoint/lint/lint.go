@@ -191,6 +191,9 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	if where, ok := c.found[rule.Component]; ok && rule.Component != "" {
 		return Present, where
 	}
+	if slices.ContainsFunc(c.damage, func(x Damage) bool { return x.Rule == "CK101" }) {
+		return CannotTell, "a file could not be read"
+	}
 	switch rule.ID {
 	case "CK003":
 		return c.optimizer.moments()
