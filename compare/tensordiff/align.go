@@ -2,6 +2,7 @@ package tensordiff
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -88,6 +89,9 @@ var wrappers = [...]struct{ segment, why string }{
 	{"_checkpoint_wrapped_module", "activation checkpointing"},
 	{"_forward_module", "Lightning Fabric"},
 	{"ema_model", "an average of the weights (EMA)"},
+	{"_modules", "pickling it whole"},
+	{"_parameters", "pickling it whole"},
+	{"_buffers", "pickling it whole"},
 }
 
 // unwrapped drops wrappers' segments from a name, and says which wrappers they are of.
@@ -116,6 +120,8 @@ func explainWrappers(a, b []string) string {
 		if len(why) == 0 {
 			return ""
 		}
+		slices.Sort(why)
+		why = slices.Compact(why)
 		return side + " was saved from a model wrapped by " + strings.Join(why, " and ")
 	}
 	both := []string{}

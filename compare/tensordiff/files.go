@@ -2,14 +2,17 @@ package tensordiff
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -121,6 +124,11 @@ func (r *Result) compareMatches(ctx context.Context, matches []match, o Options)
 				continue
 			}
 			c.Class, c.Within = string(m.a.Kind), withinNumber(m.a, m.b, o)
+			if m.a.Packed && m.b.Packed {
+				if c.A, c.B, err = packedDifference(m.a, m.b); err != nil {
+					return err
+				}
+			}
 		case ta.DType != tb.DType:
 			c.Class = "dtype"
 		case !slices.Equal(ta.Shape, tb.Shape):
@@ -209,6 +217,34 @@ func sameValue(a, b *checkpoint.Entry) (bool, error) {
 		off += n
 	}
 	return true, nil
+}
+
+// packedDifference describes the first member in which two long sequences differ.
+func packedDifference(a, b *checkpoint.Entry) (textA, textB string, err error) {
+	nextA, stopA := iter.Pull2(pyobject.Unpack(a.Data))
+	defer stopA()
+	nextB, stopB := iter.Pull2(pyobject.Unpack(b.Data))
+	defer stopB()
+	for i := 0; ; i++ {
+		x, errX, okX := nextA()
+		y, errY, okY := nextB()
+		if err := cmp.Or(errX, errY); err != nil {
+			return "", "", err
+		}
+		if okX && okY && x == y {
+			continue
+		}
+		member := func(e *checkpoint.Entry, text string, ok bool) string {
+			if !ok {
+				text = "nothing"
+			}
+			return fmt.Sprintf("%s, of which [%d] is %s", e.Text, i, checkpoint.Clip(text, 100))
+		}
+		if !okX && !okY {
+			return a.Type + " of " + a.Text, b.Type + " of " + b.Text, nil
+		}
+		return member(a, x, okX), member(b, y, okY), nil
+	}
 }
 
 // withinNumber applies the tolerance to Python floats, which are float64.

@@ -79,6 +79,7 @@ func TestFiles(t *testing.T) {
 		"other weight": {a: file(t), b: file(t, "conv.weight", one), verdict: Different, unexpected: []string{"conv.weight tensor"}},
 		"DDP":          {a: file(t, "fc.w", one, "fc.b", one), b: file(t, "module.fc.w", one, "module.fc.b", two), verdict: Different, changed: []string{"fc.b values"}, renamed: []string{"fc.w module.fc.w", "fc.b module.fc.b"}},
 		"compile":      {a: file(t, "_orig_mod.fc.w", one), b: file(t, "module.fc.w", one), verdict: Different, renamed: []string{"_orig_mod.fc.w module.fc.w"}},
+		"whole module": {a: file(t, "fc.w", one), b: file(t, "_modules.fc._parameters.w", one), verdict: Different, renamed: []string{"fc.w _modules.fc._parameters.w"}},
 		"renamed":      {a: file(t, "conv1.w", one), b: file(t, "stem.w", one), verdict: Different, renamed: []string{"conv1.w stem.w"}},
 		"ambiguous":    {a: file(t, "a.w", one, "b.w", one), b: file(t, "c.w", one, "d.w", one), verdict: Different, missing: []string{"a.w tensor", "b.w tensor"}, unexpected: []string{"c.w tensor", "d.w tensor"}},
 		"not renamed":  {a: file(t, "a.w", one), b: file(t, "c.w", two), verdict: Different, missing: []string{"a.w tensor"}, unexpected: []string{"c.w tensor"}},

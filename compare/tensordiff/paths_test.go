@@ -101,3 +101,24 @@ func TestAnUnreadableCheckpointIsAnErrorAndNoDifference(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestALongListTellsItsFirstDifference(t *testing.T) {
+	long := "[" + strings.Repeat("0.5, ", 700) + "1, \"x\"]"
+	for other, want := range map[string]string{
+		strings.Replace(long, "1,", "2,", 1):           "object: 702 plain values, of which [700] is 1 -> 702 plain values, of which [700] is 2",
+		strings.Replace(long, "0.5", "-0.5", 1):        "[0] is 0.5 -> 702 plain values, of which [0] is -0.5",
+		strings.Replace(long, "\"x\"", "\"y\"", 1):     "[701] is \"x\" -> 702 plain values, of which [701] is \"y\"",
+		strings.Replace(long, ", \"x\"", "", 1):        "[701] is \"x\" -> 701 plain values, of which [701] is nothing",
+		strings.Replace(long, "1, \"x\"", "1.0, 0", 1): "[700] is 1 -> 702 plain values, of which [700] is 1.0",
+	} {
+		dir := tree(t, map[string]string{"a.json": `{"losses": ` + long + `}`, "b.json": `{"losses": ` + other + `}`})
+		c, err := Paths(context.Background(), filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		if err := c.WriteText(&text); err != nil || !strings.Contains(text.String(), want) {
+			t.Errorf("%v, no %q in\n%s", err, want, text.String())
+		}
+	}
+}

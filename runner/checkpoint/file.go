@@ -32,6 +32,8 @@ type Entry struct {
 	Text string
 	// Structure marks a container that only says how its members are arranged.
 	Structure bool
+	// Packed marks a long sequence of plain values that is one entry; pyobject.Unpack reads its Data.
+	Packed bool
 	// Data holds the canonical bytes. For tensors it is the *Tensor.
 	Data Data
 }

@@ -103,7 +103,7 @@ func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
 	if len(items) >= packFrom {
 		if packed, ok := pack(items); ok {
 			return w.add(p, checkpoint.Entry{
-				Kind: checkpoint.KindObject, Type: typ, Text: fmt.Sprintf("%d plain values", len(items)), Data: checkpoint.Text(packed),
+				Kind: checkpoint.KindObject, Type: typ, Text: fmt.Sprintf("%d plain values", len(items)), Packed: true, Data: checkpoint.Text(packed),
 			})
 		}
 	}
@@ -116,31 +116,6 @@ func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
 		}
 	}
 	return nil
-}
-
-// pack writes a long sequence of plain values as fields of type and value; ok is false where a member is a container.
-func pack(items []pickle.Value) (string, bool) {
-	var b []byte
-	for _, item := range items {
-		switch v := item.(type) {
-		case float64:
-			b = append(b, 'f')
-			b = append(b, FloatBytes(v)...)
-		case string:
-			b = append(b, 's')
-			b = binary.LittleEndian.AppendUint64(b, uint64(len(v)))
-			b = append(b, v...)
-		default:
-			text, ok := scalarText(v)
-			if !ok {
-				return "", false
-			}
-			b = append(b, 'r')
-			b = binary.LittleEndian.AppendUint64(b, uint64(len(text)))
-			b = append(b, text...)
-		}
-	}
-	return string(b), true
 }
 
 // set names members by their value, because their order means nothing.
