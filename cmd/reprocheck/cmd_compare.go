@@ -58,7 +58,7 @@ the expected side of every tolerance.
 				sides[1].Run.ID += " (again)"
 			}
 			audit := &record.Audit{Version: record.Version, Tool: version, Dir: dir, Criterion: criterion}
-			if err := diagnose.Compare(audit, sides[0], sides[1]); err != nil {
+			if err := diagnose.Compare(c.Context, audit, sides[0], sides[1]); err != nil {
 				return err
 			}
 			d := report.Build(audit, []*record.Run{sides[0].Run, sides[1].Run})

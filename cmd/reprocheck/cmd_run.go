@@ -206,7 +206,7 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	defer display.Close()
 	executor, err := local.New(local.Options{
 		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
-		Isolate: audit.Settings.Isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display),
+		Isolate: audit.Settings.Isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display), KeepTensors: audit.Criterion.Mode != "exact",
 	})
 	if err != nil {
 		return errors.Join(err, o.keep(store, audit))

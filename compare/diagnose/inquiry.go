@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare"
+	"github.com/reprocheck/reprocheck/compare/tensordiff"
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
@@ -30,7 +31,7 @@ type inquiry struct {
 // Investigate carries out an audit: it asks the lab for the runs that the audit's settings call for, and fills in the
 // verdict, the causes and everything that a report says of them. The error is the lab's.
 func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
-	c := &inquiry{lab: lab, audit: audit, base: plan.AsShipped(audit.Settings.Pin), options: optionsOf(audit.Criterion)}
+	c := &inquiry{lab: lab, audit: audit, base: plan.AsShipped(audit.Settings.Pin), options: optionsOf(ctx, audit.Criterion)}
 	if err := c.ship(ctx); err != nil {
 		return err
 	}
@@ -74,8 +75,11 @@ func (c *inquiry) limit(text string) {
 	}
 }
 
-func optionsOf(criterion record.Criterion) compare.Options {
-	return compare.Options{RTol: criterion.RTol, ATol: criterion.ATol, DTypes: criterion.DTypes, Tolerances: criterion.Tolerances}
+func optionsOf(ctx context.Context, criterion record.Criterion) compare.Options {
+	return compare.Options{RTol: criterion.RTol, ATol: criterion.ATol, DTypes: criterion.DTypes, Tolerances: criterion.Tolerances,
+		CloseTensors: func(expected, actual *record.Artifact, name string, t record.Tolerance) bool {
+			return tensordiff.Kept(ctx, expected, actual, name, tensordiff.Tolerance{RTol: t.RTol, ATol: t.ATol})
+		}}
 }
 
 // ship runs the command as it ships. When the first two runs differ and their traces name nobody, the third is

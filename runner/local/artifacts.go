@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,7 +34,8 @@ const (
 )
 
 // collectFiles records what the run wrote.
-func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run) error {
+// Files that hold tensors are copied to the directory keep, unless that is empty.
+func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run, keep string) error {
 	single, err := recordedSingly(ws)
 	if err != nil {
 		return err
@@ -63,6 +65,11 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run)
 		artifact, series, err := readArtifact(ctx, change)
 		if err != nil {
 			return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
+		}
+		if keep != "" && hasTensors(artifact) {
+			if artifact.Kept, err = keepCopy(change.OnDisk, filepath.Join(keep, artifact.SHA256)); err != nil {
+				return fmt.Errorf("keeping %q for comparing its values: %w", change.Path, err)
+			}
 		}
 		run.Artifacts = append(run.Artifacts, artifact)
 		run.Metrics = append(run.Metrics, series...)
@@ -114,6 +121,28 @@ func (p *paths) Pop() any {
 	last := (*p)[len(*p)-1]
 	*p = (*p)[:len(*p)-1]
 	return last
+}
+
+func hasTensors(a record.Artifact) bool {
+	return slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == string(checkpoint.KindTensor) })
+}
+
+// keepCopy copies a file and returns the path of the copy.
+func keepCopy(from, to string) (string, error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return "", err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(out, in)
+	return to, errors.Join(err, out.Close())
 }
 
 func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, error) {

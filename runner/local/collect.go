@@ -26,6 +26,8 @@ type collector struct {
 	patterns []*regexp.Regexp
 	stdout   *stream
 	stderr   *stream
+	// keepTensors has files that hold tensors copied into the run's directory.
+	keepTensors bool
 }
 
 func (c *collector) openStreams(output io.Writer, mu *sync.Mutex) (err error) {
@@ -76,7 +78,13 @@ func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces
 	if err := c.printedMetrics(run); err != nil {
 		return nil, err
 	}
-	return run, collectFiles(ctx, ws, run)
+	keep := ""
+	if c.keepTensors {
+		if keep, err = filepath.Abs(filepath.Join(c.dir, "kept")); err != nil {
+			return nil, err
+		}
+	}
+	return run, collectFiles(ctx, ws, run, keep)
 }
 
 // keepTraces moves the traces from the path that the run knew to the run's directory.

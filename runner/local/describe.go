@@ -32,6 +32,11 @@ func Describe(ctx context.Context, path string) (*record.Run, error) {
 		if err != nil {
 			return fmt.Errorf("reading %q: %w", onDisk, err)
 		}
+		if hasTensors(artifact) {
+			if artifact.Kept, err = filepath.Abs(onDisk); err != nil {
+				return err
+			}
+		}
 		run.Artifacts = append(run.Artifacts, artifact)
 		run.Metrics = append(run.Metrics, series...)
 		return nil

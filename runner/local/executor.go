@@ -37,6 +37,8 @@ type Options struct {
 	Kind workspace.Kind
 	// MetricRegex are the user's own patterns for metrics on standard output.
 	MetricRegex []string
+	// KeepTensors has files that hold tensors kept beside the run's record, for comparing their values within a tolerance.
+	KeepTensors bool
 	// Output receives the command's output as it comes, each line with its run; nil for none.
 	Output io.Writer
 }
@@ -124,7 +126,7 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("writing the probe's configuration: %w", err)
 	}
 
-	c := &collector{step: step, dir: dir, patterns: e.patterns}
+	c := &collector{step: step, dir: dir, patterns: e.patterns, keepTensors: e.options.KeepTensors}
 	if err := c.openStreams(e.options.Output, e.output); err != nil {
 		return nil, err
 	}

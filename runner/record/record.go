@@ -127,6 +127,8 @@ type Artifact struct {
 	Rest string `json:"more_leaves_digest,omitempty"`
 	// Unread says why a known format could not be read.
 	Unread string `json:"unread,omitempty"`
+	// Kept is the absolute path of a copy of the file, kept where values are compared within a tolerance; empty otherwise.
+	Kept string `json:"kept,omitempty"`
 	// Link is the target, where the artifact is a symbolic link.
 	Link string `json:"link,omitempty"`
 }
