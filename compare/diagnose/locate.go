@@ -128,6 +128,9 @@ func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*
 	if err != nil {
 		return nil, err
 	}
+	if d, err := c.differ(w.runs[0], runs[0]); err == nil && d.any() {
+		c.setExperiment(runs[0].run.Experiment, record.Diverged, "differs with "+string(cause.source)+" released; traced for the line")
+	}
 	return runs[0], nil
 }
 

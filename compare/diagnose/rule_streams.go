@@ -48,9 +48,13 @@ func torchCUDA() rule {
 // without a seed. A state that follows from a seed call with another explicit value is that value's doing.
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
-	unseeded := e.seen(func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s) && !forNames(s)
-	})
+	made := func(s *trace.Seen) bool {
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s)
+	}
+	unseeded := e.seen(func(s *trace.Seen) bool { return made(s) && s.Lib == "" })
+	if unseeded == nil {
+		unseeded = e.seen(made)
+	}
 	reset := e.seen(func(s *trace.Seen) bool {
 		return s.Stream == stream && s.Kind == probe.KindSeed && s.Values[0] == "None" && s.File != "" && !inWorker(s)
 	})
@@ -67,9 +71,13 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 		return &suspicion{source: stream, strength: entered, site: draw.Seen, story: drawStory(e, stream, draw)}
 	}
 	if unseeded != nil {
-		// A library makes generators of its own for temporary names and the like: one that a user's line makes counts more.
+		// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they
+		// are imported: one that a user's line makes counts more.
 		strength := entered
-		if unseeded.Lib != "" {
+		switch {
+		case unseeded.First.DetailBool("importing"):
+			strength = possibleOnly
+		case unseeded.Lib != "":
 			strength = present
 		}
 		return &suspicion{source: stream, strength: strength, site: unseeded,
@@ -99,12 +107,6 @@ func (e *evidence) seededEqually(stream seed.ID, c *trace.Change) bool {
 	a, seededA := same(e.expected.summary)
 	b, seededB := same(e.actual.summary)
 	return seededA && seededB && a == b
-}
-
-// forNames reports whether a generator is one of those that torch, while it is imported, makes for the names of
-// temporary files.
-func forNames(s *trace.Seen) bool {
-	return s.Stream == seed.PythonRandom && (s.Lib == "torch" || strings.HasPrefix(s.Lib, "torch."))
 }
 
 func usedAndUnseeded(s *trace.Seen) bool {
