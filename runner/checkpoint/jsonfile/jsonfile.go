@@ -14,6 +14,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
 const (
@@ -43,7 +44,11 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 		return nil, checkpoint.Limit("JSON file of more than %d MiB", maxSize>>20)
 	}
 	f := &checkpoint.File{Format: "json"}
-	v, err := parse(io.NewSectionReader(r, 0, size))
+	text := make([]byte, size)
+	if err := checkpoint.ReadFull(r, text, 0); err != nil {
+		return nil, err
+	}
+	v, err := parse(text)
 	if err != nil {
 		if !strings.HasSuffix(name, ".json") {
 			return nil, fmt.Errorf("%w: %w", checkpoint.ErrUnknownFormat, err)
@@ -54,8 +59,11 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 }
 
 // parse turns JSON into the values that Python's json module would make, with duplicate keys refused.
-func parse(r io.Reader) (pickle.Value, error) {
-	d := &decoder{json: json.NewDecoder(r)}
+func parse(text []byte) (pickle.Value, error) {
+	if err := strictjson.Check(text); err != nil {
+		return nil, err
+	}
+	d := &decoder{json: json.NewDecoder(bytes.NewReader(text))}
 	d.json.UseNumber()
 	v, err := d.value(0)
 	if err != nil {

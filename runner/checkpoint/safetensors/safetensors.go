@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
 // maxHeader is far above any header in use (2,000 tensors take about 200 kB), and keeps the memory of parsing one small.
@@ -171,6 +172,9 @@ func checkLayout(infos []tensorInfo, size int64) error {
 
 // parseHeader reads the header token by token, because encoding/json keeps the last of two equal keys.
 func parseHeader(text []byte, f *checkpoint.File) ([]tensorInfo, error) {
+	if err := strictjson.Check(text); err != nil {
+		return nil, err
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var infos []tensorInfo

@@ -15,6 +15,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
 const (
@@ -70,6 +71,9 @@ func readIndex(path string) (*index, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := strictjson.Check(text); err != nil {
 		return nil, err
 	}
 	x := &index{of: map[string]string{}}

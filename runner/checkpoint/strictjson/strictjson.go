@@ -1,0 +1,47 @@
+// Package strictjson refuses JSON text that encoding/json would read as something else than it says: it replaces bytes
+// that are no UTF-8, and escapes of lone surrogates, by U+FFFD, so that different keys and strings become equal.
+package strictjson
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// Check returns an error for text with such strings. It does not check the syntax.
+func Check(text []byte) error {
+	if !utf8.Valid(text) {
+		return checkpoint.Damaged("JSON text that is not UTF-8")
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		first, ok := escape(text[i:])
+		if !ok {
+			i++ // a short escape; \\ must not begin the next one
+			continue
+		}
+		i += 5
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, ok := escape(text[i+1:])
+		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return checkpoint.Unsupported("JSON string with half a surrogate pair before offset %d", i)
+		}
+		i += 6
+	}
+	return nil
+}
+
+// escape reads \uXXXX.
+func escape(text []byte) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
+}

@@ -1,0 +1,28 @@
+package strictjson
+
+import "testing"
+
+func TestCheck(t *testing.T) {
+	for text, good := range map[string]bool{
+		`{"a": "é\n\u00e9\\u"}`:   true,
+		`"\ud83d\ude00"`:          true,
+		`"\\ud83d"`:               true,
+		`"\\\\ud83d"`:             true,
+		`"\ufffd"`:                true,
+		`"\ud83d"`:                false,
+		`"\ud83dx"`:               false,
+		`"\ude00"`:                false,
+		`"\ud83d\n"`:              false,
+		`"\ud83d\ud83d"`:          false,
+		`"\ud83d\u0041"`:          false,
+		`"\\\ud83d"`:              false,
+		"\"\xff\"":                false,
+		"\"\xed\xa0\xbd\"":        false,
+		`"cut short \ud8`:         true, // the syntax is for others to check
+		`"\ud83d\ude00" "\ud800"`: false,
+	} {
+		if err := Check([]byte(text)); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
