@@ -24,6 +24,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/xgboost"
 )
 
 // headSize is how much of a file is read to tell its format.
@@ -41,6 +42,7 @@ func Readers() []checkpoint.Reader {
 		hdf5.Reader{},
 		gguf.Reader{},
 		onnx.Reader{},
+		xgboost.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},

@@ -10,9 +10,7 @@ import (
 )
 
 func FuzzGGUF(f *testing.F) {
-	for _, data := range hostileGGUF() {
-		f.Add(data)
-	}
+	seed(f, hostileGGUF())
 	fuzz(f, gguf.Reader{})
 }
 

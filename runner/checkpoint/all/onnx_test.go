@@ -14,9 +14,7 @@ import (
 )
 
 func FuzzONNX(f *testing.F) {
-	for _, data := range hostileONNX() {
-		f.Add(data)
-	}
+	seed(f, hostileONNX())
 	fuzz(f, onnx.Reader{})
 }
 

@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -20,5 +21,21 @@ func refuseAll(t *testing.T, files map[string][]byte, base string) {
 				t.Errorf("a panic, or a message of %d bytes: %.500s", len(err.Error()), err)
 			}
 		})
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seed adds the smaller of the files to a fuzz target.
+func seed(f *testing.F, files map[string][]byte) {
+	for _, data := range files {
+		if len(data) < 64<<10 {
+			f.Add(data)
+		}
 	}
 }
