@@ -4,7 +4,6 @@ package jsonfile
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
@@ -14,14 +13,14 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
 const (
 	// maxSize bounds a file, since its values are held in memory.
 	maxSize = 16 << 20
-	// maxDepth bounds nesting.
-	maxDepth = 500
+	// maxDepth bounds nesting, and maxValues what is held in memory.
+	maxDepth  = 500
+	maxValues = 1 << 19
 	// maxNumber bounds the text of a number, whose exact value is compared.
 	maxNumber = 4300
 )
@@ -56,99 +55,6 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 		return nil, err
 	}
 	return f, pyobject.Entries(f, v, pyobject.Source{File: r, FileSize: size})
-}
-
-// parse turns JSON into the values that Python's json module would make, with duplicate keys refused.
-func parse(text []byte) (pickle.Value, error) {
-	if err := strictjson.Check(text); err != nil {
-		return nil, err
-	}
-	d := &decoder{json: json.NewDecoder(bytes.NewReader(text))}
-	d.json.UseNumber()
-	v, err := d.value(0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := d.json.Token(); err != io.EOF {
-		return nil, checkpoint.Damaged("text behind the JSON value")
-	}
-	return v, nil
-}
-
-type decoder struct {
-	json  *json.Decoder
-	count int
-}
-
-func (d *decoder) value(depth int) (pickle.Value, error) {
-	if depth > maxDepth {
-		return nil, checkpoint.Limit("JSON nested more than %d deep", maxDepth)
-	}
-	if d.count++; d.count > 1<<19 {
-		return nil, checkpoint.Limit("JSON file of more than %d values", 1<<19)
-	}
-	tok, err := d.json.Token()
-	if err != nil {
-		return nil, d.damaged(err)
-	}
-	switch t := tok.(type) {
-	case nil:
-		return pickle.None{}, nil
-	case bool:
-		return t, nil
-	case string:
-		return t, nil
-	case json.Number:
-		return number(t.String())
-	case json.Delim:
-		if t == '{' {
-			return d.object(depth)
-		}
-		list := &pickle.List{}
-		for d.json.More() {
-			v, err := d.value(depth + 1)
-			if err != nil {
-				return nil, err
-			}
-			list.Items = append(list.Items, v)
-		}
-		_, err := d.json.Token()
-		return list, d.damaged(err)
-	}
-	return nil, checkpoint.Damaged("JSON token %v", tok)
-}
-
-func (d *decoder) object(depth int) (pickle.Value, error) {
-	dict := &pickle.Dict{}
-	seen := map[string]struct{}{}
-	for d.json.More() {
-		tok, err := d.json.Token()
-		if err != nil {
-			return nil, d.damaged(err)
-		}
-		key, ok := tok.(string)
-		if !ok {
-			return nil, checkpoint.Damaged("JSON key that is no string")
-		}
-		if _, ok := seen[key]; ok {
-			return nil, checkpoint.Damaged("JSON object has the key %q twice", checkpoint.Clip(key, 80))
-		}
-		seen[key] = struct{}{}
-		v, err := d.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		dict.Items = append(dict.Items, pickle.Pair{Key: key, Value: v})
-	}
-	_, err := d.json.Token()
-	return dict, d.damaged(err)
-}
-
-func (d *decoder) damaged(err error) error {
-	if err == nil {
-		return nil
-	}
-	return checkpoint.Damaged("JSON before offset %d: %v", d.json.InputOffset(), err)
 }
 
 // number keeps integers as integers, and decimals as floats where the float is the one that prints as this decimal.
