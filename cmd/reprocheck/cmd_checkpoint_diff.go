@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"math"
+	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -65,4 +69,21 @@ func diffOptions(c *cli.Context) (tensordiff.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// valueByValue adds to the report on two files that differ what `checkpoint diff` says, where both hold tensors.
+func valueByValue(ctx context.Context, p process, a, b string) error {
+	for _, path := range []string{a, b} {
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	comparison, err := tensordiff.Paths(ctx, a, b, tensordiff.Options{})
+	if err != nil || !slices.ContainsFunc(comparison.Files, func(r *tensordiff.Result) bool { return r.A.Tensors+r.B.Tensors > 0 }) {
+		return ctx.Err()
+	}
+	if _, err := fmt.Fprint(p.stdout, "\nValue by value, as `reprocheck checkpoint diff` compares them:\n\n"); err != nil {
+		return err
+	}
+	return p.paged(comparison.WriteText)(p.stdout)
 }

@@ -22,7 +22,7 @@ cannot be told; ` + "`reprocheck checkpoint explain CK004`" + ` documents a rule
    reprocheck checkpoint lint last.ckpt
    reprocheck checkpoint lint output/checkpoint-500
 
-Exit status: 0 nothing is known to be missing or damaged; 1 something is; ` + checkpointStatusHelp,
+Exit status: 0 nothing that resuming needs is known to be missing, and nothing damaged; 1 something is; ` + checkpointStatusHelp,
 		Flags: []cli.Flag{checkpointJSONFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := paths(c, 1)

@@ -68,11 +68,11 @@ func TestCheckpointCommands(t *testing.T) {
 		"inspect last.pt":                  {0, "optimizer.state[0].exp_avg ", ""},
 		"inspect untrusted.pkl":            {0, "code-execution: loading this file in Python could run code: it names posix.system", ""},
 		"diff last.pt last.pt":             {0, "identical: last.pt and last.pt have the same bytes", ""},
-		"diff a b":                         {0, "same content: all 2 values", ""},
+		"diff a b":                         {0, "same content: 2 values", ""},
 		"diff b c":                         {1, "w[1]  number: int 2 -> int 3", ""},
 		"diff a run1":                      {1, "", ""},
 		"diff run1 run2/model.safetensors": {1, "conv.weight      float32[4,1,3], 12 of 12 differ", ""},
-		"diff --atol 1 run1 run2/model.safetensors":           {0, "within tolerance: 8 values differ", ""},
+		"diff --atol 1 run1 run2/model.safetensors":           {0, "within tolerance: 8 values changed", ""},
 		"diff --rtol 0.01 run1 run2/model.safetensors":        {1, "different: 8 changed", ""},
 		"diff --dtype-tolerances run1 run2/model.safetensors": {1, "different: 8 changed", ""},
 		"diff --dtype-tolerances --atol 1 a/m.json b/m.json":  {2, "", "--dtype-tolerances chooses tolerances itself"},
@@ -265,6 +265,29 @@ func TestPage(t *testing.T) {
 	} {
 		if got := page(text, width); got != want {
 			t.Errorf("width %d:\n%s", width, got)
+		}
+	}
+}
+
+// TestCompareOfCheckpoints adds the values to the report on two checkpoints, and to no other report.
+func TestCompareOfCheckpoints(t *testing.T) {
+	checkpoints(t)
+	write(t, "a.json", []byte(`{"loss": 1}`))
+	write(t, "b.json", []byte(`{"loss": 2}`))
+	const title = "Value by value"
+	for command, want := range map[string]bool{
+		"run1/model.safetensors run2/model.safetensors":          true,
+		"--json out.json last.pt full.pt":                        true,
+		"--json - run1/model.safetensors run2/model.safetensors": false,
+		"run1/model.safetensors run1/model.safetensors":          false,
+		"run1 run2":     false,
+		"a.json b.json": false,
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"reprocheck", "compare"}, strings.Fields(command)...)
+		code := run(context.Background(), args, process{stdin: os.Stdin, stdout: &out, stderr: &errs, dir: os.Getwd})
+		if got := strings.Contains(out.String(), title) && strings.Contains(out.String(), "max abs") || strings.Contains(out.String(), "unexpected"); got != want || code > 1 {
+			t.Errorf("%s: exit status %d\n%s%s", command, code, out.String(), errs.String())
 		}
 	}
 }

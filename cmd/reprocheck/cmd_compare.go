@@ -65,6 +65,11 @@ the expected side of every tolerance.
 			if err := emit(p, d, c.String("json")); err != nil {
 				return err
 			}
+			if d.ExitCode() != 0 && c.String("json") != "-" {
+				if err := valueByValue(c.Context, p, c.Args().Get(0), c.Args().Get(1)); err != nil {
+					return err
+				}
+			}
 			return status(d.ExitCode())
 		},
 	}

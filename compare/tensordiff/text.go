@@ -20,9 +20,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintf(b, "a: %s\nb: %s\n\n", r.A.text(), r.B.text())
 	switch r.Verdict {
 	case SameContent:
-		fmt.Fprintf(b, "same content: all %d values, %d of them tensors, are equal to the last bit\n", r.Equal, r.EqualTensors)
+		fmt.Fprintf(b, "same content: %s, %d of them tensors, equal to the last bit\n", count(r.Equal, "value"), r.EqualTensors)
 	case WithinTolerance:
-		fmt.Fprintf(b, "within tolerance: %d values differ, by no more than was allowed; %d are equal to the last bit\n", len(r.Changed), r.Equal)
+		fmt.Fprintf(b, "within tolerance: %s changed, by no more than was allowed; %d equal to the last bit\n", count(len(r.Changed), "value"), r.Equal)
 	case Different:
 		fmt.Fprintf(b, "different: %d changed, %d missing, %d unexpected, %d renamed; %d equal to the last bit\n",
 			len(r.Changed), len(r.Missing), len(r.Unexpected), len(r.Renamed), r.Equal)

@@ -154,7 +154,8 @@ func (c *Checker) Document() *Document {
 		p.Status, p.Why = c.judge(rule)
 		switch p.Status {
 		case Missing:
-			missing = true
+			// The code that resumes has these two itself.
+			missing = missing || rule.Component != component.Config && rule.Component != component.Version
 			p.Without, p.Hides, p.Fix = rule.Without, rule.Hides, rule.Fix
 		case CannotTell:
 			unclear = true

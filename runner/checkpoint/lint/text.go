@@ -12,7 +12,11 @@ import (
 // WriteText writes a document for people, what is missing first.
 func (d *Document) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s: exact resume: %s\n", checkpoint.Display(d.Path, 500), d.Resume)
+	fmt.Fprintf(b, "%s: exact resume: %s", checkpoint.Display(d.Path, 500), d.Resume)
+	if d.Resume == "cannot tell" {
+		b.WriteString(" (nothing that it surely needs is missing; what else it needs depends on the training)")
+	}
+	b.WriteString("\n")
 	if len(d.GoodFor) > 0 {
 		fmt.Fprintf(b, "good for: %s\n", strings.Join(d.GoodFor, ", "))
 	}

@@ -52,6 +52,7 @@ save("no-scheduler", without("scheduler"))
 save("no-scheduler-used", without("scheduler", scheduler=False))
 save("no-epoch", without("epoch"))
 save("no-rng", without("python_rng", "numpy_rng", "torch_rng", "cuda_rng"))
+save("no-config", without("config", "torch_version"))
 ddp = training()
 ddp["model"] = {"module." + k: v for k, v in ddp["model"].items()}
 save("ddp", ddp)
