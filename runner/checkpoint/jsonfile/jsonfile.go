@@ -18,9 +18,9 @@ import (
 const (
 	// maxSize bounds a file, since its values are held in memory.
 	maxSize = 16 << 20
-	// maxDepth bounds nesting, and maxValues what is held in memory.
+	// maxDepth bounds nesting, and maxMemory the values.
 	maxDepth  = 500
-	maxValues = 1 << 19
+	maxMemory = 24 << 20
 	// maxNumber bounds the text of a number, whose exact value is compared.
 	maxNumber = 4300
 )

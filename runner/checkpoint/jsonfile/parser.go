@@ -15,9 +15,9 @@ import (
 // parser reads JSON as Python's json module does: RFC 8259 with NaN, Infinity and -Infinity, which json.dump writes, and
 // with lone surrogates, which encoding/json would replace. Unlike Python's it refuses an object with a key twice.
 type parser struct {
-	text  []byte
-	pos   int
-	count int
+	text   []byte
+	pos    int
+	memory int64 // approximate size of the values made so far
 }
 
 // parse reads one value and nothing behind it.
@@ -40,6 +40,21 @@ func (p *parser) damaged(what string) error {
 	return checkpoint.Damaged("JSON at offset %d: %s", p.pos, what)
 }
 
+// Approximate sizes of values in memory: a slot of a growing slice with a number behind it, an empty container with its
+// first slots, and a key, which is also in a set while its object is read.
+const (
+	slotCost      = 32
+	containerCost = 48
+	keyCost       = 80
+)
+
+func (p *parser) charge(n int64) error {
+	if p.memory += n; p.memory > maxMemory {
+		return checkpoint.Limit("the values of a JSON file take more than %d MiB", maxMemory>>20)
+	}
+	return nil
+}
+
 func (p *parser) space() {
 	for p.pos < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.pos]) >= 0 {
 		p.pos++
@@ -60,8 +75,8 @@ func (p *parser) value(depth int) (pickle.Value, error) {
 	if depth > maxDepth {
 		return nil, checkpoint.Limit("JSON nested more than %d deep", maxDepth)
 	}
-	if p.count++; p.count > maxValues {
-		return nil, checkpoint.Limit("JSON file of more than %d values", maxValues)
+	if err := p.charge(slotCost); err != nil {
+		return nil, err
 	}
 	p.space()
 	if p.pos == len(p.text) {
@@ -73,7 +88,11 @@ func (p *parser) value(depth int) (pickle.Value, error) {
 	case c == '[':
 		return p.array(depth)
 	case c == '"':
-		return p.str()
+		s, err := p.str()
+		if err == nil {
+			err = p.charge(int64(len(s)))
+		}
+		return s, err
 	case c == '-' && !bytes.HasPrefix(p.text[p.pos:], []byte("-I")), c >= '0' && c <= '9':
 		return p.number()
 	}
@@ -91,6 +110,9 @@ func (p *parser) value(depth int) (pickle.Value, error) {
 
 func (p *parser) object(depth int) (pickle.Value, error) {
 	p.pos++
+	if err := p.charge(containerCost); err != nil {
+		return nil, err
+	}
 	d := &pickle.Dict{}
 	if p.accept('}') {
 		return d, nil
@@ -103,6 +125,9 @@ func (p *parser) object(depth int) (pickle.Value, error) {
 		}
 		key, err := p.str()
 		if err != nil {
+			return nil, err
+		}
+		if err := p.charge(keyCost + int64(len(key))); err != nil {
 			return nil, err
 		}
 		if _, twice := seen[key]; twice {
@@ -128,6 +153,9 @@ func (p *parser) object(depth int) (pickle.Value, error) {
 
 func (p *parser) array(depth int) (pickle.Value, error) {
 	p.pos++
+	if err := p.charge(containerCost); err != nil {
+		return nil, err
+	}
 	list := &pickle.List{}
 	if p.accept(']') {
 		return list, nil
