@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
@@ -31,6 +32,7 @@ func doctorCommand(p process) *cli.Command {
 			for _, capability := range launch.Capabilities(c.Context) {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", mark(capability.Available), capability.Name, capability.For, capability.Detail)
 			}
+			doctorGPU(t)
 			if err := t.Flush(); err != nil {
 				return err
 			}
@@ -59,15 +61,31 @@ func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
 	return nil
 }
 
-// doctorSources lists what no control here reaches.
-func doctorSources(w io.Writer) error {
-	var none []seed.ID
+// doctorGPU says whether the sources that only a GPU has can be observed here.
+func doctorGPU(w io.Writer) {
+	var ids []string
 	for _, s := range seed.All() {
-		if !s.Pin.Possible() && !s.Vary.Possible() {
-			none = append(none, s.ID)
+		if s.NeedsGPU {
+			ids = append(ids, string(s.ID))
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nObserved only, on any machine: %v\n", none)
+	_, err := os.Stat("/proc/driver/nvidia/version")
+	detail := "an NVIDIA driver is loaded"
+	if err != nil {
+		detail = "no NVIDIA driver is loaded: these can be neither observed nor controlled"
+	}
+	fmt.Fprintf(w, "%s\tGPU\t%s\t%s\n", mark(err == nil), strings.Join(ids, ", "), detail)
+}
+
+// doctorSources lists what no control here reaches.
+func doctorSources(w io.Writer) error {
+	var none []string
+	for _, s := range seed.All() {
+		if !s.Pin.Possible() && !s.Vary.Possible() {
+			none = append(none, string(s.ID))
+		}
+	}
+	_, err := fmt.Fprintf(w, "\nObserved only, on any machine: %s\n", strings.Join(none, ", "))
 	return err
 }
 

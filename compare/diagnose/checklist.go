@@ -2,6 +2,8 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -37,23 +39,51 @@ func (c *inquiry) item(s seed.Source) record.ChecklistItem {
 		item.Status, item.Why = "unknown", "no Python process was observed"
 		return item
 	}
-	if len(s.Streams) == 0 {
-		item.Status, item.Why = "unknown", "leaves no trace in one run; "+knownBy(s)
+	if used := siteOf(c.shipped[0], s.ID); used != nil {
+		item.Used = true
+		item.File, item.Line = where(used)
+		item.Status, item.Why = c.controlled(s.ID, used)
 		return item
 	}
-	used := siteOf(c.shipped[0], s.ID)
-	if used == nil {
-		if s.NeedsGPU {
-			item.Status, item.Why = "unused", "no GPU was used"
-			return item
-		}
-		item.Status, item.Why = "unused", "not seen in any process"
-		return item
-	}
-	item.Used = true
-	item.File, item.Line = where(used)
-	item.Status, item.Why = c.controlled(s.ID, used)
+	item.Status, item.Why = c.withoutSite(s)
 	return item
+}
+
+// withoutSite judges a source that no line was seen to use: some leave no line behind, and for those only what the runs
+// were given counts.
+func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
+	agreed := c.audit.Verdict == record.Reproducible
+	facts := c.shipped[0].summary.Facts["main"]
+	switch {
+	case s.NeedsGPU:
+		return "unused", "no GPU was used"
+	case s.ID == seed.PythonHash && facts["hash_seed"] != "random":
+		return "controlled", "PYTHONHASHSEED is " + facts["hash_seed"]
+	case (s.ID == seed.PythonHash || s.ID == seed.ObjectIdentity) && agreed:
+		return "controlled", fmt.Sprintf("was another in each of %d runs, and the results stayed the same", len(c.shipped))
+	case s.ID == seed.Threads && facts["torch.num_threads"] != "":
+		return "unknown", fmt.Sprintf("torch used %s threads in every run; %s", facts["torch.num_threads"], knownBy(s))
+	case slices.Contains(unseen, s.ID):
+		return "unknown", knownBy(s)
+	case frameworks[s.ID] != nil:
+		if userText(c.audit.Dir, c.audit.Command, c.shipped[0]).mentions(frameworks[s.ID]) {
+			return "unknown", "the framework is not watched; " + knownBy(s)
+		}
+		return "unused", "the code that was seen does not mention it"
+	}
+	return "unused", "not seen in any process"
+}
+
+// unseen are sources that leave no event at a line.
+var unseen = []seed.ID{seed.PythonHash, seed.ObjectIdentity, seed.Threads, seed.Software, seed.Hardware}
+
+// frameworks tell by the code's text whether a framework that the probe does not watch may be in use.
+var frameworks = map[seed.ID]*regexp.Regexp{
+	seed.JaxKey:         regexp.MustCompile(`\bjax\b|\bflax\b`),
+	seed.TensorflowSeed: regexp.MustCompile(`\btensorflow\b|\bkeras\b`),
+	seed.TensorflowOps:  regexp.MustCompile(`\btensorflow\b|\bkeras\b`),
+	seed.BoostingSeed:   regexp.MustCompile(`\bxgboost\b|\blightgbm\b|\bcatboost\b`),
+	seed.Collectives:    regexp.MustCompile(`\btorch\.distributed\b|\bhorovod\b|\bmpi4py\b`),
 }
 
 // controlled judges a source that was used and is no cause.
