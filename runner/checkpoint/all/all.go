@@ -16,6 +16,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/lightgbm"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/onnx"
@@ -43,6 +44,7 @@ func Readers() []checkpoint.Reader {
 		gguf.Reader{},
 		onnx.Reader{},
 		xgboost.Reader{},
+		lightgbm.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},
