@@ -84,47 +84,42 @@ func diffFloat32(s *Stats, a, b []byte, base int64, tol Tolerance) {
 	blocks(a, b, func(at int, a, b []byte) { s.floats(a, b, base+int64(at/4), tol) })
 }
 
-// floats enters a block of float32. Where every element differs this loop is what takes the time: the maxima live in
-// local variables, and only infinities, NaN and zeros leave the short way.
+// floats enters a block of float32. Where every element differs this loop is what takes the time: it keeps the maxima in
+// local variables, and leaves zeros, infinities and NaN to pair, which takes any two floats. A tolerance is applied there
+// too.
 func (s *Stats) floats(a, b []byte, first int64, tol Tolerance) {
 	const infinity = 0x7f800000
-	exact := tol == (Tolerance{})
-	maxAbs, maxRel, maxULP, at := s.MaxAbs, s.MaxRel, s.MaxULP, int64(-1)
-	if s.MaxAbsAt < 0 {
-		maxAbs = -1
+	limit := uint32(infinity)
+	if tol != (Tolerance{}) {
+		limit = 1 // every pair takes the long way
 	}
+	maxAbs, maxRel, maxULP, at := float64(-1), s.MaxRel, int64(0), int64(-1)
 	different := int64(0)
-	b = b[:len(a)]
-	for i := 0; i+4 <= len(a); i += 4 {
-		x, y := binary.LittleEndian.Uint32(a[i:]), binary.LittleEndian.Uint32(b[i:])
+	for n := first; len(a) >= 4 && len(b) >= 4; n++ {
+		x, y := binary.LittleEndian.Uint32(a), binary.LittleEndian.Uint32(b)
+		a, b = a[4:], b[4:]
 		if x == y {
 			continue
 		}
 		mx, my := x&^(1<<31), y&^(1<<31)
-		if mx >= infinity || my >= infinity || mx|my == 0 || !exact || s.First < 0 {
-			// The maxima are brought up to date, because the long way looks at them.
-			if at >= 0 {
-				s.MaxAbs, s.MaxAbsAt = maxAbs, at
-			}
-			s.MaxRel, s.MaxULP = maxRel, maxULP
-			s.pair(first+int64(i/4), float64(math.Float32frombits(x)), float64(math.Float32frombits(y)), ulps(uint64(x), uint64(y), 1<<31), tol)
-			maxRel, maxULP = s.MaxRel, s.MaxULP
-			if s.MaxAbsAt >= 0 {
-				maxAbs, at = s.MaxAbs, s.MaxAbsAt
-			}
+		// One comparison for both zero (0-1 is the largest uint32) and for an exponent that may be that of infinity.
+		if (mx|my)-1 >= limit-1 {
+			s.MaxRel = maxRel
+			s.pair(n, float64(math.Float32frombits(x)), float64(math.Float32frombits(y)), ulps(uint64(x), uint64(y), 1<<31), tol)
+			maxRel = s.MaxRel
 			continue
+		}
+		if different == 0 && s.First < 0 {
+			s.First = n
 		}
 		different++
 		fx := float64(math.Float32frombits(x))
 		d := math.Abs(float64(math.Float32frombits(y)) - fx)
 		if d > maxAbs {
-			maxAbs, at = d, first+int64(i/4)
+			maxAbs, at = d, n
 		}
-		// A difference from 0 has no relative size; 0/0 and d/0 fail the comparison below.
-		if fx = math.Abs(fx); d > maxRel*fx {
-			if rel := d / fx; rel <= math.MaxFloat64 {
-				maxRel = rel
-			}
+		if m := math.Abs(fx); d > maxRel*m && m > 0 {
+			maxRel = d / m
 		}
 		// Two's complement of sign and magnitude counts through zero.
 		sx, sy := int64(int32(x)>>31), int64(int32(y)>>31)
@@ -132,14 +127,19 @@ func (s *Stats) floats(a, b []byte, first int64, tol Tolerance) {
 		if u < 0 {
 			u = -u
 		}
-		if uint64(u) > maxULP {
-			maxULP = uint64(u)
+		if u > maxULP {
+			maxULP = u
 		}
 	}
+	s.maxima(different, maxAbs, at, maxRel, uint64(maxULP))
+}
+
+// maxima enters what a loop over ordinary numbers found: how many differ, the largest difference and where, -1 for none.
+func (s *Stats) maxima(different int64, maxAbs float64, at int64, maxRel float64, maxULP uint64) {
 	s.Different += different
 	s.Beyond += different
-	s.MaxRel, s.MaxULP = maxRel, maxULP
-	if at >= 0 {
+	s.MaxRel, s.MaxULP = maxRel, max(s.MaxULP, maxULP)
+	if at >= 0 && (s.MaxAbsAt < 0 || maxAbs > s.MaxAbs || maxAbs == s.MaxAbs && at < s.MaxAbsAt) {
 		s.MaxAbs, s.MaxAbsAt = maxAbs, at
 	}
 }
@@ -164,27 +164,33 @@ func (k *kernels) half(table **[1 << 16]float32, decode func(uint16) float32, in
 
 // halves is floats for 16-bit types.
 func (s *Stats) halves(a, b []byte, first int64, tol Tolerance, table *[1 << 16]float32, infinity uint16) {
-	exact := tol == (Tolerance{})
-	maxAbs, maxRel, maxULP, at := float64(-1), s.MaxRel, int32(-1), int64(-1)
+	limit := infinity
+	if tol != (Tolerance{}) {
+		limit = 1
+	}
+	maxAbs, maxRel, maxULP, at := float64(-1), s.MaxRel, int32(0), int64(-1)
 	different := int64(0)
-	b = b[:len(a)]
-	for i := 0; i+2 <= len(a); i += 2 {
-		x, y := binary.LittleEndian.Uint16(a[i:]), binary.LittleEndian.Uint16(b[i:])
+	for n := first; len(a) >= 2 && len(b) >= 2; n++ {
+		x, y := binary.LittleEndian.Uint16(a), binary.LittleEndian.Uint16(b)
+		a, b = a[2:], b[2:]
 		if x == y {
 			continue
 		}
 		mx, my := x&^(1<<15), y&^(1<<15)
-		if mx >= infinity || my >= infinity || mx|my == 0 || !exact || s.First < 0 {
+		if (mx|my)-1 >= limit-1 {
 			s.MaxRel = maxRel
-			s.pair(first+int64(i/2), float64(table[x]), float64(table[y]), ulps(uint64(x), uint64(y), 1<<15), tol)
+			s.pair(n, float64(table[x]), float64(table[y]), ulps(uint64(x), uint64(y), 1<<15), tol)
 			maxRel = s.MaxRel
 			continue
+		}
+		if different == 0 && s.First < 0 {
+			s.First = n
 		}
 		different++
 		fx := float64(table[x])
 		d := math.Abs(float64(table[y]) - fx)
 		if d > maxAbs {
-			maxAbs, at = d, first+int64(i/2)
+			maxAbs, at = d, n
 		}
 		if m := math.Abs(fx); d > maxRel*m && m > 0 {
 			maxRel = d / m
@@ -198,15 +204,7 @@ func (s *Stats) halves(a, b []byte, first int64, tol Tolerance, table *[1 << 16]
 			maxULP = u
 		}
 	}
-	s.Different += different
-	s.Beyond += different
-	s.MaxRel = maxRel
-	if maxULP > 0 {
-		s.MaxULP = max(s.MaxULP, uint64(maxULP))
-	}
-	if at >= 0 && (s.MaxAbsAt < 0 || maxAbs > s.MaxAbs || maxAbs == s.MaxAbs && at < s.MaxAbsAt) {
-		s.MaxAbs, s.MaxAbsAt = maxAbs, at
-	}
+	s.maxima(different, maxAbs, at, maxRel, uint64(maxULP))
 }
 
 func diffFloat64(s *Stats, a, b []byte, base int64, tol Tolerance) {
