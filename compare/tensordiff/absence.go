@@ -5,13 +5,30 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
 // heads are names of the last layer of classifiers and language models.
 var heads = [...]string{"fc", "classifier", "head", "heads", "lm_head", "score", "cls", "logits", "output_layer", "out_proj_head"}
 
-// absence explains what it means that one file lacks a value of the other. there is the file that has it, lacks the other.
-func absence(e *checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) Absence {
+// absences explains what it means that one file lacks values of the other. there is the file that has them; lacks names
+// all values that only one file has.
+func absences(list []*checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) []Absence {
+	out := []Absence{}
+	if len(list) == 0 {
+		return out
+	}
+	of := make(map[*checkpoint.Entry]component.ID, len(there.Entries))
+	for i, id := range component.Classify(there).Of {
+		of[&there.Entries[i]] = id
+	}
+	for _, e := range list {
+		out = append(out, absence(e, of[e], there, lacks))
+	}
+	return out
+}
+
+func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks map[string]bool) Absence {
 	out := Absence{Name: e.Name, Value: describe(e)}
 	t := e.Tensor()
 	if t == nil {
@@ -20,8 +37,21 @@ func absence(e *checkpoint.Entry, there *checkpoint.File, lacks map[string]bool)
 		return out
 	}
 	segments := strings.FieldsFunc(e.Name, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+	last := ""
+	if len(segments) > 0 {
+		last = segments[len(segments)-1]
+	}
 	switch {
-	case len(segments) > 0 && segments[len(segments)-1] == "num_batches_tracked":
+	case id == component.Optimizer:
+		out.Class = "optimizer"
+		out.Why = "state of the optimizer: it starts again from zero, and the next steps are other ones"
+	case id == component.RNGPython || id == component.RNGNumPy || id == component.RNGTorch || id == component.RNGCUDA:
+		out.Class = "rng"
+		out.Why = "state of a random number generator: what is drawn next is other"
+	case last == "running_mean" || last == "running_var":
+		out.Class = "batchnorm-statistics"
+		out.Why = "starts again at 0 (mean) or 1 (variance): predictions in evaluation mode are wrong until training has gathered it anew"
+	case last == "num_batches_tracked":
 		out.Class = "batchnorm-counter"
 		out.Why = "safe to leave at 0: BatchNorm reads this counter only when its momentum is None"
 	case tiedTo(e, there, lacks) != "":

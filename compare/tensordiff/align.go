@@ -3,6 +3,7 @@ package tensordiff
 import (
 	"crypto/sha256"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -40,7 +41,7 @@ func align(a, b *checkpoint.File) alignment {
 		if e.Structure || names[e.Name] {
 			continue
 		}
-		key, _ := unwrapped(e.Name)
+		key := bareName(e.Name)
 		if _, twice := bare[key]; twice {
 			e = nil
 		}
@@ -50,8 +51,7 @@ func align(a, b *checkpoint.File) alignment {
 	bareA := map[string]int{}
 	for i := range a.Entries {
 		if e := &a.Entries[i]; !e.Structure && byName[e.Name] == nil {
-			key, _ := unwrapped(e.Name)
-			bareA[key]++
+			bareA[bareName(e.Name)]++
 		}
 	}
 	var al alignment
@@ -64,10 +64,9 @@ func align(a, b *checkpoint.File) alignment {
 			al.matches = append(al.matches, match{a: e, b: same})
 			continue
 		}
-		key, whyA := unwrapped(e.Name)
+		key := bareName(e.Name)
 		if other := bare[key]; other != nil && bareA[key] == 1 {
-			_, whyB := unwrapped(other.Name)
-			al.matches = append(al.matches, match{e, other, explainWrappers(whyA, whyB)})
+			al.matches = append(al.matches, match{e, other, explainNames(e.Name, other.Name)})
 			taken[other] = true
 			continue
 		}
@@ -79,6 +78,33 @@ func align(a, b *checkpoint.File) alignment {
 		}
 	}
 	return al
+}
+
+// bareName is a name without what wrappers add, and with keys that are numbers written as those that are texts:
+// torch.distributed.checkpoint makes optimizer.state.0.step of optimizer.state[0].step.
+func bareName(name string) string {
+	name, _ = unwrapped(name)
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(name, "[")
+		number, after, closed := strings.Cut(rest, "]")
+		_, err := strconv.Atoi(number)
+		if !ok || !closed || err != nil || before == "" && b.Len() == 0 {
+			return b.String() + name
+		}
+		b.WriteString(before + "." + number)
+		name = after
+	}
+}
+
+// explainNames says why two names are of one value.
+func explainNames(a, b string) string {
+	_, whyA := unwrapped(a)
+	_, whyB := unwrapped(b)
+	if why := explainWrappers(whyA, whyB); why != "" {
+		return why
+	}
+	return "keys are numbers in one file and texts in the other, as torch.distributed.checkpoint makes them"
 }
 
 // wrappers are name segments that wrapping a model adds, with what adds them.

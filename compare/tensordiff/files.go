@@ -50,7 +50,7 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 
 	r := &Result{
 		Schema: SchemaVersion, A: side(a), B: side(b),
-		Changed: []Change{}, Missing: []Absence{}, Unexpected: []Absence{}, Renamed: []Rename{},
+		Changed: []Change{}, Renamed: []Rename{},
 		Structure: structure(a, b), Container: container(a, b),
 	}
 	if err := r.compareMatches(ctx, al.matches, o); err != nil {
@@ -62,12 +62,7 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 			lacks[e.Name] = true
 		}
 	}
-	for _, e := range al.onlyA {
-		r.Missing = append(r.Missing, absence(e, a, lacks))
-	}
-	for _, e := range al.onlyB {
-		r.Unexpected = append(r.Unexpected, absence(e, b, lacks))
-	}
+	r.Missing, r.Unexpected = absences(al.onlyA, a, lacks), absences(al.onlyB, b, lacks)
 	r.Verdict = r.verdict()
 	return r, nil
 }

@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 )
 
 // ComparisonVersion names the JSON form of a Comparison.
@@ -63,10 +65,13 @@ func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o
 	for _, x := range listA {
 		y, ok := inB[x.Name]
 		if !ok {
+			y, ok = inB[otherLayout(x.Name)]
+		}
+		if !ok {
 			c.OnlyA = append(c.OnlyA, x.Name)
 			continue
 		}
-		delete(inB, x.Name)
+		delete(inB, y.Name)
 		if err := c.pair(ctx, x, y, o); err != nil {
 			return err
 		}
@@ -77,6 +82,14 @@ func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o
 		}
 	}
 	return nil
+}
+
+// otherLayout is the name that a sharded model has in one file, and the other way round.
+func otherLayout(name string) string {
+	if whole, ok := strings.CutSuffix(name, sharded.Suffix); ok {
+		return whole
+	}
+	return name + sharded.Suffix
 }
 
 func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {

@@ -81,7 +81,7 @@ type ChangeStats struct {
 type Absence struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	// Class is "batchnorm-counter", "tied", "head", "tensor" or "value".
+	// Class is "batchnorm-counter", "batchnorm-statistics", "tied", "head", "optimizer", "rng", "tensor" or "value".
 	Class string `json:"class"`
 	// Why says what follows when it is ignored, as load_state_dict(strict=False) does.
 	Why string `json:"why"`

@@ -182,7 +182,17 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 	if p.off < 0 || p.length < 0 || p.off > file.size || p.length > file.size-p.off {
 		return nil, checkpoint.Damaged("part of %d bytes at %d passes the end of %s", p.length, p.off, p.path)
 	}
-	return l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
+	f, err := l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.Entries {
+		// Every part numbers its storages from 0.
+		if t := f.Entries[i].Tensor(); t != nil && t.Storage != "" {
+			t.Storage = fmt.Sprintf("%s@%d/%s", p.path, p.off, t.Storage)
+		}
+	}
+	return f, nil
 }
 
 // metadata is torch.distributed.checkpoint.metadata.Metadata.
