@@ -10,7 +10,6 @@ import (
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
-	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // conviction is a source that experiments, or the traces alone, show to be a cause.
@@ -22,51 +21,6 @@ type conviction struct {
 	released *observation
 	// origin is the local value by which a zoom placed the source, nil where the trace placed it.
 	origin *trace.LocalDifference
-}
-
-// agreement is an experiment under which the runs agree: the state from which suspects are released one by one.
-type agreement struct {
-	experiment plan.Experiment
-	pinned     []*suspicion
-	runs       []*observation
-	cover      []string
-	whole      whole
-}
-
-// whole is the agreement before any suspect was released. Its runs and those with one suspect released differ in nothing
-// but that suspect, bait included, which is what a comparison line by line needs.
-type whole struct {
-	experiment plan.Experiment
-	suspects   int
-	runs       []*observation
-	cover      []string
-}
-
-// firstRound are the suspects worth pinning first: those whose values were seen to enter, or, where there are none,
-// everything that was read, and the hash seed, which leaves no trace.
-func firstRound(all []*suspicion) []*suspicion {
-	strong := atLeast(all, entered)
-	if len(strong) > 0 {
-		return strong
-	}
-	return secondRound(all)
-}
-
-func secondRound(all []*suspicion) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash
-	})
-}
-
-// thirdRound adds the layout of the address space, which nothing in a trace shows.
-func thirdRound(all []*suspicion) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash && s.source != seed.ObjectIdentity
-	})
-}
-
-func atLeast(all []*suspicion, least strength) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return s.strength < least })
 }
 
 // diagnose finds the sources that made a pair of shipped runs differ.
@@ -91,145 +45,6 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 // unpinned leaves out what the user has asked to pin in every run.
 func (c *inquiry) unpinned(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(all, func(s *suspicion) bool { return slices.Contains(c.audit.Settings.Pin, s.source) })
-}
-
-// agree widens the set of pinned suspects until runs agree. It returns nil when even pinning everything does not make
-// them, and the sources that had been pinned by then.
-//
-// Runs that still differ are evidence as well: what entered where they part is pinned next. Only when nothing new
-// entered is everything pinned that was read, then the layout of memory, and at last all that can be.
-func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion) (*agreement, []seed.ID, error) {
-	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, thirdRound, c.everything}
-	var pinned []*suspicion
-	for len(rounds) > 0 {
-		round := merge(pinned, slices.DeleteFunc(rounds[0](all), func(s *suspicion) bool { return !c.pins(s.source) }))
-		last := len(rounds) == 1
-		rounds = rounds[1:]
-		if len(round) == len(pinned) {
-			continue
-		}
-		pinned = round
-		c.lab.Note("Runs differ. Pinning " + list(sources(pinned)) + " to see whether that makes them agree.")
-		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
-		if found != nil || err != nil {
-			return found, sources(pinned), err
-		}
-		fresh := atLeast(c.unpinned(suspects(c.evidence(still))), entered)
-		all = merge(all, fresh)
-		if len(merge(pinned, fresh)) > len(pinned) {
-			rounds = slices.Insert(rounds, 0, func([]*suspicion) []*suspicion { return fresh })
-		}
-	}
-	return nil, sources(pinned), nil
-}
-
-// merge adds to known those suspicions whose sources it does not have, and takes over stronger ones.
-func merge(known, more []*suspicion) []*suspicion {
-	merged := slices.Clone(known)
-	for _, s := range more {
-		i := slices.IndexFunc(merged, func(k *suspicion) bool { return k.source == s.source })
-		switch {
-		case i < 0:
-			merged = append(merged, s)
-		case merged[i].strength < s.strength:
-			merged[i] = s
-		}
-	}
-	return merged
-}
-
-// everything adds all sources that can be pinned to the suspects.
-func (c *inquiry) everything(all []*suspicion) []*suspicion {
-	var rest []*suspicion
-	for _, id := range pinnable() {
-		if !slices.Contains(c.audit.Settings.Pin, id) {
-			rest = append(rest, &suspicion{source: id, strength: possibleOnly})
-		}
-	}
-	return merge(all, rest)
-}
-
-// pinSuspects is the experiment that pins the given suspects.
-func (c *inquiry) pinSuspects(list []*suspicion, everything bool) plan.Experiment {
-	e := c.pin(sources(list), everything)
-	e.WholeTree = e.WholeTree || slices.ContainsFunc(list, func(s *suspicion) bool { return s.wholeTree })
-	return e
-}
-
-// pin is the experiment that pins the given sources beside those that the user pins.
-func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
-	if everything {
-		return plan.Pinned(slices.Concat(c.audit.Settings.Pin, ids))
-	}
-	e := plan.Pin(ids)
-	for _, id := range c.audit.Settings.Pin {
-		e.Levels[id] = seed.Pin
-	}
-	// Where no Python process speaks up the probe can pin nothing, and the launcher has to.
-	e.WholeTree = len(c.shipped[0].run.Processes) == 0
-	return e
-}
-
-// holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
-// two of them that differ.
-func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
-	n := c.enough(pair, pinned)
-	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
-	if needsZoom(pinned) {
-		ask.Zoom = zoomFor(pair)
-	}
-	runs, err := c.observe(ctx, ask)
-	c.seen = append(c.seen, runs...)
-	if err != nil {
-		return nil, nil, err
-	}
-	name := runs[0].run.Experiment
-	for _, o := range runs[1:] {
-		d, err := c.differ(runs[0], o)
-		if err != nil {
-			return nil, nil, err
-		}
-		if d.any() {
-			c.setExperiment(name, record.Diverged, "still different: something that was not pinned is a cause")
-			c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
-			return nil, d, nil
-		}
-	}
-	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
-	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, cover: ask.Cover}}, nil, nil
-}
-
-// trial is an experiment that pinned sources and did not make runs agree.
-type trial struct {
-	sources    []seed.ID
-	experiment string
-}
-
-// insufficient returns an experiment that is known to differ although it pinned all of these suspects, perhaps more.
-func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
-	for _, t := range c.failed {
-		if !slices.ContainsFunc(list, func(s *suspicion) bool { return !slices.Contains(t.sources, s.source) }) {
-			return t, true
-		}
-	}
-	return trial{}, false
-}
-
-// enough is the number of pinned runs whose agreement counts as shown. Two do where the traces show every suspect
-// entering; where they only show that it might have, where work went on at the same time, and most of all where
-// only some of the shipped runs differ, two runs can agree by luck.
-func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
-	e := c.evidence(pair)
-	racing := e.seen(func(s *trace.Seen) bool {
-		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
-	}) != nil
-	switch {
-	case c.lucky:
-		return 4
-	case racing || len(atLeast(pinned, entered)) < len(pinned):
-		return 3
-	}
-	return 2
 }
 
 // minimise releases the pinned suspects, those first of whom least is known, and keeps pinned those whose release
@@ -407,14 +222,6 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 		return
 	}
 	c.limit("No cause was found: runs differ even with " + list(ruledOut) + " pinned. What is left is a race, a kernel without a fixed result, or state outside the machine.")
-}
-
-func covers(list []*suspicion) []string {
-	var dirs []string
-	for _, s := range list {
-		dirs = append(dirs, s.cover...)
-	}
-	return dirs
 }
 
 // list names sources in a sentence.
