@@ -20,11 +20,23 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 	compareAll(t, dir)
 	f, _ := open(t, filepath.Join(dir, "real"))
 	found := false
+	shared := map[string][]string{}
 	for _, e := range f.Entries {
 		found = found || e.Name == "epoch" && e.Text == "3"
+		if x := e.Tensor(); x != nil && x.Storage != "" {
+			shared[x.Storage] = append(shared[x.Storage], e.Name)
+		}
 	}
 	if !found {
 		t.Error("no epoch")
+	}
+	for storage, names := range shared {
+		if len(names) > 1 {
+			t.Errorf("%q are said to share the storage %s", names, storage)
+		}
+	}
+	if len(shared) == 0 {
+		t.Error("no storages")
 	}
 	for name, spoil := range map[string]func(dir string){
 		"without a file": func(dir string) { os.Remove(filepath.Join(dir, "__1_0.distcp")) },
