@@ -39,7 +39,51 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 		c.suspectOnly(agreed.pinned)
 		return err
 	}
-	return c.locate(ctx, pair, agreed)
+	if err := c.locate(ctx, pair, agreed); err != nil {
+		return err
+	}
+	stands, err := c.stands(ctx, agreed)
+	if err != nil {
+		c.suspectOnly(agreed.pinned)
+		return err
+	}
+	if !stands {
+		c.causes = nil
+		c.observed(pair, all, tried)
+	}
+	return nil
+}
+
+// stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
+// neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that.
+func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
+	const many = 3
+	silent := func(v conviction) bool {
+		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
+	}
+	if len(c.causes) == 0 {
+		return false, nil
+	}
+	if len(c.causes) < many && !slices.ContainsFunc(c.causes, silent) {
+		return true, nil
+	}
+	c.lab.Note("Making the pinned runs again, since much rests on them.")
+	runs, err := c.observe(ctx, Ask{Experiment: agreed.experiment, Runs: 2, Cover: agreed.cover})
+	c.seen = append(c.seen, runs...)
+	if err != nil {
+		return false, err
+	}
+	for _, o := range runs {
+		d, err := c.differ(agreed.runs[0], o)
+		if err != nil {
+			return false, err
+		}
+		if d.any() {
+			c.setExperiment(o.run.Experiment, record.Diverged, "agreed at first and differs when made again: no source is convicted by it")
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // unpinned leaves out what the user has asked to pin in every run.

@@ -124,6 +124,23 @@ func TestLuckConvictsNobody(t *testing.T) {
 	}
 }
 
+// A race that agrees while everything is pinned, by luck, and then differs again must not convict what was pinned.
+func TestARaceThatAgreesByLuckConvictsNobody(t *testing.T) {
+	for agree := 3; agree < 12; agree++ {
+		outcomes := make([]int, 40)
+		for i := range outcomes {
+			outcomes[i] = i
+			if i >= agree && i < agree+3 {
+				outcomes[i] = 1000
+			}
+		}
+		w := world{t: t, luck: outcomes, reaches: []seed.ID{"scheduler"}}
+		if got := convicted(w.investigate(record.Settings{})); strings.Contains(got, "proven") {
+			t.Errorf("runs %d to %d agree by luck: %s (%v)", agree+1, agree+3, got, w.asked)
+		}
+	}
+}
+
 func TestBudgetEndsTheSearchWithoutACause(t *testing.T) {
 	w := world{t: t, budget: 4, reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
 		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
