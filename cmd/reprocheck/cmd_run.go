@@ -261,7 +261,7 @@ func (o *runOptions) audit(store *runner.Store) (*record.Audit, error) {
 	now := time.Now()
 	id, err := store.NewAudit(now)
 	if err != nil {
-		return nil, err
+		return nil, hinted(err, exitOurs, "--store DIR keeps the records elsewhere")
 	}
 	a := &record.Audit{Version: record.Version, ID: id, Tool: version, Command: o.command, Dir: o.dir, Started: now.UTC(),
 		Settings: o.settings, Criterion: o.criterion}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/reprocheck/reprocheck/runner"
 )
@@ -70,11 +69,8 @@ func codeOf(err error) int {
 
 func hintOf(err error) string {
 	var status *statusError
-	switch {
-	case errors.As(err, &status):
+	if errors.As(err, &status) {
 		return status.hint
-	case errors.Is(err, fs.ErrPermission):
-		return "--store DIR keeps the records elsewhere"
 	}
 	return ""
 }

@@ -73,7 +73,7 @@ func New(o Options) (*Executor, error) {
 	}
 	var err error
 	if e.scratch, err = os.MkdirTemp("", "reprocheck-"); err != nil {
-		return nil, fmt.Errorf("making a scratch directory: %w", err)
+		return nil, fmt.Errorf("making a scratch directory, where TMPDIR says: %w", err)
 	}
 	e.probe = filepath.Join(e.scratch, "probe")
 	if err := probe.Unpack(e.probe); err != nil {
@@ -126,6 +126,10 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("writing the probe's configuration: %w", err)
 	}
 
+	mounts, err := e.hideStore(ws.Mounts(), link)
+	if err != nil {
+		return nil, err
+	}
 	c := &collector{step: step, dir: dir, patterns: e.patterns, keepTensors: e.options.KeepTensors}
 	if err := c.openStreams(e.options.Output, e.output); err != nil {
 		return nil, err
@@ -134,7 +138,7 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 	started := time.Now()
 	process, err := launch.Start(ctx, launch.Command{
 		Argv: e.options.Command, Dir: ws.Dir(), Env: e.environment(settings, ws, config),
-		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: ws.Mounts(), Audit: true,
+		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: mounts, Audit: true,
 		Private: slices.Concat(ws.Private(), []string{link}), Timeout: e.options.Timeout,
 	})
 	if err != nil {
@@ -178,14 +182,35 @@ func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch, Kind: e.options.Kind,
 		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
 	}
-	hidden := e.options.Store
-	if hidden == e.options.Dir {
-		hidden = filepath.Join(hidden, "audits")
-	}
-	if rel, err := filepath.Rel(e.options.Dir, hidden); err == nil && filepath.IsLocal(rel) {
+	if rel, inside := e.storeInProject(); inside {
 		spec.Hide = []string{rel}
 	}
 	return spec
+}
+
+// storeInProject is the path of the audits below the project, where they lie there.
+func (e *Executor) storeInProject() (rel string, inside bool) {
+	store := e.options.Store
+	if store == e.options.Dir {
+		store = filepath.Join(store, "audits")
+	}
+	rel, err := filepath.Rel(e.options.Dir, store)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// hideStore covers a store outside the project, in HOME say, with an empty directory: it grows from run to run. Without
+// private mounts it stays visible.
+func (e *Executor) hideStore(mounts []launch.Mount, link string) ([]launch.Mount, error) {
+	if _, inside := e.storeInProject(); inside || len(mounts) == 0 {
+		return mounts, nil
+	}
+	empty := filepath.Join(link, "empty")
+	if err := os.Mkdir(empty, 0o755); err != nil {
+		return nil, fmt.Errorf("hiding the store: %w", err)
+	}
+	// The store itself may be a directory that holds other things, the project even.
+	audits := filepath.Join(e.options.Store, "audits")
+	return append(slices.Clone(mounts), launch.Mount{Target: audits, Source: empty}), nil
 }
 
 func (e *Executor) probeConfig(step plan.Step, settings seed.Settings, root, traces string) probe.Config {

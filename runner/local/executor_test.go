@@ -211,6 +211,47 @@ func wantEqualRuns(t *testing.T, l *lab) {
 	}
 }
 
+// TestStoreIsHidden has the store in the project, in HOME, beside and above them: no run sees what an earlier one left there.
+func TestStoreIsHidden(t *testing.T) {
+	root := t.TempDir()
+	project, home := filepath.Join(root, "project"), filepath.Join(root, "home")
+	for name, store := range map[string]string{
+		"in the project": filepath.Join(project, "out", "records"),
+		"the project":    project,
+		"in HOME":        filepath.Join(home, "records"),
+		"beside them":    filepath.Join(root, "records"),
+		"above them":     root,
+	} {
+		for _, dir := range []string{project, home, filepath.Join(store, "audits", "an-audit")} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(store, "audits", "an-audit", "audit.json"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		e, err := local.New(local.Options{Command: []string{"find", root, "-name", "audit.json"}, Dir: project,
+			Env: append(os.Environ(), "HOME="+home), Store: store})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		run, err := e.Execute(t.Context(), plan.Step{Experiment: plan.AsShipped(nil)}, dir, func(int64) {})
+		if err := errors.Join(err, e.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if run.Isolation.Kind != string(workspace.Overlay) {
+			t.Skipf("the workspace is a %s: a store outside the project stays visible", run.Isolation.Kind)
+		}
+		if out, err := os.ReadFile(filepath.Join(dir, "stdout")); err != nil || len(out) > 0 {
+			t.Errorf("%s: %q, %v", name, out, err)
+		}
+		if err := os.RemoveAll(filepath.Join(store, "audits")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestLevelsReachTheCommand looks for what a level sets, in the command's environment and in the record.
 func TestLevelsReachTheCommand(t *testing.T) {
 	l := newLab(t, local.Options{Command: shell(`echo "[$PYTHONHASHSEED]"; echo "$PYTHONPATH"`), Env: []string{"PYTHONPATH=/users/own"}}, nil)
