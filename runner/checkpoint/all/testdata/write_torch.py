@@ -4,6 +4,7 @@ usage: write_torch.py DIR
 """
 import collections
 import os
+import pickle
 import random
 import sys
 
@@ -118,6 +119,22 @@ save("quantised.pt", {
     "c": torch.quantize_per_channel(torch.randn(3, 4), torch.tensor([.1, .2, .3]), torch.tensor([0, 1, 2]), 0, torch.qint8)})
 save("sparse.pt", {"coo": torch.eye(4).to_sparse(), "csr": torch.eye(4).to_sparse_csr(), "dense": torch.eye(2)})
 save("parameter.pt", {"p": torch.nn.Parameter(torch.randn(3)), "buffers": [torch.nn.Parameter(torch.ones(2), requires_grad=False)]})
+attributed, parameter = torch.arange(4.), torch.nn.Parameter(torch.ones(2))
+attributed.note, parameter.tag = "kept", 3
+save("attributes.pt", {"t": attributed, "p": parameter})
+scripted = torch.jit.script(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1)))
+path = os.path.join(OUT, "script.pt")
+torch.jit.save(scripted, path)
+expect = Expect()
+for name, t in scripted.state_dict().items():
+    expect.tensor(name, dtype(t), list(t.shape), raw(t))
+expect.write(path + ".expect")
+with open(os.path.join(OUT, "pickled.pkl"), "wb") as f:
+    pickle.dump({"w": torch.arange(3.), "view": base[2:4, ::3], "half": torch.ones(2, dtype=torch.bfloat16)}, f)
+expect = Expect()
+for name, t in tensors({"w": torch.arange(3.), "view": base[2:4, ::3], "half": torch.ones(2, dtype=torch.bfloat16)}):
+    expect.tensor(name, dtype(t), list(t.shape), raw(t))
+expect.write(os.path.join(OUT, "pickled.pkl.expect"))
 save("tensor.pt", torch.arange(6).reshape(2, 3))
 torch.save(model, os.path.join(OUT, "module.pt"))
 torch.save({"arrays": {"a": np.arange(6.).reshape(2, 3), "s": np.float64(1.5)}}, os.path.join(OUT, "numpy.pt"))
