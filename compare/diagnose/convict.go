@@ -44,7 +44,9 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 	}
 	stands, err := c.stands(ctx, agreed)
 	if err != nil {
-		c.suspectOnly(agreed.pinned)
+		for i := range c.causes {
+			c.causes[i].proof = record.Suspected
+		}
 		return err
 	}
 	if !stands {
