@@ -17,6 +17,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/lightgbm"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/msgpack"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/onnx"
@@ -48,6 +49,7 @@ func Readers() []checkpoint.Reader {
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},
+		msgpack.Reader{},
 	}
 }
 
