@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -38,6 +40,22 @@ func checkContinue(c *cli.Context) error {
 	for _, name := range c.LocalFlagNames() {
 		if !slices.Contains(free, name) {
 			return fmt.Errorf("--continue goes on with the settings of the latest audit; leave out --%s", name)
+		}
+	}
+	return nil
+}
+
+// checkIsolate refuses what no private layer can lie over, where the command would write without one.
+func checkIsolate(dirs []string) error {
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		switch {
+		case !filepath.IsAbs(dir):
+			return fmt.Errorf("--isolate %s: give the absolute path of a directory", dir)
+		case err != nil:
+			return fmt.Errorf("--isolate: %w", err)
+		case !info.IsDir():
+			return fmt.Errorf("--isolate %s: not a directory", dir)
 		}
 	}
 	return nil

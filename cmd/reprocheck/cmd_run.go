@@ -175,6 +175,9 @@ func (o *runOptions) set(c *cli.Context, file *config.File) error {
 	if !c.IsSet("max-runs") && file.MaxRuns == 0 && o.settings.Runs >= config.DefaultMaxRuns {
 		o.settings.MaxRuns = o.settings.Runs + config.DefaultMaxRuns
 	}
+	if err := checkIsolate(o.settings.Isolate); err != nil {
+		return err
+	}
 	if err := checkSettings(o.settings); err != nil {
 		return err
 	}
