@@ -16,7 +16,10 @@ var (
 	usesHash    = regexp.MustCompile(`\bhash\(`)
 	// ownHash matches classes whose hash is made from their fields, which can hold strings.
 	ownHash = regexp.MustCompile(`__hash__|frozen=True|NamedTuple|\(.*Enum\)`)
+	// takesOne matches a line that takes members out of a container one by one.
+	takesOne = regexp.MustCompile(`^\s*for\b|\.pop\(|\bnext\(`)
 	// anObject matches the short text of an object of a class of the user's, as a zoom writes it.
+	// It has to be what the line takes out of a container; an object that merely holds what differs says nothing.
 	anObject = regexp.MustCompile(`^[A-Z]\w*(\{|<| object)|^<`)
 )
 
@@ -27,7 +30,8 @@ func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	if usesHash.MatchString(line) {
 		return false
 	}
-	return usesAddress.MatchString(line) || anObject.MatchString(origin.Values[0]) && !e.code.mentions(ownHash)
+	taken := takesOne.MatchString(line) && origin.Name != "self" && anObject.MatchString(origin.Values[0])
+	return usesAddress.MatchString(line) || taken && !e.code.mentions(ownHash)
 }
 
 // addresses replaces a conviction of the hash seed by one of object identity where the line it was placed at shows
