@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/report/terminal"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 )
 
 const checkpointStatusHelp = "2 bad usage or a file that cannot be read, 130 interrupted."
@@ -20,8 +22,9 @@ func checkpointCommand(p process) *cli.Command {
 		Name:      "checkpoint",
 		Usage:     "look into checkpoints, compare, check and plan them, without Python and without running anything in them",
 		UsageText: "reprocheck checkpoint inspect|hash|diff|lint|explain|plan --help",
-		Description: `The format is told by content: PyTorch (zip and legacy, Lightning, whole modules), safetensors (single and sharded),
-.npy and .npz, pickle and joblib, HDF5 as Keras writes it, JSON. A pickle is read as data; nothing in it is carried out.`,
+		Description: `A file's format is told by its content, whatever its name:
+` + formats() + `;
+models in shards and directories of torch.distributed.checkpoint. A pickle is read as data; nothing in it is carried out.`,
 		HideHelpCommand: true,
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
@@ -38,6 +41,16 @@ func checkpointCommand(p process) *cli.Command {
 		c.OnUsageError = wrongFlag
 	}
 	return command
+}
+
+// formats lists what files can be read.
+func formats() string {
+	var names []string
+	for _, r := range all.Readers() {
+		names = append(names, r.Format())
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func subcommandNames(command *cli.Command) []string {

@@ -3,7 +3,6 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/plan"
 )
 
@@ -92,15 +91,6 @@ func planSize(c *cli.Context) (plan.Size, error) {
 			return plan.Size{}, usagef("--%s describes a training without a checkpoint; here %s is measured", name, args[0])
 		}
 	}
-	f, err := all.Open(c.Context, args[0])
-	if err != nil {
-		return plan.Size{}, unreadable(err)
-	}
-	defer f.Close()
-	size, err := all.Size(args[0])
-	if err != nil {
-		return plan.Size{}, unreadable(err)
-	}
-	s, err := plan.Measure(f, args[0], size)
+	s, err := plan.Measure(c.Context, args[0])
 	return s, unreadable(err)
 }

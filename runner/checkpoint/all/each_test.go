@@ -73,7 +73,7 @@ func TestSize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]int64{"m-1": 5, "m.safetensors.index.json": 28 + 5, "dcp": 3 + 4} {
+	for name, want := range map[string]int64{"m-1": 5, "m.safetensors.index.json": 28 + 5, "dcp": 3 + 4, ".": 28 + 5 + 3 + 4} {
 		if got, err := Size(filepath.Join(dir, name)); err != nil || got != want {
 			t.Errorf("%s: %d, %v, want %d", name, got, err, want)
 		}

@@ -108,34 +108,33 @@ func (x Item) shards() ([]Item, error) {
 	return shards, nil
 }
 
-// Size returns how many bytes the files of the checkpoint at path have.
+// Size returns how many bytes the files at path have: of a directory all below it, of an index the shards too.
 func Size(path string) (int64, error) {
-	paths := []string{path}
-	if IsDirectory(path) {
-		entries, err := os.ReadDir(path)
-		if err != nil {
-			return 0, err
-		}
-		paths = nil
-		for _, e := range entries {
-			paths = append(paths, filepath.Join(path, e.Name()))
-		}
-	} else if isIndex(path) {
-		files, err := Files(path)
-		if err != nil {
-			return 0, err
-		}
-		for _, f := range files[1:] {
-			paths = append(paths, f.Path)
-		}
+	items, err := Files(path)
+	if err != nil {
+		return 0, err
 	}
 	var sum int64
-	for _, p := range paths {
-		info, err := os.Stat(p)
+	for _, item := range items {
+		info, err := os.Stat(item.Path)
 		if err != nil {
 			return 0, err
 		}
-		sum += info.Size()
+		if !info.IsDir() {
+			sum += info.Size()
+			continue
+		}
+		parts, err := os.ReadDir(item.Path)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range parts {
+			info, err := p.Info()
+			if err != nil {
+				return 0, err
+			}
+			sum += info.Size()
+		}
 	}
 	return sum, nil
 }

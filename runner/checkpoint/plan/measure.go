@@ -1,17 +1,41 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
-// Measure takes the sizes from a real checkpoint of size bytes. What the file stores beyond the tensors of the model
-// and the optimizer counts as other.
-func Measure(f *checkpoint.File, path string, size int64) (Size, error) {
-	anatomy := component.Classify(f)
+// Measure takes the sizes from a real checkpoint: a file, or a directory over whose files it is spread. What is stored
+// beyond the tensors of the model and the optimizer counts as other.
+func Measure(ctx context.Context, path string) (Size, error) {
 	s := Size{Source: path}
+	err := all.Each(ctx, path, func(_ all.Item, f *checkpoint.File, err error) error {
+		if err == nil {
+			s.add(f)
+		}
+		return err
+	})
+	if err != nil {
+		return Size{}, err
+	}
+	if s.Model == 0 {
+		return Size{}, fmt.Errorf("%s: no model weights were recognised in it", path)
+	}
+	total, err := all.Size(path)
+	if err != nil {
+		return Size{}, err
+	}
+	s.Other = max(0, total-s.Model-s.Optimizer)
+	return s, nil
+}
+
+// add counts the tensors of one file.
+func (s *Size) add(f *checkpoint.File) {
+	anatomy := component.Classify(f)
 	stored := map[string]bool{}
 	for i := range f.Entries {
 		t := f.Entries[i].Tensor()
@@ -33,9 +57,4 @@ func Measure(f *checkpoint.File, path string, size int64) (Size, error) {
 			s.Optimizer += n
 		}
 	}
-	if s.Model == 0 {
-		return Size{}, fmt.Errorf("%s: no model weights were recognised in it", path)
-	}
-	s.Other = max(0, size-s.Model-s.Optimizer)
-	return s, nil
 }

@@ -1,0 +1,41 @@
+package plan
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMeasureADirectory has the model in two shards and a file beside them.
+func TestMeasureADirectory(t *testing.T) {
+	dir := t.TempDir()
+	total := int64(0)
+	put := func(name, text string) {
+		t.Helper()
+		total += int64(len(text))
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tensor := range map[string]string{"m-1.safetensors": "a.weight", "m-2.safetensors": "b.weight"} {
+		header := `{"` + tensor + `":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
+		put(name, string(rune(len(header)))+strings.Repeat("\x00", 7)+header+"12345678")
+	}
+	put("README.md", "# A model")
+	put("m.safetensors.index.json", `{"weight_map": {"a.weight": "m-1.safetensors", "b.weight": "m-2.safetensors"}}`)
+	for _, path := range []string{dir, filepath.Join(dir, "m.safetensors.index.json")} {
+		want := total
+		if path != dir {
+			want -= int64(len("# A model"))
+		}
+		s, err := Measure(context.Background(), path)
+		if err != nil || s.Model != 16 || s.Optimizer != 0 || s.Full() != want {
+			t.Errorf("%s: %+v in full %d, want %d, %v", path, s, s.Full(), want, err)
+		}
+	}
+	if s, err := Measure(context.Background(), filepath.Join(dir, "README.md")); err == nil {
+		t.Errorf("a text was measured: %+v", s)
+	}
+}
