@@ -71,7 +71,7 @@ func (w *walker) superblock() (uint64, error) {
 	b.skip(len(signature))
 	version := b.u8()
 	var offsets, lengths byte
-	var root uint64
+	var root, end uint64
 	switch version {
 	case 0, 1:
 		b.skip(4)
@@ -81,13 +81,16 @@ func (w *walker) superblock() (uint64, error) {
 			b.skip(4)
 		}
 		w.s.base = b.u64()
-		b.skip(3*8 + 8)
+		b.skip(8)
+		end = b.u64()
+		b.skip(8 + 8)
 		root = b.u64()
 	case 2, 3:
 		offsets, lengths = b.u8(), b.u8()
 		b.skip(1)
 		w.s.base = b.u64()
-		b.skip(2 * 8)
+		b.skip(8)
+		end = b.u64()
 		root = b.u64()
 	default:
 		return 0, checkpoint.Unsupported("HDF5 superblock version %d", version)
@@ -97,6 +100,9 @@ func (w *walker) superblock() (uint64, error) {
 	}
 	if offsets != 8 || lengths != 8 || w.s.base != 0 {
 		return 0, checkpoint.Unsupported("HDF5 file with addresses of %d bytes from %d on", offsets, w.s.base)
+	}
+	if end > uint64(w.s.size) {
+		return 0, checkpoint.Damaged("the file has %d bytes of %d: it was cut short, or not closed", w.s.size, end)
 	}
 	w.f.Facts = append(w.f.Facts, checkpoint.Fact{Key: "superblock version", Value: strconv.Itoa(int(version))})
 	return root, nil

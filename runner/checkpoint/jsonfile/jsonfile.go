@@ -37,24 +37,29 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool {
 	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
-// Open reads the whole file. A file that is not one JSON value is of no known format unless its name ends in ".json".
+// Open reads the whole file. A file that is not one JSON value, or too large a one, is of no known format unless its name
+// ends in ".json": logs begin with brackets too.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
-	if size > maxSize {
-		return nil, checkpoint.Limit("JSON file of more than %d MiB", maxSize>>20)
-	}
-	f := &checkpoint.File{Format: "json"}
-	text := make([]byte, size)
-	if err := checkpoint.ReadFull(r, text, 0); err != nil {
-		return nil, err
-	}
-	v, err := parse(text)
+	v, err := read(r, size)
 	if err != nil {
 		if !strings.HasSuffix(name, ".json") {
 			return nil, fmt.Errorf("%w: %w", checkpoint.ErrUnknownFormat, err)
 		}
 		return nil, err
 	}
+	f := &checkpoint.File{Format: "json"}
 	return f, pyobject.Entries(f, v, pyobject.Source{File: r, FileSize: size})
+}
+
+func read(r io.ReaderAt, size int64) (pickle.Value, error) {
+	if size > maxSize {
+		return nil, checkpoint.Limit("JSON file of more than %d MiB", maxSize>>20)
+	}
+	text := make([]byte, size)
+	if err := checkpoint.ReadFull(r, text, 0); err != nil {
+		return nil, err
+	}
+	return parse(text)
 }
 
 // number keeps integers as integers, and decimals as floats where the float is the one that prints as this decimal.

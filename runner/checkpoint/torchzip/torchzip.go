@@ -4,7 +4,9 @@ package torchzip
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -27,9 +29,12 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool { return ziparchive.Sig
 const maxPickle = 256 << 20
 
 // Open reads the structure of a torch zip file.
-func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
 	a, err := ziparchive.Open(r, size)
 	if err != nil {
+		if !torchNamed(r, size, name) {
+			return nil, fmt.Errorf("%w: %w", checkpoint.ErrUnknownFormat, err)
+		}
 		return nil, err
 	}
 	prefix, ok := prefixOf(a)
@@ -56,6 +61,23 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	return f, pyobject.Entries(f, root, pyobject.Source{
 		File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage,
 	})
+}
+
+// torchNamed reports whether the first record or the file's name is PyTorch's, so that an archive that cannot be opened
+// is a damaged torch file and not just another ZIP file.
+func torchNamed(r io.ReaderAt, size int64, name string) bool {
+	head := make([]byte, min(size, 1024))
+	if err := checkpoint.ReadFull(r, head, 0); err != nil {
+		return false
+	}
+	if first := ziparchive.FirstName(head); strings.HasSuffix(first, "/data.pkl") || strings.Contains(first, "/data/") {
+		return true
+	}
+	switch filepath.Ext(name) {
+	case ".pt", ".pth", ".ckpt", ".bin":
+		return true
+	}
+	return false
 }
 
 // prefixOf finds the folder that everything is in: the file's name when it was written, or "archive".
