@@ -70,6 +70,10 @@ func walk(root string) ([]Item, error) {
 		if d.IsDir() && !IsDirectory(path) {
 			return nil
 		}
+		// A link to a directory, as "latest" often is, shows what is there already; pipes and devices hold no files.
+		if info, err := os.Stat(path); err == nil && !d.IsDir() && !info.Mode().IsRegular() {
+			return nil
+		}
 		if len(items) >= maxFiles {
 			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
 		}

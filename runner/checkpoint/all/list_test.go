@@ -22,19 +22,25 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for link, target := range map[string]string{"latest": "sub", "sub/self": ".", "device": "/dev/null", "gone.pt": "nothing"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	at := func(name string, spread bool) Item {
 		return Item{Path: filepath.Join(dir, name), Name: name, Spread: spread}
 	}
 	index, shard, whole := at("model.safetensors.index.json", true), at("m-1.safetensors", false), at("dcp", true)
 	log, other := at("sub/log.txt", false), at("sub/m-1.safetensors", false)
+	gone := at("gone.pt", false) // opening it says so
 	for _, test := range []struct {
 		what string
 		list func(string) ([]Item, error)
 		root string
 		want []Item
 	}{
-		{"units", List, dir, []Item{whole, index, log, other}},
-		{"all files", Files, dir, []Item{whole, shard, index, log, other}},
+		{"units", List, dir, []Item{whole, gone, index, log, other}},
+		{"all files", Files, dir, []Item{whole, gone, shard, index, log, other}},
 		{"a file", List, shard.Path, []Item{shard}},
 		{"an index", List, index.Path, []Item{index}},
 		{"an index with its shards", Files, index.Path, []Item{index, shard}},
