@@ -107,8 +107,9 @@ class _Walk:
         size = base.__len__(value)
         if size > self._limits.width * 16:
             return _head(kind, base, size)
-        walk = _Walk(self._limits)
-        inner = sorted(walk.text(item, depth + 1) for item in base.__iter__(value))
+        # Each element is followed as far as any other, for the same reason.
+        each = Limits(self._limits.depth, self._limits.width, self._limits.nodes // 16)
+        inner = sorted(_Walk(each).text(item, depth + 1) for item in base.__iter__(value))
         return "%s{%s}" % (_head(kind, base, size), ", ".join(inner))
 
 
