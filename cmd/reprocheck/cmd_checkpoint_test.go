@@ -291,3 +291,13 @@ func TestCompareOfCheckpoints(t *testing.T) {
 		}
 	}
 }
+
+// TestCompareNamesAFileOfTheSecondSide has a file that only the second directory has.
+func TestCompareNamesAFileOfTheSecondSide(t *testing.T) {
+	checkpoints(t)
+	var out, errs bytes.Buffer
+	code := run(context.Background(), []string{"reprocheck", "compare", "run1", "run2"}, process{stdin: os.Stdin, stdout: &out, stderr: &errs, dir: os.Getwd})
+	if code != 1 || !strings.Contains(out.String(), "backbone.safetensors: only the second run wrote it") {
+		t.Errorf("exit status %d\n%s%s", code, out.String(), errs.String())
+	}
+}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/reprocheck/reprocheck/compare"
@@ -59,7 +60,7 @@ func (d *difference) first() *record.Divergence {
 			Detail: fmt.Sprintf("%s is %s in %s and %s in %s", m.Name, orNothing(m.Expected), runs[0], orNothing(m.Actual), runs[1])}
 	}
 	if a := d.results.FirstArtifact(); a != nil {
-		return &record.Divergence{Process: "main", Event: "artifact", Runs: runs, Detail: a.Path + ": " + a.Detail}
+		return &record.Divergence{Process: "main", Event: "artifact", Runs: runs, Detail: cmp.Or(a.Path, a.ActualPath) + ": " + a.Detail}
 	}
 	if d.results.Output == compare.Different {
 		return &record.Divergence{Process: "main", Event: "output", Runs: runs, Detail: "standard output is not the same text"}
