@@ -39,8 +39,19 @@ models in shards and directories of torch.distributed.checkpoint. A pickle is re
 	for _, c := range command.Subcommands {
 		c.HideHelpCommand = true
 		c.OnUsageError = wrongFlag
+		c.Before = targets
 	}
 	return command
+}
+
+// targets finds out before a large file is read whether the results can be written after that.
+func targets(c *cli.Context) error {
+	for _, name := range []string{"json", "write"} {
+		if err := checkTarget(c.String(name)); err != nil {
+			return usage(err)
+		}
+	}
+	return nil
 }
 
 // formats lists what files can be read.
@@ -109,7 +120,7 @@ func (p process) show(c *cli.Context, result any, text func(io.Writer) error) er
 	}
 	if path != "" {
 		if err := writeReport(path, encode); err != nil {
-			return usage(err)
+			return err
 		}
 	}
 	return text(p.stdout)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -85,8 +86,8 @@ func writeHashes(p process, c *cli.Context) error {
 		}
 	}
 	if path := c.String("write"); path != "" {
-		if err := writeManifest(p, path, lines); err != nil {
-			return unreadable(err)
+		if err := writeManifest(path, lines); err != nil {
+			return err
 		}
 	}
 	err = p.show(c, result, func(w io.Writer) error { return hashText(w, result, c.Bool("values")) })
@@ -114,19 +115,33 @@ func hashText(w io.Writer, result hashes, values bool) error {
 	return nil
 }
 
-// writeManifest writes a manifest whose paths are relative to its own directory, where --check looks for them.
-func writeManifest(p process, path string, lines []manifest.Line) error {
+// writeManifest writes a manifest. Paths that were given relative are relative to its own directory, where --check looks
+// for them.
+func writeManifest(path string, lines []manifest.Line) error {
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
 	for i, l := range lines {
 		if filepath.IsAbs(l.Path) {
 			continue
 		}
-		rel, err := filepath.Rel(filepath.Dir(path), l.Path)
+		target, err := filepath.Abs(l.Path)
 		if err != nil {
-			return fmt.Errorf("%s cannot be named from the directory of %s: %w", l.Path, path, err)
+			return err
 		}
-		lines[i].Path = filepath.ToSlash(rel)
+		if lines[i].Path, err = filepath.Rel(dir, target); err != nil {
+			return err
+		}
 	}
-	return writeReport(path, func(w io.Writer) error { return manifest.Write(w, lines) })
+	var b bytes.Buffer
+	if err := manifest.Write(&b, lines); err != nil {
+		return usage(err)
+	}
+	return writeReport(path, func(w io.Writer) error {
+		_, err := b.WriteTo(w)
+		return err
+	})
 }
 
 func checkHashes(p process, c *cli.Context) error {

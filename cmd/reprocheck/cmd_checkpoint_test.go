@@ -147,6 +147,16 @@ func TestCheckpointHashIsChecked(t *testing.T) {
 	// Written again into the same directory, the manifest does not list itself.
 	checkpointCommandLine(context.Background(), "hash", "--write", "run1/all.sum", "run1", "last.pt")
 	checked(0, "model.safetensors: ok\n../last.pt: ok\n")
+	// Wherever the manifest lies, and however it is named.
+	elsewhere := filepath.Join(t.TempDir(), "sums")
+	checkpointCommandLine(context.Background(), "hash", "--write", elsewhere, "last.pt")
+	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--check", elsewhere); code != 0 || !strings.HasSuffix(stdout, "last.pt: ok\n") {
+		t.Errorf("with an absolute path: exit status %d\n%s%s", code, stdout, stderr)
+	}
+	write(t, "two\nlines.json", []byte("{}"))
+	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--write", "sums", "two\nlines.json"); code != 2 || !strings.Contains(stderr, "has a line end") {
+		t.Errorf("a path of two lines: exit status %d\n%s%s", code, stdout, stderr)
+	}
 	data, err := os.ReadFile("run1/model.safetensors")
 	if err != nil {
 		t.Fatal(err)
@@ -201,8 +211,11 @@ func TestCheckpointJSON(t *testing.T) {
 			}
 		})
 	}
-	if _, stderr, code := checkpointCommandLine(context.Background(), "inspect", "--json", "gone/out.json", "last.pt"); code != 2 || !strings.Contains(stderr, "gone") {
-		t.Errorf("a report that cannot be written: exit status %d, %s", code, stderr)
+	for _, args := range [][]string{{"inspect", "--json", "gone/out", "last.pt"}, {"hash", "--write", "gone/out", "last.pt"}, {"diff", "--json", "run1", "last.pt", "full.pt"}} {
+		stdout, stderr, code := checkpointCommandLine(context.Background(), args...)
+		if code != 2 || stdout != "" || !strings.Contains(stderr, "cannot be written") {
+			t.Errorf("%v: exit status %d\n%s%s", args, code, stdout, stderr)
+		}
 	}
 }
 
