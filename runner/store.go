@@ -103,6 +103,13 @@ func (s *Store) Audit(name string) (*record.Audit, error) {
 	if a.Version > record.Version {
 		return nil, fmt.Errorf("audit %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", a.ID, a.Version, record.Version)
 	}
+	for _, e := range a.Experiments {
+		for _, run := range e.Runs {
+			if !filepath.IsLocal(run) {
+				return nil, fmt.Errorf("audit %s names a run %q, which lies outside it", a.ID, run)
+			}
+		}
+	}
 	return &a, nil
 }
 
@@ -162,9 +169,6 @@ func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
 	var runs []*record.Run
 	for _, e := range a.Experiments {
 		for _, id := range e.Runs {
-			if !filepath.IsLocal(id) {
-				return nil, fmt.Errorf("audit %s names a run %q, which lies outside it", a.ID, id)
-			}
 			r, err := ReadRun(filepath.Join(dir, "runs", id))
 			if err != nil {
 				return nil, fmt.Errorf("reading run %s: %w", id, err)
