@@ -24,6 +24,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/tensorbundle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/xgboost"
@@ -46,6 +47,7 @@ func Readers() []checkpoint.Reader {
 		onnx.Reader{},
 		xgboost.Reader{},
 		lightgbm.Reader{},
+		tensorbundle.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},
