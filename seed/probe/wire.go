@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/reprocheck/reprocheck/seed"
@@ -107,7 +108,11 @@ func (e *Event) Variables() []Variable {
 func detail[T any](e *Event, key string) T {
 	var fields map[string]json.RawMessage
 	var value, none T
-	if len(e.Detail) == 0 || json.Unmarshal(e.Detail, &fields) != nil {
+	// Most events lack most keys, and decoding costs as much as reading the rest of the event.
+	if !bytes.Contains(e.Detail, []byte(key)) {
+		return none
+	}
+	if json.Unmarshal(e.Detail, &fields) != nil {
 		return none
 	}
 	if json.Unmarshal(fields[key], &value) != nil {
