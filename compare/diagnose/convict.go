@@ -75,8 +75,13 @@ func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	against := agreed.runs[0]
+	if c.pinsLayout(agreed) {
+		// Runs that are traced by line allocate more, so their addresses are others: only like can be compared with like.
+		against = runs[0]
+	}
 	for _, o := range runs {
-		d, err := c.differ(agreed.runs[0], o)
+		d, err := c.differ(against, o)
 		if err != nil {
 			return false, err
 		}
@@ -221,8 +226,11 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 // than the pinned one differs from the pinned runs and not from itself, and with the address-space layout pinned
 // whatever changes the size of the environment moves every address.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
-	pinsLayout := slices.ContainsFunc(agreed.pinned, func(s *suspicion) bool { return s.source == seed.ObjectIdentity })
-	return pinsLayout || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
+	return c.pinsLayout(agreed) || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
+}
+
+func (c *inquiry) pinsLayout(agreed *agreement) bool {
+	return slices.ContainsFunc(agreed.pinned, func(s *suspicion) bool { return s.source == seed.ObjectIdentity })
 }
 
 // convict records that a source is proven: in the agreed runs it is pinned, and in the experiment named it was free.

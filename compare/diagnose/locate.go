@@ -65,10 +65,36 @@ func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
 		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
 	v.origin = &origin
+	if calls := ruleOf(v.source).calls; calls != nil && !calls.MatchString(sourceLine(dir, origin.File, origin.Line)) {
+		call, ran, err := lastCall(dir, free, calls, origin.Order)
+		if err != nil {
+			return err
+		}
+		if ran {
+			v.site.File, v.site.Line, v.site.Func = call.File, call.Line, call.Func
+			v.story = fmt.Sprintf("%s:%d is where it enters; it first shows at %s:%d, where %s", call.File, call.Line, origin.File, origin.Line, heldDifferently(origin))
+			return nil
+		}
+	}
 	if words := ruleOf(v.source).words; words != nil {
 		v.story = words(origin)
 	}
 	return nil
+}
+
+// lastCall is the last line before a place in a zoomed trace whose text matches.
+func lastCall(dir string, o *observation, calls *regexp.Regexp, before int64) (trace.LocalDifference, bool, error) {
+	lines, err := trace.Executed(o.trace)
+	if err != nil {
+		return trace.LocalDifference{}, false, err
+	}
+	var last trace.LocalDifference
+	for _, l := range lines {
+		if l.Order < before && calls.MatchString(sourceLine(dir, l.File, l.Line)) {
+			last = l
+		}
+	}
+	return last, last.File != "", nil
 }
 
 // placeByText looks among the lines that a zoomed run executed for the first whose text uses the source. The source is
