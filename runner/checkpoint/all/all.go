@@ -21,6 +21,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/onnx"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
@@ -48,6 +49,7 @@ func Readers() []checkpoint.Reader {
 		xgboost.Reader{},
 		lightgbm.Reader{},
 		tensorbundle.Reader{},
+		orbax.Reader{},
 		jsonfile.Reader{},
 		picklefile.Reader{},
 		picklefile.CompressedReader{},

@@ -1,0 +1,79 @@
+package orbax
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// leaf is a value of the saved tree, as the file _METADATA lists it.
+type leaf struct {
+	name string
+	kind string // "jax.Array", "np.ndarray", "scalar", "None", "Dict", ...
+}
+
+// metadata is the file _METADATA.
+type metadata struct {
+	leaves []leaf
+	zarr3  bool
+}
+
+func parseMetadata(text []byte) (*metadata, error) {
+	var file struct {
+		Tree  orderedTree `json:"tree_metadata"`
+		OCDBT *bool       `json:"use_ocdbt"`
+		Zarr3 bool        `json:"use_zarr3"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, checkpoint.Damaged("%s: %v", metadataName, err)
+	}
+	if file.OCDBT != nil && !*file.OCDBT {
+		return nil, checkpoint.Unsupported("arrays that are not in an OCDBT database")
+	}
+	return &metadata{file.Tree, file.Zarr3}, nil
+}
+
+// orderedTree reads the members of tree_metadata in their order, and refuses one that is there twice.
+type orderedTree []leaf
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *orderedTree) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
+		return checkpoint.Damaged("a tree that is no object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if _, err := d.Token(); err != nil {
+			return err
+		}
+		var v struct {
+			Key []struct {
+				Key any
+			} `json:"key_metadata"`
+			Value struct {
+				Type string `json:"value_type"`
+			} `json:"value_metadata"`
+		}
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		var steps []string
+		for _, k := range v.Key {
+			step, ok := k.Key.(string)
+			if !ok {
+				return checkpoint.Unsupported("a key that is no text")
+			}
+			steps = append(steps, step)
+		}
+		name := strings.Join(steps, ".")
+		if seen[name] {
+			return checkpoint.Damaged("two values are both named %q", checkpoint.Clip(name, 80))
+		}
+		seen[name] = true
+		*t = append(*t, leaf{name, v.Value.Type})
+	}
+	_, err := d.Token()
+	return err
+}
