@@ -103,6 +103,18 @@ func (e *Executor) Close() error { return os.RemoveAll(e.scratch) }
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
+	// A file system that somebody mounts below /tmp or HOME just then makes the kernel refuse what it had granted on trial.
+	const attempts = 3
+	for n := 1; ; n++ {
+		run, err := e.execute(ctx, step, dir, progress)
+		if n < attempts && errors.Is(err, launch.ErrMount) {
+			continue
+		}
+		return run, err
+	}
+}
+
+func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
 	slot, release := e.slot()
 	defer release()
 	link := filepath.Join(e.scratch, fmt.Sprintf("link-%03d", slot))
