@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,10 +62,15 @@ func checkIsolate(dirs []string) error {
 	return nil
 }
 
-// interrupted says what an audit that was ended by a signal leaves; finished is the number of its finished runs.
-func interrupted(err error, finished int) error {
-	if finished == 0 {
+// stopped says what an audit leaves that was ended by a signal or by a failure of ours; finished counts its finished runs.
+func stopped(err error, finished int) error {
+	switch {
+	case finished == 1:
+		return hinted(err, codeOf(err), "1 finished run is kept; `reprocheck run --continue` goes on from it")
+	case finished > 1:
+		return hinted(err, codeOf(err), fmt.Sprintf("%d finished runs are kept; `reprocheck run --continue` goes on from them", finished))
+	case errors.Is(err, context.Canceled):
 		return hinted(err, exitInterrupted, "no run had finished, so nothing is kept")
 	}
-	return hinted(err, exitInterrupted, fmt.Sprintf("%d finished runs are kept; `reprocheck run --continue` goes on from them", finished))
+	return err
 }

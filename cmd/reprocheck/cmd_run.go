@@ -225,10 +225,8 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 		audit.Failed, audit.Verdict, audit.Reason = failed.Run.ID, record.Inconclusive, failed.Error()
 		audit.FailedStderr = store.LastLines(audit.ID, failed.Run.Stderr, failed.Run.ID)
 		audit.Finished = true
-	case errors.Is(err, context.Canceled):
-		return errors.Join(interrupted(err, r.Spent()), o.keep(store, audit))
 	case err != nil:
-		return errors.Join(err, o.keep(store, audit))
+		return errors.Join(stopped(err, r.Spent()), o.keep(store, audit))
 	}
 	if err := o.keep(store, audit); err != nil {
 		return err
