@@ -11,7 +11,7 @@ import (
 
 func TestOrbaxCheckpointsHaveTheArraysThatTensorStoreReads(t *testing.T) {
 	dir := write(t, "write_orbax.py", "orbax", "tensorstore", "jax", "numpy")
-	for _, name := range []string{"types", "tree", "cut", "many"} {
+	for _, name := range []string{"types", "tree", "cut", "many", "levels", "versions"} {
 		t.Run(name, func(t *testing.T) { compareAll(t, filepath.Join(dir, name)) })
 	}
 	f, _ := open(t, filepath.Join(dir, "tree", "manifest.ocdbt"))

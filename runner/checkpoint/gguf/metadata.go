@@ -84,14 +84,7 @@ func array(s *stream, b *tree.Builder, p *tree.Path) error {
 	}
 	switch typ {
 	case typeString:
-		var list []string
-		for range s.count(8) {
-			list = append(list, s.text())
-			if s.err != nil {
-				return s.err
-			}
-		}
-		return b.Strings(p, list)
+		return b.Strings(p, s.count(8), func() (string, error) { return s.text(), s.err })
 	case typeArray:
 		list, err := b.List(p)
 		if err != nil {

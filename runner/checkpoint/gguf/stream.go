@@ -8,8 +8,9 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
-// maxMetadata bounds what is held of a file's metadata; a vocabulary of 256,000 tokens with its merges takes about 12 MiB.
-const maxMetadata = 32 << 20
+// maxMetadata bounds what is held of a file's metadata. A vocabulary of 256,000 tokens with scores
+// and merges takes about 16 MiB.
+const maxMetadata = 24 << 20
 
 // stream reads the metadata from front to back. The first failure stays in err, and every later read gives zeros.
 type stream struct {

@@ -61,7 +61,7 @@ func (c column) parse(text string, most int64) (*checkpoint.Tensor, error) {
 		}
 		data = binary.LittleEndian.AppendUint64(data, bits)
 		if n++; int64(len(data)) > most {
-			return nil, checkpoint.Limit("trees of more than %d MiB", maxHeld>>20)
+			return nil, checkpoint.Limit("trees of more than %d MiB, or an array of more than %d MiB", maxHeld>>20, maxArray>>20)
 		}
 	}
 	dtype := checkpoint.Int64

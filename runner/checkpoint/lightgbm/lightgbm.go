@@ -19,7 +19,9 @@ import (
 
 const (
 	// maxHeld bounds the arrays of a file, which are held in memory.
-	maxHeld = 48 << 20
+	maxHeld = 32 << 20
+	// maxArray bounds one of them.
+	maxArray = 8 << 20
 
 	endOfTrees      = "end of trees"
 	endOfParameters = "end of parameters"
@@ -191,7 +193,7 @@ func (m *model) scalar(p *tree.Path, c column, text string) (int64, error) {
 	if c.real {
 		v, err := parseReal(text)
 		if err != nil {
-			return 0, m.damaged(err.Error())
+			return 0, m.damaged("no number")
 		}
 		return 0, m.tree.Float(p, v)
 	}
@@ -204,7 +206,7 @@ func (m *model) scalar(p *tree.Path, c column, text string) (int64, error) {
 
 // array adds a line of numbers of a tree with so many leaves. LightGBM leaves some lines empty in a tree of one leaf.
 func (m *model) array(p *tree.Path, c column, text string, leaves int64) error {
-	t, err := c.parse(text, maxHeld-m.held)
+	t, err := c.parse(text, min(maxHeld-m.held, maxArray))
 	if err != nil {
 		var damaged *checkpoint.DamagedError
 		if errors.As(err, &damaged) {

@@ -8,8 +8,8 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
-// maxLine bounds a line. The longest ones are those of trees with many categories.
-const maxLine = 16 << 20
+// maxLine bounds a line. The longest ones list features by name.
+const maxLine = 8 << 20
 
 // lines reads a text line by line, without those that are empty.
 type lines struct {

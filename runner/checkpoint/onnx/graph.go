@@ -229,5 +229,8 @@ func (x *model) addTensor(p *tree.Path, t *tensor) error {
 	if t.outside || t.raw != nil || len(t.typed) > 0 || n != int64(len(t.strings)) {
 		return checkpoint.Damaged("%d strings in a tensor of shape %s", len(t.strings), checkpoint.ShapeText(t.shape))
 	}
-	return x.tree.Strings(p, t.strings)
+	return x.tree.Strings(p, len(t.strings), func() (s string, err error) {
+		s, t.strings = t.strings[0], t.strings[1:]
+		return s, nil
+	})
 }

@@ -12,7 +12,7 @@ const (
 	// windowSize is how much of the file is read at a time to find the fields of messages.
 	windowSize = 8 << 10
 	// maxHeld bounds the bytes of one file that are held in memory: everything but large tensors.
-	maxHeld = 32 << 20
+	maxHeld = 16 << 20
 )
 
 // source is a file of protocol buffers, of which only a window is held.

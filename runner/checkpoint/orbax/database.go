@@ -12,7 +12,7 @@ const (
 	// maxHeight bounds the levels of a tree.
 	maxHeight = 16
 	// maxHeld bounds the bytes of all nodes and of the values in them.
-	maxHeld = 64 << 20
+	maxHeld = 32 << 20
 )
 
 // dataFile names a file: paths in a node are relative to the base path by which the node was found.
@@ -64,14 +64,13 @@ func readDatabase(ctx context.Context, manifest []byte, open func(name string) (
 	r.column(n) // generations
 	heights := r.bytes(uint64(n))
 	roots := r.places(n, files)
-	r.column(n) // numbers of keys
-	r.column(n) // bytes of trees
-	root, err := roots, r.err
-	if err != nil {
-		return nil, err
+	r.column(n)       // numbers of keys
+	r.column(n)       // bytes of trees
+	if r.err != nil { // what follows is of older versions
+		return nil, r.err
 	}
 	d := &database{ctx: ctx, open: open, of: map[string]value{}}
-	newest := root[n-1]
+	newest := roots[n-1]
 	if newest.length == 0 {
 		return d, nil // an empty tree has no root
 	}

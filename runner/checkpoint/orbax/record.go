@@ -16,7 +16,7 @@ const (
 	manifestMagic = 0x0cdb3a2a
 	nodeMagic     = 0x0cdb20de
 	// maxRecord bounds a manifest or node, packed or not; one with 10,000 arrays takes about 3 MiB.
-	maxRecord = 32 << 20
+	maxRecord = 16 << 20
 	// maxWindow bounds what a decoder of zstd holds of what it has written.
 	maxWindow = 8 << 20
 )

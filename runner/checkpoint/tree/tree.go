@@ -19,6 +19,8 @@ const (
 	// maxEntries and maxNames bound the memory that a document's structure may take.
 	maxEntries = 1 << 17
 	maxNames   = 16 << 20
+	// maxText bounds all texts together.
+	maxText = 24 << 20
 	// maxDepth bounds nesting, and with it the stack of a recursive reader.
 	maxDepth = 200
 )
@@ -74,6 +76,7 @@ type Builder struct {
 	file  *checkpoint.File
 	paths []*Path // of file.Entries
 	names int     // bytes of all names
+	texts int     // bytes of all texts
 }
 
 // NewBuilder returns a Builder that appends to f, which has no entries yet.
@@ -219,35 +222,49 @@ func (b *Builder) String(p *Path, s string) error {
 	if !utf8.ValidString(s) {
 		return checkpoint.Unsupported("text that is not UTF-8, in %q", checkpoint.Clip(p.String(), 80))
 	}
+	if b.texts += len(s); b.texts > maxText {
+		return checkpoint.Limit("texts of more than %d MiB", maxText>>20)
+	}
 	return b.Add(p, pyobject.StringEntry(s))
 }
 
-// Strings adds a list of texts, as one entry where it is long.
-func (b *Builder) Strings(p *Path, list []string) error {
-	if len(list) < PackFrom {
+// Strings adds a list of n texts, which next returns one after the other, as one entry where it is long.
+func (b *Builder) Strings(p *Path, n int, next func() (string, error)) error {
+	if n < PackFrom {
 		l, err := b.List(p)
 		if err != nil {
 			return err
 		}
-		for _, s := range list {
-			if err := b.String(l.Next(), s); err != nil {
+		for range n {
+			s, err := next()
+			if err == nil {
+				err = b.String(l.Next(), s)
+			}
+			if err != nil {
 				return err
 			}
 		}
 		l.End()
 		return nil
 	}
-	var packed []byte
-	for _, s := range list {
+	var packed strings.Builder
+	for range n {
+		s, err := next()
+		if err != nil {
+			return err
+		}
 		if !utf8.ValidString(s) {
 			return checkpoint.Unsupported("text that is not UTF-8, in %q", checkpoint.Clip(p.String(), 80))
 		}
-		packed = append(packed, 's')
-		packed = binary.LittleEndian.AppendUint64(packed, uint64(len(s)))
-		packed = append(packed, s...)
+		if b.texts += 9 + len(s); b.texts > maxText {
+			return checkpoint.Limit("texts of more than %d MiB", maxText>>20)
+		}
+		packed.WriteByte('s')
+		packed.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
+		packed.WriteString(s)
 	}
 	return b.Add(p, checkpoint.Entry{
-		Kind: checkpoint.KindObject, Type: "list", Text: strconv.Itoa(len(list)) + " plain values", Data: checkpoint.Text(string(packed)),
+		Kind: checkpoint.KindObject, Type: "list", Text: strconv.Itoa(n) + " plain values", Data: checkpoint.Text(packed.String()),
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"math/big"
@@ -288,7 +289,7 @@ func (d *jsonReader) number() (number, error) {
 	}
 	n, err := parseNumber(text)
 	if err != nil {
-		return number{}, checkpoint.Damaged("before offset %d: %v", d.at, err)
+		return number{}, fmt.Errorf("before offset %d: %w", d.at, err)
 	}
 	return n, nil
 }
@@ -310,14 +311,20 @@ func parseNumber(text string) (number, error) {
 	}
 	if !strings.ContainsAny(text, ".eE") {
 		i, err := strconv.ParseInt(text, 10, 64)
-		return number{integer: true, i: i}, err
+		if err != nil {
+			return number{}, checkpoint.Damaged("no integer of 64 bits: %q", text)
+		}
+		return number{integer: true, i: i}, nil
 	}
 	single, err := strconv.ParseFloat(text, 32)
 	if err == nil && sameDecimal(text, strconv.FormatFloat(single, 'e', -1, 32)) {
 		return number{f: single}, nil
 	}
 	double, err := strconv.ParseFloat(text, 64)
-	if err == nil && !sameDecimal(text, strconv.FormatFloat(double, 'e', -1, 64)) {
+	if err != nil {
+		return number{}, checkpoint.Damaged("no number %q", text)
+	}
+	if !sameDecimal(text, strconv.FormatFloat(double, 'e', -1, 64)) {
 		err = checkpoint.Unsupported("the number %s, which is no shortest form of a float", text)
 	}
 	return number{f: double, double: true}, err

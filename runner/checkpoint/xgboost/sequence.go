@@ -10,15 +10,21 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
-// maxHeld bounds the bytes of arrays that are held in memory.
-const maxHeld = 48 << 20
+const (
+	// maxHeld bounds the bytes of arrays that are held in memory.
+	maxHeld = 32 << 20
+	// maxNumbers bounds one of them, which are mostly as long as a tree has nodes.
+	maxNumbers = 1 << 21
+)
 
 // memory is what may still be held of a file.
 type memory int64
 
-func (m *memory) take(n int) error {
-	if *m -= memory(n); *m < 0 {
-		return checkpoint.Limit("arrays of more than %d MiB; a model saved as .ubj is read without holding them", maxHeld>>20)
+// take counts n bytes more, of an array of so many numbers.
+func (m *memory) take(n, numbers int) error {
+	if *m -= memory(n); *m < 0 || numbers > maxNumbers {
+		return checkpoint.Limit("arrays of more than %d MiB, or %d numbers; a model saved as .ubj is read without holding them",
+			maxHeld>>20, maxNumbers)
 	}
 	return nil
 }
@@ -38,7 +44,7 @@ type sequence struct {
 func (s *sequence) int(v int64) error {
 	if s.list == nil && len(s.reals) == 0 {
 		s.ints = append(s.ints, v)
-		return s.memory.take(8)
+		return s.memory.take(8, len(s.ints))
 	}
 	p, err := s.next()
 	if err != nil {
@@ -52,7 +58,7 @@ func (s *sequence) real(v float64, double bool) error {
 	if s.list == nil && len(s.ints) == 0 {
 		s.reals = append(s.reals, v)
 		s.double = s.double || double
-		return s.memory.take(8)
+		return s.memory.take(4, len(s.reals))
 	}
 	p, err := s.next()
 	if err != nil {

@@ -3,6 +3,7 @@
 usage: write_orbax.py DIR
 """
 import os
+import shutil
 import sys
 
 # Four devices, over which arrays are cut into chunks.
@@ -55,3 +56,19 @@ def cut(shape, *axes):
 save("cut", {"rows": cut((300, 500), "x"), "columns": cut((300, 500), None, "y"), "both": cut((300, 500), "x", "y"),
              "deep": cut((6, 4, 10, 30), "x", None, "y"), "inner": cut((5, 3, 40), None, None, ("x", "y"))})
 save("many", {f"layer{i:04d}": {"kernel": np.full((3, 2), i), "bias": np.full(400, float(i))} for i in range(700)})
+
+
+def rewrite(name, source, **config):
+    """Copies a checkpoint into a database of another configuration, one key after the other in several versions."""
+    path, source = os.path.join(OUT, name), os.path.join(OUT, source)
+    kv = lambda at, **more: tensorstore.KvStore.open({"driver": "ocdbt", "base": {"driver": "file", "path": at + "/"}, **more}).result()
+    old, new = kv(source), kv(path, config=config)
+    for i, key in enumerate(old.list().result()):
+        new.write(key, old[key]).result()
+    for file in ("_METADATA", "manifest.ocdbt.expect"):
+        shutil.copy(os.path.join(source, file), path)
+
+
+# A tree of several levels, with all values outside of it and nothing packed; and more than the 16 versions of a manifest.
+rewrite("levels", "tree", compression=None, max_decoded_node_bytes=200, max_inline_value_bytes=0)
+rewrite("versions", "types", version_tree_arity_log2=2)
