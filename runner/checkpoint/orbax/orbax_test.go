@@ -157,6 +157,44 @@ func TestACheckpointOfSeveralChunksIsRead(t *testing.T) {
 	}
 }
 
+func TestWhatAChunkHasBeyondTheArrayIsNoContent(t *testing.T) {
+	const padded = `{"chunks":[2,2],"compressor":null,"dtype":"|u1","fill_value":0,"filters":null,"order":"C","shape":[3,3],"zarr_format":2}`
+	f, err := checkpointOf(0, leafOf("w/.zarray", padded, "w/0.0", "abde", "w/0.1", "c?f?", "w/1.0", "gh??", "w/1.1", "i???"), "w").read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 9)
+	if err := checkpoint.ReadFull(f.Entries[1].Data, got, 0); err != nil || string(got) != "abcdefghi" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+// TestPathsInANodeAreRelativeToItsDatabase has a root in the database "sub/" whose values are in that one's files.
+func TestPathsInANodeAreRelativeToItsDatabase(t *testing.T) {
+	node := append([]byte{0}, numbers(1, 3, 0)...) // height 0; one file, of 3 bytes
+	node = append(node, "d/y"...)
+	node = append(node, numbers(2, 0, 9, 3)...) // two keys, that share nothing
+	node = append(node, "w/.zarrayw/0"...)
+	one := strings.Replace(array, "[2]", "[4]", 1)
+	node = append(node, numbers(uint64(len(one)), 16)...)
+	node = append(node, 0, 1)             // the second value is elsewhere
+	node = append(node, numbers(0, 4)...) // in file 0, from byte 4
+	node = sealed(nodeMagic, append(node, one...))
+
+	f := checkpointOf(0, []byte{0}, "w")
+	f["sub/d/x"], f["sub/d/y"] = node, []byte("????abcdefghijklmnop")
+	plain := manifestOf(0, uint64(len(node)))
+	f[ManifestName] = sealed(manifestMagic, bytes.Replace(plain[14:len(plain)-4], append(numbers(1, 3, 0), "d/x"...), append(numbers(1, 7, 4), "sub/d/x"...), 1))
+	out, err := f.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 16)
+	if err := checkpoint.ReadFull(out.Entries[1].Data, got, 0); err != nil || string(got) != "abcdefghijklmnop" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
 func hostile() map[string]files {
 	// An interior node whose only child is itself.
 	loop := append([]byte{9}, numbers(1, 3, 0)...)

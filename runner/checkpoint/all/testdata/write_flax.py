@@ -83,4 +83,4 @@ save("values.msgpack", {
     "np": [np.float32(.1), np.int64(-5), np.bool_(True), ml_dtypes.bfloat16(1.5)], "many": list(range(70)), "keys": {f"k{i}": i for i in range(70)}})
 # flax cuts arrays of more than 1 GiB into pieces; here it cuts small ones.
 serialization.MAX_CHUNK_SIZE = 1000
-save("pieces.msgpack", {"big": rng.random((30, 40)).astype("f4"), "small": np.ones(3, "f4"), "deep": {"big": np.arange(1000)}})
+save("pieces.msgpack", {"big": rng.random((30, 40)).astype("f4"), "long": rng.random((300, 700)).astype("f4"), "small": np.ones(3, "f4"), "deep": {"big": np.arange(1000)}})
