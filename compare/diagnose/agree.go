@@ -26,6 +26,7 @@ type agreement struct {
 type whole struct {
 	experiment plan.Experiment
 	suspects   int
+	zoom       *plan.Zoom
 	runs       []*observation
 	cover      []string
 }
@@ -160,7 +161,7 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 		}
 	}
 	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
-	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, cover: ask.Cover}}, nil, nil
+	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
 }
 
 // trial is an experiment that pinned sources and did not make runs agree.

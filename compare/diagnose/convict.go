@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -70,18 +71,18 @@ func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 		return true, nil
 	}
 	c.lab.Note("Making the pinned runs again, since much rests on them.")
-	runs, err := c.observe(ctx, Ask{Experiment: agreed.experiment, Runs: 2, Cover: agreed.cover})
+	if err := outlastTick(ctx, agreed.whole.runs); err != nil {
+		return false, err
+	}
+	// Exactly as before, tracing included: runs that are traced by line allocate more, so their addresses are others.
+	w := agreed.whole
+	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2, Zoom: w.zoom, Cover: w.cover})
 	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return false, err
 	}
-	against := agreed.runs[0]
-	if c.pinsLayout(agreed) {
-		// Runs that are traced by line allocate more, so their addresses are others: only like can be compared with like.
-		against = runs[0]
-	}
 	for _, o := range runs {
-		d, err := c.differ(against, o)
+		d, err := c.differ(w.runs[0], o)
 		if err != nil {
 			return false, err
 		}
@@ -227,6 +228,24 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 // whatever changes the size of the environment moves every address.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	return c.pinsLayout(agreed) || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
+}
+
+// outlastTick waits until runs made now fall into another tick of a coarse clock than those made before: seconds, and the
+// two seconds of a zip archive's dates. A clock that nothing shows would otherwise make runs agree that follow one another.
+func outlastTick(ctx context.Context, made []*observation) error {
+	const tick = 2500 * time.Millisecond
+	var last time.Time
+	for _, o := range made {
+		if end := o.run.Started.Add(time.Duration(o.run.Seconds * float64(time.Second))); end.After(last) {
+			last = end
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(tick - time.Since(last)):
+		return nil
+	}
 }
 
 func (c *inquiry) pinsLayout(agreed *agreement) bool {

@@ -199,6 +199,9 @@ func hasResults(run *record.Run) bool {
 func (c *inquiry) divergedReason(pair *difference) string {
 	n := len(c.shipped)
 	printed := pair.printedAlike()
+	if c.lab == nil {
+		return "the two records differ"
+	}
 	switch {
 	case pair.training.First != nil && printed && len(c.audit.Metrics) > 0:
 		return fmt.Sprintf("%d runs of the same command trained differently, although they print the same metrics", n)
@@ -210,6 +213,9 @@ func (c *inquiry) divergedReason(pair *difference) string {
 
 func (c *inquiry) agreedReason(pair *difference) string {
 	text := fmt.Sprintf("%d runs agree to the last bit", len(c.shipped))
+	if c.lab == nil {
+		text = "the two records agree to the last bit"
+	}
 	if pair.training.Steps > 0 {
 		text += fmt.Sprintf(", %d optimizer steps and every result", pair.training.Steps)
 	}

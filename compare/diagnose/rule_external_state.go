@@ -35,12 +35,28 @@ func externalState() rule {
 			}
 		}
 		if wrote == nil {
-			return nil
+			return writtenUnseen(e, written)
 		}
 		slices.Sort(cover)
 		return &suspicion{source: seed.ExternalState, strength: present, site: wrote, cover: cover,
 			story: fmt.Sprintf("%s opens %s, outside the project, which the training itself writes: each run finds what the run before it left.", at(wrote), wrote.First.DetailString("path"))}
 	}}
+}
+
+// writtenUnseen suspects files outside the workspace that a command without Python wrote: which line did cannot be seen.
+func writtenUnseen(e *evidence, written []string) *suspicion {
+	if len(e.expected.run.Processes) > 0 || len(written) == 0 {
+		return nil
+	}
+	var cover []string
+	for _, path := range written {
+		if dir := filepath.Dir(path); !slices.Contains(cover, dir) {
+			cover = append(cover, dir)
+		}
+	}
+	slices.Sort(cover)
+	return &suspicion{source: seed.ExternalState, strength: present, cover: cover,
+		story: fmt.Sprintf("The command writes %s, outside the project: each run finds what the run before it left.", some(slices.Compact(written)))}
 }
 
 func openedForWriting(sum *trace.Summary, path string) bool {

@@ -33,6 +33,8 @@ type Seen struct {
 	// Values are the compared values of the first events, and First the first event itself.
 	Values []string
 	First  probe.Event
+	// all is a running hash of every value, those beyond Values included.
+	all uint64
 	// Origins are the origins that the probe found for seed values ("clock", "entropy", ...).
 	Origins []string
 }
@@ -103,6 +105,7 @@ func (sum *Summary) add(sites map[Site]*Seen, process string, order int64, e pro
 		sum.Sites = append(sum.Sites, seen)
 	}
 	seen.Count++
+	seen.all = hashOn(seen.all, e.Value)
 	if len(seen.Values) < maxValues {
 		seen.Values = append(seen.Values, e.Value)
 	}
@@ -125,7 +128,8 @@ func (sum *Summary) Find(keep func(*Seen) bool) []*Seen {
 // Change is a site at which two runs saw different things.
 type Change struct {
 	*Seen // in the expected run; in the actual one where only that has the site
-	// Index is the first event at the site that differs, Values what the two runs saw there ("" where nothing).
+	// Index is the first event at the site that differs, Values what the two runs saw there ("" where nothing). Beyond the
+	// values that are kept only the fact is known.
 	Index  int
 	Values [2]string
 	// Missing says that only one of the runs came by this site.
@@ -146,12 +150,17 @@ func Changes(expected, actual *Summary) []Change {
 			changes = append(changes, Change{Seen: s, Values: [2]string{s.Values[0], ""}, Missing: true})
 			continue
 		}
+		if s.all == other.all && s.Count == other.Count {
+			continue
+		}
+		change := Change{Seen: s, Index: maxValues}
 		for i := range max(len(s.Values), len(other.Values)) {
 			if a, b := at(s.Values, i), at(other.Values, i); a != b {
-				changes = append(changes, Change{Seen: s, Index: i, Values: [2]string{a, b}})
+				change.Index, change.Values = i, [2]string{a, b}
 				break
 			}
 		}
+		changes = append(changes, change)
 	}
 	for _, s := range actual.Sites {
 		if theirs[s.Site] != nil {
@@ -168,6 +177,18 @@ func Changes(expected, actual *Summary) []Change {
 		return cmp.Or(cmp.Compare(place[a.Process], place[b.Process]), cmp.Compare(a.Order, b.Order))
 	})
 	return changes
+}
+
+// hashOn continues a 64-bit FNV-1a hash with one more value and its end.
+func hashOn(h uint64, value string) uint64 {
+	const offset, prime = 14695981039346656037, 1099511628211
+	if h == 0 {
+		h = offset
+	}
+	for i := range len(value) {
+		h = (h ^ uint64(value[i])) * prime
+	}
+	return (h ^ 0xff) * prime
 }
 
 func at(values []string, i int) string {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	defaultMaxPoints = 100_000
+	defaultMaxPoints = 40_000
 	maxSeries        = 2_000
 	// maxIndexed bounds the series made of one printed vector; the values beyond share one series.
 	maxIndexed = 16

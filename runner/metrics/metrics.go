@@ -20,7 +20,7 @@ import (
 type Options struct {
 	// Regex are the user's own patterns, tried first; see Criterion.MetricRegex of package record.
 	Regex []*regexp.Regexp
-	// MaxPoints is the number of points kept of one series, 100,000 where it is 0. All series together keep at most twice as many.
+	// MaxPoints is the number of points kept of one series, 40,000 where it is 0. All series together keep at most twice as many.
 	MaxPoints int
 }
 
