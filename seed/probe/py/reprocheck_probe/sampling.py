@@ -2,7 +2,7 @@
 
 
 def sampled(count):
-    """Reports whether count (from 0) is one of 0 to 7 or of about four in each doubling after that."""
-    if count < 8:
+    """Reports whether count (from 0) is one of 0 to 15 or of about four in each doubling after that."""
+    if count < 16:
         return True
     return count % (1 << (count.bit_length() - 3)) == 0
