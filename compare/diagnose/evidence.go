@@ -89,9 +89,10 @@ func (e *evidence) reseededFrom(stream seed.ID, before *trace.Seen) *trace.Chang
 }
 
 // isSeeding reports whether the user's code set a generator's state: by a seed call, or by making a generator from a
-// seed. What a DataLoader gives its workers is not the user's: it follows from the base seed.
+// seed. What a DataLoader gives its workers, forked or spawned, is not the user's: it follows from the base seed.
 func isSeeding(s *trace.Seen) bool {
-	return (s.Kind == probe.KindSeed || s.Kind == probe.KindNew) && !strings.HasPrefix(s.Lib, "torch.utils.data")
+	byLoader := s.Lib != "" && (inWorker(s) || strings.HasPrefix(s.Lib, "torch.utils.data"))
+	return (s.Kind == probe.KindSeed || s.Kind == probe.KindNew) && !byLoader
 }
 
 // explicit reports whether both runs gave a value of their own.

@@ -32,7 +32,7 @@ func nondeterministicOps() rule {
 }
 
 // denseSteps is up to where the probe digests every step (docs/probe-protocol.md, Sampling).
-const denseSteps = 8
+const denseSteps = 16
 
 // parallelKernels reports whether torch's kernels can run in parallel: on several threads, or on a GPU.
 func (e *evidence) parallelKernels() bool {
