@@ -160,6 +160,9 @@ class Stream:
         line = (found.f_code, found.f_lineno) if found is not None else None
         if self._lines.get(line, 0) >= _OF_A_LINE:
             return None
+        # What a library draws for itself while it is imported is no draw of the line that imports it.
+        if below is not None and self._probe.frames.doing(frame)[0] is None:
+            return None
         where = self._probe.frames.place(found, below) if found is not None else None
         return where, line, self.state(), self.beside.state() if self.beside is not None else None
 
