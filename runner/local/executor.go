@@ -49,7 +49,8 @@ type Executor struct {
 	patterns []*regexp.Regexp
 	env      map[string]string
 	scratch  string
-	probe    string // the unpacked probe
+	probe    string // the probe's directory, complete once unpacked has returned
+	unpacked func() error
 	output   *sync.Mutex
 
 	mu    sync.Mutex
@@ -76,9 +77,12 @@ func New(o Options) (*Executor, error) {
 		return nil, fmt.Errorf("making a scratch directory, where TMPDIR says: %w", err)
 	}
 	e.probe = filepath.Join(e.scratch, "probe")
-	if err := probe.Unpack(e.probe); err != nil {
-		return nil, errors.Join(fmt.Errorf("unpacking the probe: %w", err), e.Close())
+	if err := os.Mkdir(e.probe, 0o755); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the probe's directory: %w", err), os.RemoveAll(e.scratch))
 	}
+	// Its many small files are written while the first workspace is prepared.
+	e.unpacked = sync.OnceValue(func() error { return probe.Unpack(e.probe) })
+	go e.unpacked()
 	return e, nil
 }
 
@@ -99,7 +103,7 @@ func (e *Executor) slot() (slot int, release func()) {
 }
 
 // Close removes the scratch directory.
-func (e *Executor) Close() error { return os.RemoveAll(e.scratch) }
+func (e *Executor) Close() error { return errors.Join(e.unpacked(), os.RemoveAll(e.scratch)) }
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
@@ -133,6 +137,9 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("preparing a clean workspace: %w", err)
 	}
 	defer ws.Close()
+	if err := e.unpacked(); err != nil {
+		return nil, fmt.Errorf("unpacking the probe: %w", err)
+	}
 	config := filepath.Join(link, "probe.json")
 	if err := e.probeConfig(step, settings, ws.Dir(), traces).Write(config); err != nil {
 		return nil, fmt.Errorf("writing the probe's configuration: %w", err)
