@@ -27,8 +27,6 @@ func (l lab) Trace(run *record.Run) trace.Source {
 	return trace.OpenDir(filepath.Join(l.runner.Store.RunDir(l.runner.Audit.ID, run.ID)), run)
 }
 
-func (l lab) Left() int { return l.runner.Left() }
-
 func (l lab) Note(text string) { l.runner.Observer.Note(text) }
 
 // budgetError tells a diagnosis that the runs are used up.

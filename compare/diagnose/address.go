@@ -13,7 +13,6 @@ import (
 
 var (
 	usesAddress = regexp.MustCompile(`\bid\(|key=id\b|\brepr\(`)
-	usesHash    = regexp.MustCompile(`\bhash\(`)
 	// ownHash matches classes whose hash is made from their fields, which can hold strings.
 	ownHash = regexp.MustCompile(`__hash__|frozen=True|NamedTuple|\(.*Enum\)`)
 	// takesOne matches a line that takes members out of a container one by one.
@@ -27,7 +26,7 @@ var (
 // allocated where, so pinning it alone can be enough to make addresses agree.
 func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	line := sourceLine(e.dir, origin.File, origin.Line)
-	if usesHash.MatchString(line) {
+	if callsHash.MatchString(line) {
 		return false
 	}
 	taken := takesOne.MatchString(line) && origin.Name != "self" && anObject.MatchString(origin.Values[0])

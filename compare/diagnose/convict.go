@@ -104,7 +104,7 @@ func (c *inquiry) unpinned(all []*suspicion) []*suspicion {
 func (c *inquiry) minimise(ctx context.Context, agreed *agreement) error {
 	var needed []*suspicion
 	for _, group := range releaseGroups(agreed.pinned) {
-		kept, err := c.release(ctx, agreed, group, needed)
+		kept, err := c.release(ctx, agreed, group)
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func releaseGroups(pinned []*suspicion) [][]*suspicion {
 }
 
 // release frees a group of suspects and returns those of them that are needed for the runs to agree.
-func (c *inquiry) release(ctx context.Context, agreed *agreement, group, needed []*suspicion) ([]*suspicion, error) {
+func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspicion) ([]*suspicion, error) {
 	if len(agreed.pinned) == len(group) && len(group) == 1 {
 		// The last one left: with it pinned the runs agree, without it they are the shipped runs, which differ.
 		c.convict(group[0], agreed, nil, c.base.Name)
@@ -165,11 +165,11 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group, needed 
 		}
 	}
 	half := len(group) / 2
-	first, err := c.release(ctx, agreed, group[:half], needed)
+	first, err := c.release(ctx, agreed, group[:half])
 	if err != nil {
 		return nil, err
 	}
-	second, err := c.release(ctx, agreed, group[half:], slices.Concat(needed, first))
+	second, err := c.release(ctx, agreed, group[half:])
 	return slices.Concat(first, second), err
 }
 

@@ -17,13 +17,23 @@ type difference struct {
 	training         trace.Training
 }
 
+// differ compares two runs, each pair once: their traces can be long.
 func (c *inquiry) differ(expected, actual *observation) (*difference, error) {
+	pair := [2]*observation{expected, actual}
+	if known := c.compared[pair]; known != nil {
+		return known, nil
+	}
 	training, err := trace.State(expected.trace, actual.trace)
 	if err != nil {
 		return nil, err
 	}
-	return &difference{expected: expected, actual: actual, training: training,
-		results: compare.Runs(expected.run, actual.run, c.options)}, nil
+	d := &difference{expected: expected, actual: actual, training: training,
+		results: compare.Runs(expected.run, actual.run, c.options)}
+	if c.compared == nil {
+		c.compared = map[[2]*observation]*difference{}
+	}
+	c.compared[pair] = d
+	return d, nil
 }
 
 // any reports whether the runs differ at all: in a result, or in the state of the training on the way to it.

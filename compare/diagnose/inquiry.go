@@ -22,6 +22,8 @@ type inquiry struct {
 	base    plan.Experiment
 	causes  []conviction
 	failed  []trial
+	// compared holds the pairs of runs that have been compared.
+	compared map[[2]*observation]*difference
 	// seen are all runs made, for the checklist and the limits.
 	seen []*observation
 	// lucky says that some of the shipped runs agreed though others did not: then one equal run proves little.

@@ -16,8 +16,6 @@ type Lab interface {
 	Try(ctx context.Context, ask Ask) ([]*record.Run, error)
 	// Trace gives what the probe wrote in a run.
 	Trace(run *record.Run) trace.Source
-	// Left is the number of runs that may still be asked for.
-	Left() int
 	// Note tells the user in a sentence what is being done and why.
 	Note(text string)
 }

@@ -8,10 +8,15 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
+var (
+	callsID         = regexp.MustCompile(`\bid\(|key=id\b`)
+	ordersByAddress = regexp.MustCompile(`\bid\(|key=id\b|\b(frozen)?set\(|\bhash\(`)
+)
+
 // objectIdentity leaves no trace of its own; only pinning the address-space layout, with the hash seed pinned beside it,
 // shows it.
 func objectIdentity() rule {
-	return rule{source: seed.ObjectIdentity, random: true, calls: regexp.MustCompile(`\bid\(|key=id\b`), telltale: regexp.MustCompile(`\bid\(|key=id\b|\b(frozen)?set\(|\bhash\(`), suspect: func(*evidence) *suspicion {
+	return rule{source: seed.ObjectIdentity, random: true, calls: callsID, telltale: ordersByAddress, suspect: func(*evidence) *suspicion {
 		return &suspicion{source: seed.ObjectIdentity, strength: possibleOnly}
 	}, words: func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the order of addresses first shows: %s", l.File, l.Line, heldDifferently(l))

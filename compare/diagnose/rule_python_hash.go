@@ -11,13 +11,16 @@ import (
 
 // pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
 // own. A seed that differs although nothing random was read is most often made with hash().
-var callsHash = regexp.MustCompile(`\bhash\(`)
+var (
+	callsHash    = regexp.MustCompile(`\bhash\(`)
+	ordersByHash = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(`)
+)
 
 func pythonHash() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.PythonHash, random: true, telltale: regexp.MustCompile(`\bhash\(|\b(frozen)?set\(`), words: words, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.PythonHash, random: true, telltale: ordersByHash, words: words, suspect: func(e *evidence) *suspicion {
 		if e.fact("hash_seed") != "random" {
 			return nil
 		}

@@ -90,7 +90,6 @@ func (w *world) launch(ask Ask) *record.Run {
 }
 
 func (w *world) Trace(run *record.Run) trace.Source { return memory{w.traces[run.ID]} }
-func (w *world) Left() int                          { return 1000 }
 func (w *world) Note(string)                        {}
 
 type budgetExhausted struct{}
