@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/launch"
 )
 
@@ -44,6 +45,18 @@ func checkContinue(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// own marks an audit as this process's until release is called, so that no second process goes on with it meanwhile.
+func own(audit string) (release func(), err error) {
+	mark := filepath.Join(audit, "owner")
+	if owner, err := os.ReadFile(mark); err == nil && launch.Alive(string(owner)) {
+		return nil, usagef("audit %s is being run by another reprocheck; where there is none, remove %s", filepath.Base(audit), mark)
+	}
+	if err := runner.WriteFile(mark, []byte(launch.Owner())); err != nil {
+		return nil, fmt.Errorf("marking the audit as running: %w", err)
+	}
+	return func() { os.Remove(mark) }, nil
 }
 
 // checkIsolate refuses what no private layer can lie over, where the command would write without one.

@@ -43,13 +43,13 @@ func doctorCommand(p process) *cli.Command {
 
 // doctorWorkspace says which workspace a run here would get, and what that cannot isolate.
 func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
-	scratch, err := os.MkdirTemp("", "reprocheck-")
+	scratch, err := launch.NewScratch()
 	if err != nil {
-		return fmt.Errorf("making a scratch directory: %w", err)
+		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer scratch.Close()
 	env := p.environ()
-	kind, limits, err := workspace.Choose(c.Context, workspace.Spec{Project: dir, Home: env["HOME"], Temp: env["TMPDIR"], Scratch: scratch})
+	kind, limits, err := workspace.Choose(c.Context, workspace.Spec{Project: dir, Home: env["HOME"], Temp: env["TMPDIR"], Scratch: scratch.Dir})
 	if err != nil {
 		fmt.Fprintf(w, "%s\tworkspace\ta clean tree for every run\t%v\n", mark(false), err)
 		return nil

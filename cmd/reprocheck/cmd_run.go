@@ -205,6 +205,11 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	if err != nil {
 		return err
 	}
+	release, err := own(store.AuditDir(audit.ID))
+	if err != nil {
+		return err
+	}
+	defer release()
 	display := live.New(p.stderr, p.terminal(p.stderr))
 	defer display.Close()
 	executor, err := local.New(local.Options{

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/reprocheck/reprocheck/runner/launch"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 	if code, ran := launch.RunIfStub(os.Args); ran {
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){"reprocheck": main, "interrupt": interrupt})
+	testscript.Main(m, map[string]func(){"reprocheck": main, "interrupt": interrupt, "killed": killed})
 }
 
 // TestScripts runs testdata/script: what a user types, and what comes of it. Each script begins in its folder project,
@@ -74,7 +75,7 @@ func TestScriptsAsUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scripts := []string{"failing", "interrupt", "odd_files", "permissions", "processes", "workspace"}
+	scripts := []string{"failing", "interrupt", "killed", "odd_files", "permissions", "processes", "workspace"}
 	cmd := exec.Command(self, "-test.count=1", "-test.v", "-test.run=^TestScripts$/^("+strings.Join(scripts, "|")+")$")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
@@ -141,7 +142,7 @@ func setup(env *testscript.Env, python string) error {
 	env.Defer(func() {
 		var wrong []string
 		for _, dir := range []string{temp, home} {
-			left, err := files(dir)
+			left, err := settled(dir)
 			if err != nil {
 				env.T().Fatal(err)
 			}
@@ -160,6 +161,15 @@ func setup(env *testscript.Env, python string) error {
 		}
 	})
 	return nil
+}
+
+// settled lists what is left below dir once a custodian has had time to remove it.
+func settled(dir string) (left map[string]string, err error) {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if left, err = files(dir); err == nil && len(left) == 0 || time.Now().After(deadline) {
+			return left, err
+		}
+	}
 }
 
 // orphans lists the processes of a script that still run.
@@ -296,18 +306,23 @@ func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
 
 // interrupt is the program `interrupt PATTERN COMMAND...`: it starts the command, presses Ctrl-C as soon as a file that
 // matches the pattern has content, and exits with the command's status.
-func interrupt() {
-	command := exec.Command(os.Args[2], os.Args[3:]...)
+func interrupt() { os.Exit(signalled(syscall.SIGINT, os.Args[1], os.Args[2:])) }
+
+// killed is the program `killed SIGNAL PATTERN COMMAND...`, which sends that signal; a command that it ends gives status 0.
+func killed() { os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:]))) }
+
+func signalled(signal syscall.Signal, pattern string, argv []string) int {
+	command := exec.Command(argv[0], argv[1:]...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	if err := command.Start(); err != nil {
 		panic(err)
 	}
-	for deadline := time.Now().Add(time.Minute); !written(os.Args[1]) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); !written(pattern) && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
-	command.Process.Signal(syscall.SIGINT)
+	command.Process.Signal(signal)
 	command.Wait()
-	os.Exit(command.ProcessState.ExitCode())
+	return command.ProcessState.ExitCode()
 }
 
 func written(pattern string) bool {

@@ -35,6 +35,10 @@ func RunIfStub(args []string) (code int, ran bool) {
 		out.Encode(answer{Tried: tryMounts(s.Mounts, s.UserNamespace)})
 		return 0, true
 	}
+	if s.Remove != "" {
+		clearAfter(receive(in), s.Remove)
+		return 0, true
+	}
 	k := &keeper{setup: s}
 	if s.Inspect {
 		out.Encode(answer{Inspection: k.inspect()})
@@ -48,9 +52,16 @@ func RunIfStub(args []string) (code int, ran bool) {
 		k.killAll()
 		return 2, true
 	}
+	outcome := k.keep(receive(in))
+	out.Encode(answer{Ended: &outcome})
+	return 0, true
+}
+
+// receive hands on the orders that come over the control socket. It closes the channel when reprocheck has ended, however it did.
+func receive(in *gob.Decoder) <-chan order {
 	orders := make(chan order)
 	go func() {
-		defer close(orders) // reprocheck has ended, however it did
+		defer close(orders)
 		for {
 			var o order
 			if in.Decode(&o) != nil {
@@ -59,9 +70,7 @@ func RunIfStub(args []string) (code int, ran bool) {
 			orders <- o
 		}
 	}()
-	outcome := k.keep(orders)
-	out.Encode(answer{Ended: &outcome})
-	return 0, true
+	return orders
 }
 
 // start sets the process up and starts the command.

@@ -29,6 +29,8 @@ type setup struct {
 	UserNamespace bool
 	// Trial asks for nothing but a trial of the mounts.
 	Trial bool
+	// Remove asks for nothing but to remove this directory when the process at the other end has ended.
+	Remove string
 	// Inspect asks for nothing but a trial of everything else.
 	Inspect bool
 	// HostNamespace says that the host name may be set.

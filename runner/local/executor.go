@@ -48,7 +48,7 @@ type Executor struct {
 	options  Options
 	patterns []*regexp.Regexp
 	env      map[string]string
-	scratch  string
+	scratch  *launch.Scratch
 	probe    string // the probe's directory, complete once unpacked has returned
 	unpacked func() error
 	output   *sync.Mutex
@@ -73,12 +73,12 @@ func New(o Options) (*Executor, error) {
 		}
 	}
 	var err error
-	if e.scratch, err = os.MkdirTemp("", "reprocheck-"); err != nil {
-		return nil, fmt.Errorf("making a scratch directory, where TMPDIR says: %w", err)
+	if e.scratch, err = launch.NewScratch(); err != nil {
+		return nil, err
 	}
-	e.probe = filepath.Join(e.scratch, "probe")
+	e.probe = filepath.Join(e.scratch.Dir, "probe")
 	if err := os.Mkdir(e.probe, 0o755); err != nil {
-		return nil, errors.Join(fmt.Errorf("making the probe's directory: %w", err), os.RemoveAll(e.scratch))
+		return nil, errors.Join(fmt.Errorf("making the probe's directory: %w", err), e.scratch.Close())
 	}
 	// Its many small files are written while the first workspace is prepared.
 	e.unpacked = sync.OnceValue(func() error { return probe.Unpack(e.probe) })
@@ -103,7 +103,7 @@ func (e *Executor) slot() (slot int, release func()) {
 }
 
 // Close removes the scratch directory.
-func (e *Executor) Close() error { return errors.Join(e.unpacked(), os.RemoveAll(e.scratch)) }
+func (e *Executor) Close() error { return errors.Join(e.unpacked(), e.scratch.Close()) }
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
@@ -121,7 +121,7 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
 	slot, release := e.slot()
 	defer release()
-	link := filepath.Join(e.scratch, fmt.Sprintf("link-%03d", slot))
+	link := filepath.Join(e.scratch.Dir, fmt.Sprintf("link-%03d", slot))
 	defer os.RemoveAll(link)
 	traces := filepath.Join(link, "trace")
 	if err := os.MkdirAll(traces, 0o755); err != nil {
@@ -163,6 +163,7 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	if err != nil {
 		return nil, err
 	}
+	go e.scratch.Watch()
 	stop := watch(traces, progress)
 	outcome, err := process.Wait()
 	stop()
@@ -198,7 +199,7 @@ func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
 
 func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 	spec := workspace.Spec{
-		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch, Kind: e.options.Kind,
+		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch.Dir, Kind: e.options.Kind,
 		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
 	}
 	if rel, inside := e.storeInProject(); inside {

@@ -152,7 +152,7 @@ func makeLayer(target, prefix string) (launch.Mount, error) {
 
 // renew empties a work directory: the kernel refuses one in which a volatile overlay has been.
 func renew(work string) error {
-	if err := removeAll(work); err != nil {
+	if err := launch.RemoveAll(work); err != nil {
 		return fmt.Errorf("clearing the trial of a private layer: %w", err)
 	}
 	return os.Mkdir(work, 0o700)

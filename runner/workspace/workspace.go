@@ -151,7 +151,7 @@ func prepare(ctx context.Context, spec Spec, asked string, kind Kind) (_ *Worksp
 		err = fmt.Errorf("unknown kind of workspace %q", kind)
 	}
 	if err != nil {
-		removeAll(w.root)
+		launch.RemoveAll(w.root)
 		return nil, err
 	}
 	return w, nil
@@ -232,7 +232,7 @@ func (w *Workspace) Close() error {
 	if w.big != nil {
 		w.big.recover()
 	}
-	if err := removeAll(w.root); err != nil {
+	if err := launch.RemoveAll(w.root); err != nil {
 		return fmt.Errorf("removing the workspace: %w", err)
 	}
 	return nil

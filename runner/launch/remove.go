@@ -1,4 +1,4 @@
-package workspace
+package launch
 
 import (
 	"io/fs"
@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// removeAll is os.RemoveAll for trees whose directories may have lost their permissions: the kernel keeps a directory of
+// RemoveAll is os.RemoveAll for trees whose directories may have lost their permissions: the kernel keeps a directory of
 // mode 000 below an overlay's work directory, and a run may have made others.
-func removeAll(root string) error {
+func RemoveAll(root string) error {
 	err := os.RemoveAll(root)
 	if err == nil {
 		return nil
