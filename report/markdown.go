@@ -71,7 +71,7 @@ func markdownSections(d *Document) []string {
 		if s.Changed {
 			effect = "results change"
 		}
-		varied = append(varied, fmt.Sprintf("%s: %s (%s)", s.Source, effect, strings.Join(s.Values, ", ")))
+		varied = append(varied, fmt.Sprintf("%s: %s (%s)", s.Source, effect, strings.Join(s.Values, "; ")))
 	}
 	for _, w := range d.Warnings {
 		warnings = append(warnings, w.Text+" ["+w.ID+"]")

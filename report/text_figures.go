@@ -144,7 +144,7 @@ func (p *page) sensitivities(list []record.Sensitivity) {
 			}
 		}
 		if len(s.Values) > 0 {
-			effect += " (" + terminal.Printable(strings.Join(s.Values, ", ")) + ")"
+			effect += " (" + terminal.Printable(strings.Join(s.Values, "; ")) + ")"
 		}
 		rows = append(rows, []string{terminal.Fit(terminal.Printable(string(s.Source)), 34), effect})
 	}

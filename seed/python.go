@@ -70,6 +70,7 @@ func objectIdentity() Source {
 			Doc:        "turns address-space layout randomisation off and changes Python's allocator: pymalloc, malloc",
 			Launch:     func(l *Launch, _ uint64, _ int) { l.NoASLR = true },
 			Env:        []Variable{byRun("PYTHONMALLOC", "pymalloc", "malloc")},
+			Words:      func(run int) string { return "fixed layout, " + cycle(run, []string{"pymalloc", "malloc"}) },
 			Companions: []ID{PythonHash},
 		},
 	}

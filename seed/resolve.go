@@ -172,6 +172,9 @@ func (r *resolution) apply(source Source, beside ID) {
 		words = append(words, fmt.Sprintf("seed %d", told.Seed))
 	}
 	words = append(words, r.launch(control)...)
+	if control.Words != nil {
+		words = []string{control.Words(r.run)}
+	}
 	if control.Probe {
 		r.settings.Probe[source.ID] = told
 	}

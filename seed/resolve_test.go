@@ -238,16 +238,17 @@ func TestVariedValues(t *testing.T) {
 		seed.FileOrder:           {"sorted", "reversed", "shuffled, seed 2", "shuffled, seed 3"},
 		seed.UninitialisedMemory: {"MALLOC_PERTURB_=85", "MALLOC_PERTURB_=170", "MALLOC_PERTURB_=51", "MALLOC_PERTURB_=204"},
 		seed.Concurrency:         {"all processors", "1 processor", "2 processors", "all processors"},
-		seed.ObjectIdentity: {
-			"PYTHONMALLOC=pymalloc, no address-space randomisation", "PYTHONMALLOC=malloc, no address-space randomisation",
-			"PYTHONMALLOC=pymalloc, no address-space randomisation", "PYTHONMALLOC=malloc, no address-space randomisation",
-		},
+		seed.Threads:             {"1 thread", "2 threads", "4 threads", "1 thread"},
+		seed.ObjectIdentity:      {"fixed layout, pymalloc", "fixed layout, malloc", "fixed layout, pymalloc", "fixed layout, malloc"},
 		seed.Host: {
-			"LOGNAME=alice, USER=alice, TZ=UTC0, LC_ALL=C.UTF-8, host name localhost",
-			"LOGNAME=bob, USER=bob, TZ=JST-9, LC_ALL=C, host name node-2.localhost",
-			"LOGNAME=carol, USER=carol, TZ=PST8PDT, LC_ALL=C.UTF-8, host name gpu-3.localhost",
-			"LOGNAME=alice, USER=alice, TZ=UTC0, LC_ALL=C.UTF-8, host name localhost",
+			"alice@localhost, UTC0, C.UTF-8", "bob@node-2.localhost, JST-9, C", "carol@gpu-3.localhost, PST8PDT, C.UTF-8",
+			"alice@localhost, UTC0, C.UTF-8",
 		},
+	}
+	// Where the words are short, the variables behind them count as well: those of the second run.
+	variables := map[seed.ID]map[string]string{
+		seed.ObjectIdentity: {"PYTHONMALLOC": "malloc"},
+		seed.Host:           {"LOGNAME": "bob", "USER": "bob", "TZ": "JST-9", "LC_ALL": "C"},
 	}
 	for id, want := range tests {
 		var got []string
@@ -262,6 +263,11 @@ func TestVariedValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			got = append(got, s.Values[id])
+			for name, value := range variables[id] {
+				if run == 1 && s.Env[name] != value {
+					t.Errorf("%s sets %s to %q, want %q", id, name, s.Env[name], value)
+				}
+			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", id, diff)

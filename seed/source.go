@@ -88,6 +88,8 @@ type Control struct {
 	Seed func(seed uint64, run int) uint64
 	// Value names what the run gets, for the probe and for reports; nil where the level alone says it.
 	Value func(run int) string
+	// Words says in reports what a run got, where listing every variable would be too much; nil lists them.
+	Words func(run int) string
 	// Workspace says that the runner's workspace enforces this level.
 	Workspace bool
 	// Companions are pinned beside the source at this level, because it has no effect, or no clear one, without them.

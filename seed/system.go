@@ -1,5 +1,7 @@
 package seed
 
+import "fmt"
+
 func osEntropy() Source {
 	return Source{
 		ID:    OSEntropy,
@@ -123,6 +125,10 @@ func host() Source {
 		Vary: Control{
 			Doc:    "changes host name, user name, time zone and locale",
 			Launch: func(l *Launch, _ uint64, run int) { l.Hostname = cycle(run, places()).hostname },
+			Words: func(run int) string {
+				p := cycle(run, places())
+				return fmt.Sprintf("%s@%s, %s, %s", p.user, p.hostname, p.zone, p.locale)
+			},
 			Env: []Variable{
 				byPlace("LOGNAME", func(p place) string { return p.user }),
 				byPlace("USER", func(p place) string { return p.user }),

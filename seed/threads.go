@@ -37,7 +37,8 @@ func threads() Source {
 			},
 		},
 		Vary: Control{
-			Doc: "sets the thread counts to 1, 2, 4 and begins again: runs that share a count must agree",
+			Doc:   "sets the thread counts to 1, 2, 4 and begins again: runs that share a count must agree",
+			Words: func(run int) string { return cycle(run, []string{"1 thread", "2 threads", "4 threads"}) },
 			Env: []Variable{
 				byRun("OMP_NUM_THREADS", "1", "2", "4"),
 				byRun("MKL_NUM_THREADS", "1", "2", "4"),

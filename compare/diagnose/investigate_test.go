@@ -190,6 +190,52 @@ func TestVary(t *testing.T) {
 	}
 }
 
+func TestVaryTogether(t *testing.T) {
+	all := []seed.ID{seed.PythonHash, seed.Threads, seed.FileOrder, seed.UninitialisedMemory}
+	listing := func(v valueOf) []probe.Event {
+		return []probe.Event{reads(probe.KindList, seed.FileOrder, 5, v(seed.FileOrder))}
+	}
+	for _, test := range []struct {
+		name    string
+		reaches []seed.ID
+		reason  string
+		causes  string
+		most    int
+	}{
+		{name: "none matters", most: 3 + 3},
+		{name: "one of them matters", reaches: []seed.ID{seed.FileOrder}, causes: "file-order proven train.py:5",
+			reason: "change with file-order", most: 3 + 3 + 3 + 3 + 2 + 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := world{t: t, reaches: test.reaches, steady: all, events: listing}
+			audit := w.investigate(record.Settings{Vary: all})
+			if convicted(audit) != test.causes || !strings.Contains(audit.Reason, test.reason) {
+				t.Errorf("%q with causes %q, want %q (%v)", audit.Reason, convicted(audit), test.causes, w.asked)
+			}
+			if len(w.asked) > test.most {
+				t.Errorf("%d launches, want at most %d: %v", len(w.asked), test.most, w.asked)
+			}
+			for _, s := range audit.Sensitivities {
+				if s.Changed != slices.Contains(test.reaches, s.Source) || len(s.Values) != 3 {
+					t.Errorf("%+v", s)
+				}
+			}
+			if len(audit.Sensitivities) != len(all) {
+				t.Errorf("%d sensitivities, want one for each of %v", len(audit.Sensitivities), all)
+			}
+		})
+	}
+}
+
+func TestVaryTwoThatMatterTogetherOnly(t *testing.T) {
+	all := []seed.ID{seed.PythonHash, seed.Threads}
+	w := world{t: t, steady: all, together: all}
+	audit := w.investigate(record.Settings{Vary: all})
+	if audit.Verdict != record.Diverged || convicted(audit) != "" || !strings.Contains(audit.Reason, "none of them alone") {
+		t.Errorf("%s %q with causes %q", audit.Verdict, audit.Reason, convicted(audit))
+	}
+}
+
 func TestNoVerdictWithoutEvidence(t *testing.T) {
 	w := world{t: t}
 	audit := w.investigate(record.Settings{Runs: 1})

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,21 +29,106 @@ func (c *inquiry) vary(ctx context.Context) error {
 		c.limit("The sources that --vary names were not varied: the runs differ without that, and the cause could not be pinned.")
 		return nil
 	}
+	var open []seed.ID
 	for _, id := range c.audit.Settings.Vary {
-		if slices.Contains(proven, id) {
+		switch source, _ := seed.Lookup(id); {
+		case slices.Contains(proven, id):
 			c.audit.Sensitivities = append(c.audit.Sensitivities, c.provenSensitivity(id))
-			continue
-		}
-		source, _ := seed.Lookup(id)
-		if !source.Vary.Possible() {
+		case !source.Vary.Possible():
 			c.limit(fmt.Sprintf("%s cannot be varied on this machine.", id))
-			continue
-		}
-		if err := c.varyOne(ctx, id, proven); err != nil {
-			return err
+		default:
+			open = append(open, id)
 		}
 	}
-	return nil
+	base := c.base
+	if len(proven) > 0 {
+		base = c.pin(proven, false)
+	}
+	causes := len(c.causes)
+	changed, err := c.varyGroup(ctx, open, base, false)
+	slices.SortStableFunc(c.audit.Sensitivities, func(a, b record.Sensitivity) int {
+		return cmp.Compare(slices.Index(c.audit.Settings.Vary, a.Source), slices.Index(c.audit.Settings.Vary, b.Source))
+	})
+	if changed && err == nil && len(c.causes) == causes {
+		c.interaction(open)
+	}
+	return err
+}
+
+// interaction tells of sources that change results together and not one by one.
+func (c *inquiry) interaction(ids []seed.ID) {
+	text := fmt.Sprintf("results change when %s are varied together, though with none of them alone", list(ids))
+	c.limit("No single source is to blame: " + text + ".")
+	if c.audit.Verdict != record.Diverged {
+		c.audit.Verdict, c.audit.Reason = record.Diverged, "plain repeats agree, and "+text
+	}
+}
+
+// varyGroup varies sources together, since most change nothing: a group with which runs agree is cleared at once. One
+// with which they differ is tried source by source, those first that the traces show, or halved where they show none.
+// known says that the group is known to make runs differ. It reports whether it does.
+func (c *inquiry) varyGroup(ctx context.Context, group []seed.ID, base plan.Experiment, known bool) (changed bool, err error) {
+	switch {
+	case len(group) == 0:
+		return false, nil
+	case len(group) == 1:
+		return c.varyOne(ctx, group[0], base)
+	case !known:
+		if changed, err = c.varyTogether(ctx, group, base); err != nil || !changed {
+			return false, err
+		}
+	}
+	first, rest := c.likeliest(group)
+	found, err := c.varyGroup(ctx, first, base, false)
+	if err != nil {
+		return true, err
+	}
+	_, err = c.varyGroup(ctx, rest, base, !found)
+	return true, err
+}
+
+// likeliest divides a group with which runs differ: the first source that the trace shows in use, else one half.
+func (c *inquiry) likeliest(group []seed.ID) (first, rest []seed.ID) {
+	i := slices.IndexFunc(group, func(id seed.ID) bool { return siteOf(c.shipped[0], id) != nil })
+	if i >= 0 {
+		return group[i : i+1], slices.Delete(slices.Clone(group), i, i+1)
+	}
+	half := len(group) / 2
+	return group[:half], group[half:]
+}
+
+// varyTogether reports whether runs differ with all of a group varied, and records its members as harmless if not.
+func (c *inquiry) varyTogether(ctx context.Context, group []seed.ID, base plan.Experiment) (changed bool, err error) {
+	c.lab.Note("Varying " + list(group) + " together.")
+	varied, err := c.observe(ctx, Ask{Experiment: plan.Varied(base, group...), Runs: variedRuns})
+	c.seen = append(c.seen, varied...)
+	if err != nil {
+		return false, err
+	}
+	pair, err := c.anyDifferent(varied)
+	if err != nil {
+		return false, err
+	}
+	if pair != nil {
+		c.setExperiment(varied[0].run.Experiment, record.Diverged, "results change with one of "+list(group))
+		return true, nil
+	}
+	c.setExperiment(varied[0].run.Experiment, record.Reproducible, list(group)+" make no difference")
+	for _, id := range group {
+		c.audit.Sensitivities = append(c.audit.Sensitivities, record.Sensitivity{Source: id, Values: values(id, varied)})
+	}
+	return false, nil
+}
+
+// anyDifferent returns the first pair of runs that differs from the first run, nil when all agree.
+func (c *inquiry) anyDifferent(runs []*observation) (*difference, error) {
+	for _, o := range runs[1:] {
+		d, err := c.differ(runs[0], o)
+		if err != nil || d.any() {
+			return d, err
+		}
+	}
+	return nil, nil
 }
 
 // provenSensitivity tells of a source that plain repeats have already shown to change results.
@@ -56,11 +142,8 @@ func (c *inquiry) provenSensitivity(id seed.ID) record.Sensitivity {
 	return s
 }
 
-func (c *inquiry) varyOne(ctx context.Context, id seed.ID, proven []seed.ID) error {
-	base := c.base
-	if len(proven) > 0 {
-		base = c.pin(proven, false)
-	}
+// varyOne varies one source, convicts it when runs differ, and reports whether they do.
+func (c *inquiry) varyOne(ctx context.Context, id seed.ID, base plan.Experiment) (changed bool, err error) {
 	c.lab.Note(fmt.Sprintf("Varying %s.", id))
 	ask := Ask{Experiment: plan.Varied(base, id), Runs: variedRuns}
 	if first := c.shipped[0]; siteOf(first, id) == nil || ambiguous(first, id) {
@@ -69,29 +152,22 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, proven []seed.ID) err
 	varied, err := c.observe(ctx, ask)
 	c.seen = append(c.seen, varied...)
 	if err != nil {
-		return err
+		return false, err
 	}
-	var pair *difference
-	for _, o := range varied[1:] {
-		d, err := c.differ(varied[0], o)
-		if err != nil {
-			return err
-		}
-		if d.any() {
-			pair = d
-			break
-		}
+	pair, err := c.anyDifferent(varied)
+	if err != nil {
+		return false, err
 	}
 	sensitivity := record.Sensitivity{Source: id, Changed: pair != nil, Values: values(id, varied)}
 	if pair == nil {
 		c.setExperiment(varied[0].run.Experiment, record.Reproducible, fmt.Sprintf("%s makes no difference", id))
 		c.audit.Sensitivities = append(c.audit.Sensitivities, sensitivity)
-		return nil
+		return false, nil
 	}
 	c.setExperiment(varied[0].run.Experiment, record.Diverged, fmt.Sprintf("results change with %s", id))
 	cause, err := c.convictVaried(ctx, id, base, pair)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if cause.site != nil {
 		sensitivity.File, sensitivity.Line = cause.site.File, cause.site.Line
@@ -103,7 +179,7 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, proven []seed.ID) err
 		c.audit.FirstDivergence = pair.first()
 		c.audit.Reason = fmt.Sprintf("plain repeats agree, and results change with %s, as they would on another machine", id)
 	}
-	return nil
+	return true, nil
 }
 
 // convictVaried pins the varied source to one value, twice, to show that nothing else made the varied runs differ.

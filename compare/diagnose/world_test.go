@@ -23,6 +23,8 @@ type world struct {
 	t *testing.T
 	// reaches lists the sources whose values reach the printed loss.
 	reaches []seed.ID
+	// together are sources whose values reach the loss only where all of them are varied.
+	together []seed.ID
 	// fewOutcomes makes a source take one of so many values, so that runs can agree by luck; luck are the values drawn.
 	luck []int
 	// steady sources have one value of their own when inherited and another when pinned.
@@ -67,6 +69,12 @@ func (w *world) launch(ask Ask) *record.Run {
 	loss := ""
 	for _, id := range w.reaches {
 		loss += string(id) + value(id)
+	}
+	alone := slices.ContainsFunc(w.together, func(id seed.ID) bool { return ask.Experiment.Levels[id] != seed.Vary })
+	for _, id := range w.together {
+		if !alone {
+			loss += string(id) + value(id)
+		}
 	}
 	number := 0
 	for _, c := range loss {
