@@ -58,7 +58,8 @@ func Readers() []checkpoint.Reader {
 }
 
 // Open opens the checkpoint at path with the reader of its format, which is told by content.
-// The index of a sharded model opens all of its shards, and a directory of torch.distributed.checkpoint all of its parts.
+// The index of a sharded model opens all of its shards, and a directory of torch.distributed.checkpoint or of Orbax all of
+// its parts.
 // It returns an error that wraps checkpoint.ErrUnknownFormat where
 // no reader recognises the file.
 func Open(ctx context.Context, path string) (*checkpoint.File, error) {
@@ -69,8 +70,13 @@ func Open(ctx context.Context, path string) (*checkpoint.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() && IsDirectory(path) {
-		return dcp.Open(ctx, path, OpenReader)
+	if info.IsDir() {
+		switch {
+		case dcp.IsCheckpoint(path):
+			return dcp.Open(ctx, path, OpenReader)
+		case orbax.IsCheckpoint(path):
+			return orbax.Open(ctx, path)
+		}
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w: not a regular file", path, checkpoint.ErrUnknownFormat)
@@ -89,10 +95,7 @@ func Open(ctx context.Context, path string) (*checkpoint.File, error) {
 }
 
 // IsDirectory reports whether path is a directory that is one checkpoint as a whole, which Open opens.
-func IsDirectory(path string) bool {
-	info, err := os.Stat(filepath.Join(path, dcp.MetadataName))
-	return err == nil && info.Mode().IsRegular()
-}
+func IsDirectory(path string) bool { return dcp.IsCheckpoint(path) || orbax.IsCheckpoint(path) }
 
 // OpenReader opens a checkpoint of size bytes that r holds; name is a base name that may hint at the format.
 func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {

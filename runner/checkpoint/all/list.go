@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 )
 
@@ -74,6 +75,9 @@ func walk(root string) ([]Item, error) {
 		if info, err := os.Stat(path); err == nil && !d.IsDir() && !info.Mode().IsRegular() {
 			return nil
 		}
+		if d.Name() == orbax.StepMetadataName {
+			return nil
+		}
 		if len(items) >= maxFiles {
 			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
 		}
@@ -128,16 +132,17 @@ func Size(path string) (int64, error) {
 			sum += info.Size()
 			continue
 		}
-		parts, err := os.ReadDir(item.Path)
-		if err != nil {
-			return 0, err
-		}
-		for _, p := range parts {
-			info, err := p.Info()
-			if err != nil {
-				return 0, err
+		if err := filepath.WalkDir(item.Path, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
 			}
-			sum += info.Size()
+			info, err := d.Info()
+			if err == nil {
+				sum += info.Size()
+			}
+			return err
+		}); err != nil {
+			return 0, err
 		}
 	}
 	return sum, nil

@@ -27,6 +27,40 @@ func TestOrbaxCheckpointsHaveTheArraysThatTensorStoreReads(t *testing.T) {
 		t.Errorf("read as %s, missing %v", f.Format, want)
 	}
 
+	// A checkpoint is opened by its directory too, whatever form its arrays have.
+	_, byManifest := open(t, filepath.Join(dir, "tree", "manifest.ocdbt"))
+	if _, byDirectory := open(t, filepath.Join(dir, "tree")); byDirectory.Content != byManifest.Content {
+		t.Error("the directory and the manifest have other contents")
+	}
+	compareAll(t, filepath.Join(dir, "forms"))
+	_, first := open(t, filepath.Join(dir, "forms", "ocdbt2"))
+	for _, name := range []string{"forms/files2", "forms/ocdbt3", "forms/files3", "manager/1/state", "manager/2/state"} {
+		if _, d := open(t, filepath.Join(dir, name)); d.Content != first.Content {
+			t.Errorf("%s has another content than forms/ocdbt2", name)
+		}
+	}
+	items, err := all.List(filepath.Join(dir, "manager", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, item := range items {
+		if !strings.HasSuffix(item.Name, "commit_success.txt") {
+			names = append(names, item.Name)
+		}
+	}
+	if got := strings.Join(names, " "); got != "notes/metadata state" {
+		t.Errorf("a step consists of %s", got)
+	}
+	// A chunk that is gone, though all were stored.
+	chunk := filepath.Join(dir, "forms", "files2", "cut", "1.0")
+	if err := os.Remove(chunk); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Open(context.Background(), filepath.Join(dir, "forms", "files2")); err == nil || !strings.Contains(err.Error(), "not stored") {
+		t.Errorf("without a chunk: %v", err)
+	}
+
 	// Data that lead elsewhere, or are gone.
 	data, err := filepath.Glob(filepath.Join(dir, "types", "d", "*"))
 	if err != nil || len(data) == 0 {

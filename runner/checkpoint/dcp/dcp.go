@@ -27,6 +27,12 @@ const maxParts = 1 << 16
 // Opener opens one part, a file of torch.save.
 type Opener func(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error)
 
+// IsCheckpoint reports whether a directory is a checkpoint.
+func IsCheckpoint(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, MetadataName))
+	return err == nil && info.Mode().IsRegular()
+}
+
 // Open reads the checkpoint in dir.
 func Open(ctx context.Context, dir string, open Opener) (*checkpoint.File, error) {
 	f := &checkpoint.File{Format: "torch-dcp"}

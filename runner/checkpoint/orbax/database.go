@@ -3,7 +3,9 @@ package orbax
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -247,6 +249,9 @@ func (d *database) leaves(r *record, files []dataFile, prefix string, keys []str
 // section returns the bytes at a place.
 func (d *database) section(at place) (checkpoint.Data, error) {
 	r, size, err := d.open(at.file.base + at.file.rel)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, checkpoint.Damaged("%v", err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +273,10 @@ func (d *database) load(at place) ([]byte, error) {
 	return p, checkpoint.ReadFull(s, p, 0)
 }
 
-// data returns the bytes of a key; ok is false where there is none.
+// list implements store.
+func (d *database) list() ([]string, error) { return d.keys, nil }
+
+// data implements store.
 func (d *database) data(key string) (data checkpoint.Data, ok bool, err error) {
 	v, ok := d.of[key]
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
 // leaf is a value of the saved tree, as the file _METADATA lists it.
@@ -16,22 +17,27 @@ type leaf struct {
 // metadata is the file _METADATA.
 type metadata struct {
 	leaves []leaf
+	ocdbt  bool // arrays are in a database, else in files
 	zarr3  bool
+	// missing tells that chunks of zeros may not have been stored.
+	missing bool
 }
 
 func parseMetadata(text []byte) (*metadata, error) {
+	if err := strictjson.Check(text); err != nil {
+		return nil, err
+	}
 	var file struct {
 		Tree  orderedTree `json:"tree_metadata"`
 		OCDBT *bool       `json:"use_ocdbt"`
 		Zarr3 bool        `json:"use_zarr3"`
+		// Without it, Orbax left the writing of zeros to TensorStore, which leaves them out.
+		StoreZeros bool `json:"store_array_data_equal_to_fill_value"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
 		return nil, checkpoint.Damaged("%s: %v", metadataName, err)
 	}
-	if file.OCDBT != nil && !*file.OCDBT {
-		return nil, checkpoint.Unsupported("arrays that are not in an OCDBT database")
-	}
-	return &metadata{file.Tree, file.Zarr3}, nil
+	return &metadata{file.Tree, file.OCDBT == nil || *file.OCDBT, file.Zarr3, !file.StoreZeros}, nil
 }
 
 // orderedTree reads the members of tree_metadata in their order, and refuses one that is there twice.

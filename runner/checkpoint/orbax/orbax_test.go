@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,15 +27,17 @@ type files map[string][]byte
 func (f files) open(name string) (io.ReaderAt, int64, error) {
 	data, ok := f[name]
 	if !ok {
-		return nil, 0, checkpoint.Damaged("no file %q", name)
+		return nil, 0, fmt.Errorf("no file %q: %w", name, fs.ErrNotExist)
 	}
 	return bytes.NewReader(data), int64(len(data)), nil
 }
 
+func (f files) names() ([]string, error) { return slices.Sorted(maps.Keys(f)), nil }
+
 // read reads all values of a checkpoint.
 func (f files) read() (*checkpoint.File, error) {
 	out := &checkpoint.File{}
-	err := read(context.Background(), out, f[ManifestName], f[metadataName], f.open)
+	err := read(context.Background(), out, f[metadataName], f)
 	if err == nil {
 		_, err = checkpoint.Digest(context.Background(), out)
 	}
@@ -128,7 +133,7 @@ func checkpointOf(height byte, node []byte, leaves ...string) files {
 	}
 	return files{
 		ManifestName: manifestOf(height, uint64(len(node))), "d/x": node,
-		metadataName: []byte(`{"tree_metadata": {` + strings.Join(list, ",") + `}, "use_zarr3": false}`),
+		metadataName: []byte(`{"tree_metadata": {` + strings.Join(list, ",") + `}, "use_zarr3": false, "store_array_data_equal_to_fill_value": true}`),
 	}
 }
 
@@ -166,6 +171,25 @@ func TestWhatAChunkHasBeyondTheArrayIsNoContent(t *testing.T) {
 	got := make([]byte, 9)
 	if err := checkpoint.ReadFull(f.Entries[1].Data, got, 0); err != nil || string(got) != "abcdefghi" {
 		t.Errorf("%q %v", got, err)
+	}
+}
+
+// TestChunksThatWereLeftOutHoldZeros: Orbax did not always tell TensorStore to store what is all zeros.
+func TestChunksThatWereLeftOutHoldZeros(t *testing.T) {
+	f := checkpointOf(0, leafOf("w/.zarray", array, "w/1", "ijklmnop"), "w")
+	f[metadataName] = bytes.Replace(f[metadataName], []byte(`, "store_array_data_equal_to_fill_value": true`), nil, 1)
+	out, err := f.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 16)
+	if err := checkpoint.ReadFull(out.Entries[1].Data, got, 0); err != nil || string(got) != strings.Repeat("\x00", 8)+"ijklmnop" {
+		t.Errorf("%q %v", got, err)
+	}
+	f = checkpointOf(0, leafOf("w/.zarray", strings.Replace(array, `"fill_value":null`, `"fill_value":1`, 1), "w/1", "ijklmnop"), "w")
+	f[metadataName] = bytes.Replace(f[metadataName], []byte(`, "store_array_data_equal_to_fill_value": true`), nil, 1)
+	if _, err := f.read(); err == nil || !refusal(err) {
+		t.Errorf("with another fill value: %v", err)
 	}
 }
 
@@ -288,7 +312,7 @@ func FuzzCheckpoint(f *testing.F) {
 		for _, p := range [][]byte{manifest, sealed(manifestMagic, manifest), manifestOf(node[14], uint64(len(node)))} {
 			x := files{ManifestName: p, "d/x": node, metadataName: metadata}
 			out := &checkpoint.File{}
-			err := read(context.Background(), out, p, metadata, x.open)
+			err := read(context.Background(), out, metadata, x)
 			total := int64(0)
 			for i := range out.Entries {
 				if err == nil {
