@@ -1,11 +1,20 @@
 package metrics
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func vocabulary(words int) string {
+	var b strings.Builder
+	for i := range words {
+		fmt.Fprintf(&b, ", %q: %d", letters(i), i)
+	}
+	return "{" + b.String()[2:] + "}"
+}
 
 func TestReadFile(t *testing.T) {
 	tests := map[string]struct {
@@ -18,6 +27,17 @@ func TestReadFile(t *testing.T) {
 			[]string{"log_history/loss@10=0.9", "log_history/loss@20=0.5", "~log_history/train_runtime"}},
 		"keras history": {"history.json", `{"loss": [0.9, 0.5, 0.25], "lr": [0.1, 0.1, 0.01]}`,
 			[]string{"loss@0=0.9", "loss@1=0.5", "loss@2=0.25", "lr@0=0.1", "lr@1=0.1", "lr@2=0.01"}},
+		"history in objects": {"h.json", `{"history": {"train": [0.5, 0.25], "val": [0.75, 0.5]}}`,
+			[]string{"history/train@0=0.5", "history/train@1=0.25", "history/val@0=0.75", "history/val@1=0.5"}},
+		"an epoch's columns":     {"h.json", `{"loss": [0.5, 0.25], "gap": [1, 2], "w": [1, 2, 3]}`, []string{"loss@0=0.5", "loss@1=0.25", "gap@0=1", "gap@1=2"}},
+		"a model":                {"model.json", `{"hidden": [[0.1, 0.2], [0.3, 0.4]], "out": [0.5, 0.6], "bias": 0.3, "size": 7, "accuracy": 0.9}`, []string{"bias@0=0.3", "accuracy@0=0.9"}},
+		"a vector":               {"model.json", `{"coef": [0.5, 0.6], "n": 3}`, []string{"n@0=3"}},
+		"ragged lists":           {"model.json", `{"tree": [[1, [2, 3]], [4]], "size": 7}`, nil},
+		"arrays":                 {"w.json", `[[0.1, 0.2], [0.3, 0.4]]`, nil},
+		"rows with arrays":       {"log.json", `[{"epoch": 1, "loss": 0.5, "cm": [[1, 2], [3, 4]]}, {"epoch": 2, "loss": 0.25, "cm": [[1, 2], [3, 4]]}]`, []string{"loss@1=0.5", "loss@2=0.25"}},
+		"a long list":            {"w.json", `{"loss": 0.5, "emb": [` + strings.Repeat("0.5, ", 5000) + `1]}`, []string{"loss@0=0.5"}},
+		"a vocabulary":           {"vocab.json", vocabulary(maxScalars + 1), nil},
+		"deep":                   {"deep.json", strings.Repeat("[", 1<<20), nil},
 		"json lines":             {"log.jsonl", "{\"step\": 1, \"loss\": 0.5}\n{\"step\": 2, \"loss\": NaN}\n{\"step\": 3, \"lo", []string{"loss@1=0.5", "loss@2=NaN"}},
 		"json lines called json": {"results.json", "{\"step\": 1, \"loss\": 0.5}\n{\"step\": 2, \"loss\": 0.25}\n", []string{"loss@1=0.5", "loss@2=0.25"}},
 		"csv":                    {"lightning_logs/metrics.csv", "epoch,step,train_loss,val_acc,time\n0,9,0.5,,1.5\n0,9,,0.75,1.6\n1,19,0.25,,1.7\n", []string{"train_loss@9=0.5", "train_loss@1, 19=0.25", "~time", "val_acc@9=0.75"}},
@@ -60,6 +80,9 @@ func TestMaskedDigest(t *testing.T) {
 		"named word":       {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
 		"json":             {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},
 		"progress bar":     {"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|██| 100/100 [00:02<00:00, 51.2it/s]\n", "100%|██| 100/100 [00:01<00:00,  9.9it/s]\n", "100%|██| 200/200 [00:02<00:00, 51.2it/s]\n"},
+		"a fraction":       {"w 0.1784059555297337\n", "w  0.1784059555297337\n", "w 0.1684059555297338\n"},
+		"a list":           {"0.1784059555297337,0.5\n", "0.1784059555297337,0.5\n", "0.1684059555297338,0.5\n"},
+		"a seed":           {"seed=1764000000 started=1764000000\n", "seed=1764000000 started=1764000009\n", "seed=1764000001 started=1764000000\n"},
 		"digest printed":   {"weights 3f2a9c1e\n", "weights  3f2a9c1e\n\n", "weights 3f2a9c1f\n"},
 		"table":            {"epoch,loss,time\n1,0.5,1.25\n", "epoch,loss,time\n1,0.5,7.5\n", "epoch,loss,time\n1,0.6,1.25\n"},
 		"prose":            {"hello\n", "hello\r\n", "Hello\n"},

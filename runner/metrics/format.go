@@ -33,10 +33,10 @@ func (f *field) volatile(name string) string {
 	return f.why
 }
 
-// unixTime marks a number that stands in a document or a table without a unit, but looks like seconds since 1970.
-func (f *field) unixTime() {
-	if n, why := volatile.Match(f.text); n == len(f.text) && why == volatile.Date && f.role == measured && !volatile.Measure(string(f.label)) {
-		f.why = why
+// moment marks a number that stands in a document or a table without a unit, but is a time.
+func (f *field) moment() {
+	if f.role == measured && volatile.Moment(f.text, string(f.label)) {
+		f.why = volatile.Date
 	}
 }
 

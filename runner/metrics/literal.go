@@ -191,7 +191,7 @@ func (p *literalParser) add(label []byte, index int, text []byte, n number, star
 		}
 		f.role = r
 	}
-	f.unixTime()
+	f.moment()
 	p.fields = append(p.fields, f)
 }
 

@@ -131,7 +131,7 @@ func (s *pairScanner) numeric(i int) int {
 	n := parseNumber(line[i:])
 	if m, why := volatile.Match(line[i:]); m > 0 {
 		label := labelBefore(line[s.open:i])
-		if !n.ok || m != n.size || stepRole(label) == measured && !volatile.Measure(string(label)) {
+		if !n.ok || m != n.size || stepRole(label) == measured && (why != volatile.Date || volatile.Moment(line[i:i+m], string(label))) {
 			return s.shape(i, m, why)
 		}
 	}

@@ -62,7 +62,7 @@ func (t *tableReader) row(number int64, line []byte) {
 			}
 			f.role = t.roles[i]
 		}
-		f.unixTime()
+		f.moment()
 		t.fields = append(t.fields, f)
 	}
 	t.collector.take(number, t.fields)

@@ -89,11 +89,12 @@ func (m *masker) mask(line []byte) []byte {
 		if f.role == measured {
 			why = m.why(f)
 		}
-		if why == "" {
-			continue
-		}
 		m.words(line[at:f.start])
-		m.token(why)
+		if why == "" {
+			m.verbatim(line[f.start:f.end]) // no digits of a number that counts are looked at again
+		} else {
+			m.token(why)
+		}
 		at = f.end
 	}
 	m.words(line[at:])
@@ -149,8 +150,12 @@ func (m *masker) words(text []byte) {
 
 func (m *masker) plain(text []byte) {
 	masked, _ := volatile.Mask(string(text))
-	for i := range len(masked) {
-		c := masked[i]
+	m.verbatim([]byte(masked))
+}
+
+// verbatim copies text with single blanks.
+func (m *masker) verbatim(text []byte) {
+	for _, c := range text {
 		if c == '\t' {
 			c = ' '
 		}

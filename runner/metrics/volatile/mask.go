@@ -39,7 +39,8 @@ func MaskPath(path string) string {
 	return masked
 }
 
-// mask replaces what Match finds, and what more finds at a place where Match finds nothing.
+// mask replaces what Match finds, and what more finds at a place where Match finds nothing. The digits of a fraction are no place to
+// look: "0.1764000000123456" is a weight and no time, and neither is a negative number.
 func mask(text string, more func(s []byte, i int) (int, string)) (masked, why string) {
 	s := []byte(text)
 	var out strings.Builder
@@ -50,12 +51,16 @@ func mask(text string, more func(s []byte, i int) (int, string)) (masked, why st
 			i++
 			continue
 		}
+		if negative(s, i) {
+			i += digitRun(s[i:])
+			continue
+		}
 		n, reason := Match(s[i:])
 		if n == 0 {
 			n, reason = more(s, i)
 		}
 		if n == 0 {
-			i++
+			i += max(1, fractional(s[i:]))
 			continue
 		}
 		out.Write(s[kept:i])
@@ -70,6 +75,20 @@ func mask(text string, more func(s []byte, i int) (int, string)) (masked, why st
 	}
 	out.Write(s[kept:])
 	return out.String(), why
+}
+
+// negative reports whether the digit at s[i] follows a sign.
+func negative(s []byte, i int) bool {
+	return i > 0 && s[i-1] == '-' && isDigit(s[i]) && (i == 1 || !isDigit(s[i-2]) && !isLetter(s[i-2]) && s[i-2] != '_' && s[i-2] != '>')
+}
+
+// fractional is the length of the decimal number with a fraction that s begins with, 0 where there is none.
+func fractional(s []byte) int {
+	n := digitRun(s)
+	if n == 0 || n+1 >= len(s) || s[n] != '.' || !isDigit(s[n+1]) {
+		return 0
+	}
+	return n + 1 + digitRun(s[n+1:])
 }
 
 // ShortIDs reports whether two texts are short hexadecimal identifiers of the same length, as programs cut them from a UUID to tell runs

@@ -52,7 +52,7 @@ func Name(name string) string {
 	switch {
 	case head == "cost" && before == "time":
 		return Time
-	case measures[head]:
+	case measures[head] || modelled[before]:
 		return ""
 	case letterUnits[head] && heads[before] != "":
 		return heads[before] // "time (s)"
@@ -187,6 +187,7 @@ var (
 	trailers      = set(`mean avg average total sum max min std median p50 p90 p95 p99 last taken spent used needed now current cur peak`)
 	eventWords    = set(`saved created started finished updated modified logged written generated exported trained built ended completed`)
 	ownerWords    = set(`run job process proc thread session trial experiment exp task host node machine wandb mlflow slurm`)
+	modelled      = set(`predicted pred predict true target simulated survival reaction decay relaxation arrival`)
 	runWords      = set(`run session job experiment`)
 	chosenWords   = set(`best worst optimal selected`)
 	deviceWords   = set(`cpu gpu mem memory ram vram cuda disk gb mb`)

@@ -27,6 +27,7 @@ func TestName(t *testing.T) {
 		"steps_to_converge", "epoch", "lr", "eta", "learning_rate", "batch_size", "seed", "temperature", "user_id", "class_id", "model_name",
 		"min_loss", "loss/min", "momentum", "durations_mae", "s", "m", "h", "us", "portfolio_return", "report", "importance", "dateless", "", "[", "1",
 		"mean", "std", "reward_rate", "sampling_rate", "weights sha256", "hash", "timely_f1", "replay_memory_size", "ratio", "best run", "runs", "job_count",
+		"predicted_latency", "survival_time", "reaction time", "hidden", "pid_gain", "address_loss", "date_accuracy",
 	}
 	for _, name := range counts {
 		if got := Name(name); got != "" {

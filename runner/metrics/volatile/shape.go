@@ -1,5 +1,7 @@
 package volatile
 
+import "strings"
+
 // Match reports the length of the volatile text that s begins with, and why it is volatile; 0 where there is none.
 // The caller makes sure that s begins at the start of a word. It recognises dates and times of day in the forms of
 // ISO 8601, of strftime's usual formats and of the run folders that trainers make, durations (0:12:33, 1m 23s),
@@ -38,6 +40,26 @@ func Match(s []byte) (n int, why string) {
 	}
 	return 0, ""
 }
+
+// Moment reports whether a number called name is a time or a date: it has the shape of one, and, where the shape alone may as well be a
+// seed or a checksum ("1764000000", "20261123"), a name that fits or none at all.
+func Moment(text []byte, name string) bool {
+	n, why := Match(text)
+	if n == 0 || n != len(text) || why != Date || Measure(name) {
+		return false
+	}
+	if digitRun(text) != n || n == len("20261123160411") {
+		return true
+	}
+	if i := strings.LastIndexAny(name, "/."); i >= 0 {
+		name = name[i+1:]
+	}
+	words, _ := split(name)
+	return len(words) == 0 || momentWords[words[len(words)-1]] || Name(name) != ""
+}
+
+var momentWords = set(`start started starting begin began begun end ended finished now today created saved updated modified written logged
+	launched stamp since at on run id version build`)
 
 // matchDigits is Match for a text that begins with a digit. Nearly all numbers are none of these shapes, which the length of the run of
 // digits and the character after it show.

@@ -70,6 +70,10 @@ func TestMask(t *testing.T) {
 		{"ran 3f2a9c1e", "ran 3f2a9c1e", "ran 77ab12cd"},
 		{"digest 3f2a9c1e", "digest 3f2a9c1e", "digest 77ab12cd"},
 		{"step 100", "step 100", "step 200"},
+		{"w is 0.1784059555297337", "w is 0.1784059555297337", "w is 0.1684059555297338"}, // 16 digits from 16 to 19 are no microseconds here
+		{"w is x_0.1784059555297337", "w is x_0.1784059555297337", "w is x_0.1684059555297338"},
+		{"w is -1764000000.5", "w is -1764000000.5", "w is -1764000001.5"},
+		{"seen 1764000000.5", "seen 1764000001.5", "been 1764000000.5"},
 		{"sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2a", 16), "sha256-" + strings.Repeat("3f2b", 16)},
 	}
 	for _, tt := range tests {
@@ -78,6 +82,23 @@ func TestMask(t *testing.T) {
 		c, _ := Mask(tt[2])
 		if a != b || a == c {
 			t.Errorf("masked:\n%s\n%s\n%s", a, b, c)
+		}
+	}
+}
+
+func TestMoment(t *testing.T) {
+	for _, tt := range []struct {
+		text, name string
+		want       bool
+	}{
+		{"1764000000.25", "w", true}, {"1764000000.25", "score", false}, {"20261123160411", "w", true},
+		{"1764000000", "", true}, {"1764000000", "started", true}, {"1764000000", "train/saved_at", true}, {"1764000000", "timestamp", true},
+		{"20261123", "run", true}, {"20261123", "date", true},
+		{"1764000000", "seed", false}, {"1764000000", "run/seed", false}, {"20261123", "w", false}, {"1764000000123", "sum", false},
+		{"0.1764000000", "started", false}, {"12", "started", false},
+	} {
+		if got := Moment([]byte(tt.text), tt.name); got != tt.want {
+			t.Errorf("%s called %q: %v", tt.text, tt.name, got)
 		}
 	}
 }
