@@ -33,9 +33,12 @@ func (e *FailedError) Error() string {
 }
 
 // Executor launches one step of an audit and returns its record. dir exists, is empty, and receives the run's
-// streams and traces. The error is the executor's own failure; the command's is in the record.
+// streams and traces. While the run goes on, progress is told its newest optimizer step, and enough, unless it is nil, is asked
+// what the traces in a directory say so far: an answer other than "" is the reason why the run need not go on. It is
+// ended then, and its record says so (record.Run.Truncated). The error is the executor's own failure; the command's is in
+// the record.
 type Executor interface {
-	Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error)
+	Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64), enough func(traces string) string) (*record.Run, error)
 }
 
 // Runner carries out the experiments of one audit and remembers their runs. It is not safe for concurrent use.
@@ -71,6 +74,8 @@ type Request struct {
 	Zoom     *plan.Zoom
 	SampleAt []int64
 	Cover    []string
+	// Enough may end a run early, see Executor; nil lets every run come to its end.
+	Enough func(traces string) string
 }
 
 // Try launches the runs asked for, up to --jobs side by side, and returns their records in order. Runs that an
@@ -86,23 +91,23 @@ func (r *Runner) Try(ctx context.Context, req Request) ([]*record.Run, error) {
 	jobs.SetLimit(max(1, r.Audit.Settings.Jobs))
 	for i, step := range steps {
 		jobs.Go(func() error {
-			run, err := r.run(ctx, step)
+			run, err := r.run(ctx, step, req.Enough)
 			if err != nil {
 				return err
 			}
 			records[i] = run
-			if !run.Exit.OK() {
+			if !finished(run) {
 				return &FailedError{Run: run}
 			}
 			return nil
 		})
 	}
 	err := jobs.Wait()
-	finished := slices.DeleteFunc(records, func(run *record.Run) bool { return run == nil })
-	if len(finished) > 0 {
-		r.note(steps[0].Experiment, finished)
+	made := slices.DeleteFunc(records, func(run *record.Run) bool { return run == nil })
+	if len(made) > 0 {
+		r.note(steps[0].Experiment, made)
 	}
-	return finished, err
+	return made, err
 }
 
 // steps names the runs of a request: an experiment whose name was used with other levels before gets an ordinal.
@@ -126,10 +131,13 @@ func (r *Runner) steps(req Request) []plan.Step {
 	return steps
 }
 
-func (r *Runner) run(ctx context.Context, step plan.Step) (*record.Run, error) {
+// finished reports whether a run came to its end, or as far as it was wanted to.
+func finished(run *record.Run) bool { return run.Exit.OK() || run.Truncated != "" }
+
+func (r *Runner) run(ctx context.Context, step plan.Step, enough func(traces string) string) (*record.Run, error) {
 	id := step.RunID()
 	kept, err := r.Store.Run(r.Audit.ID, id)
-	if err == nil && kept.Exit.OK() {
+	if err == nil && finished(kept) {
 		return kept, nil
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -147,7 +155,8 @@ func (r *Runner) run(ctx context.Context, step plan.Step) (*record.Run, error) {
 	}
 	r.Observer.RunStarted(id, step.Experiment.Name)
 	started := time.Now()
-	run, err := r.Executor.Execute(ctx, step, dir, func(n int64) { r.Observer.RunProgress(id, n, time.Since(started)) })
+	run, err := r.Executor.Execute(ctx, step, dir,
+		func(n int64) { r.Observer.RunProgress(id, n, time.Since(started)) }, enough)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", id, err)
 	}

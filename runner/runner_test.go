@@ -30,7 +30,7 @@ type executor struct {
 	do func(ctx context.Context, step plan.Step, dir string) (record.Exit, error)
 }
 
-func (e *executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(int64)) (*record.Run, error) {
+func (e *executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(int64), _ func(string) string) (*record.Run, error) {
 	e.mu.Lock()
 	e.made = append(e.made, step.RunID())
 	e.now++

@@ -9,14 +9,18 @@ import (
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // lab lets a diagnosis ask the runner for runs.
 type lab struct{ runner *runner.Runner }
 
 func (l lab) Try(ctx context.Context, ask diagnose.Ask) ([]*record.Run, error) {
-	runs, err := l.runner.Try(ctx, runner.Request{Experiment: ask.Experiment, Runs: ask.Runs, Zoom: ask.Zoom,
-		SampleAt: ask.SampleAt, Cover: ask.Cover})
+	request := runner.Request{Experiment: ask.Experiment, Runs: ask.Runs, Zoom: ask.Zoom, SampleAt: ask.SampleAt, Cover: ask.Cover}
+	if ask.Enough != nil {
+		request.Enough = func(traces string) string { return ask.Enough(growing(traces)) }
+	}
+	runs, err := l.runner.Try(ctx, request)
 	if errors.Is(err, runner.ErrBudget) {
 		err = budgetError{err}
 	}
@@ -28,6 +32,17 @@ func (l lab) Trace(run *record.Run) trace.Source {
 }
 
 func (l lab) Note(text string) { l.runner.Observer.Note(text) }
+
+// growing gives the traces of a run that goes on, as far as they are written; none where they cannot be read yet.
+func growing(traces string) trace.Source {
+	so := &record.Run{}
+	if processes, err := probe.Processes(traces); err == nil {
+		for _, p := range processes {
+			so.Processes = append(so.Processes, record.Process{Name: p.Name, Trace: p.Trace})
+		}
+	}
+	return trace.OpenDir(traces, so)
+}
 
 // budgetError tells a diagnosis that the runs are used up.
 type budgetError struct{ error }

@@ -143,25 +143,40 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	if needsZoom(pinned) {
 		ask.Zoom = zoomFor(pair)
 	}
-	runs, err := c.observe(ctx, ask)
-	c.seen = append(c.seen, runs...)
+	runs, differing, err := c.untilDiffer(ctx, ask)
 	if err != nil {
 		return nil, nil, err
 	}
 	name := runs[0].run.Experiment
-	for _, o := range runs[1:] {
-		d, err := c.differ(runs[0], o)
-		if err != nil {
-			return nil, nil, err
-		}
-		if d.any() {
-			c.setExperiment(name, record.Diverged, "still different: something that was not pinned is a cause")
-			c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
-			return nil, d, nil
-		}
+	if differing != nil {
+		c.setExperiment(name, record.Diverged, "still different: something that was not pinned is a cause")
+		c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
+		return nil, differing, nil
 	}
 	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
 	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
+}
+
+// untilDiffer makes the runs asked for, two at first, and no more once one differs from the first: then it returns that pair.
+func (c *inquiry) untilDiffer(ctx context.Context, ask Ask) (runs []*observation, pair *difference, err error) {
+	for n := ask.Runs; len(runs) < n; {
+		ask.Runs = min(n-len(runs), max(2-len(runs), 1, c.audit.Settings.Jobs))
+		made, err := c.observe(ctx, ask)
+		c.seen = append(c.seen, made...)
+		runs = append(runs, made...)
+		if err != nil {
+			return runs, nil, err
+		}
+		for _, o := range made {
+			if o == runs[0] {
+				continue
+			}
+			if pair, err = c.differ(runs[0], o); err != nil || pair.any() {
+				return runs, pair, err
+			}
+		}
+	}
+	return runs, nil, nil
 }
 
 // trial is an experiment that pinned sources and did not make runs agree.

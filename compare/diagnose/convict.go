@@ -76,7 +76,7 @@ func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 	}
 	// Exactly as before, tracing included: runs that are traced by line allocate more, so their addresses are others.
 	w := agreed.whole
-	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2, Zoom: w.zoom, Cover: w.cover})
+	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2, Zoom: w.zoom, Cover: w.cover, Enough: c.parted(w.runs[0], w.zoom)})
 	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return false, err
@@ -182,6 +182,10 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 	if needsZoom(group) && len(group) == 1 && agreed.runs[0].zoomed {
 		ask.Zoom = fullZoom()
 	}
+	shifts := c.mayShift(agreed, group)
+	if !shifts {
+		ask.Enough = c.parted(agreed.runs[0], ask.Zoom)
+	}
 	c.lab.Note("Releasing " + list(sources(group)) + " to see whether the runs differ again.")
 	samples := 1
 	if c.lucky {
@@ -201,7 +205,7 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			representative = runs[0]
 			continue
 		}
-		if c.mayShift(agreed, group) {
+		if shifts {
 			again, err := c.observe(ctx, ask)
 			c.seen = append(c.seen, again...)
 			if err != nil {

@@ -23,12 +23,22 @@ func (c *inquiry) differ(expected, actual *observation) (*difference, error) {
 	if known := c.compared[pair]; known != nil {
 		return known, nil
 	}
-	training, err := trace.State(expected.trace, actual.trace)
+	d := &difference{expected: expected, actual: actual}
+	var err error
+	if actual.run.Truncated == "" {
+		d.results = compare.Runs(expected.run, actual.run, c.options)
+		d.training, err = trace.State(expected.trace, actual.trace)
+	} else {
+		// It was ended because it had parted from the expected run, and has no results.
+		d.results = &compare.Result{}
+		d.training.First, err = trace.Parting(expected.trace, actual.trace)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d := &difference{expected: expected, actual: actual, training: training,
-		results: compare.Runs(expected.run, actual.run, c.options)}
+	if actual.run.Truncated != "" && d.training.First == nil {
+		return nil, fmt.Errorf("run %s was ended early (%s), and its trace no longer shows why", actual.run.ID, actual.run.Truncated)
+	}
 	if c.compared == nil {
 		c.compared = map[[2]*observation]*difference{}
 	}

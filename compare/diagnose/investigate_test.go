@@ -204,7 +204,7 @@ func TestVaryTogether(t *testing.T) {
 	}{
 		{name: "none matters", most: 3 + 3},
 		{name: "one of them matters", reaches: []seed.ID{seed.FileOrder}, causes: "file-order proven train.py:5",
-			reason: "change with file-order", most: 3 + 3 + 3 + 3 + 2 + 3},
+			reason: "change with file-order", most: 3 + 2 + 2 + 2 + 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := world{t: t, reaches: test.reaches, steady: all, events: listing}
@@ -216,7 +216,8 @@ func TestVaryTogether(t *testing.T) {
 				t.Errorf("%d launches, want at most %d: %v", len(w.asked), test.most, w.asked)
 			}
 			for _, s := range audit.Sensitivities {
-				if s.Changed != slices.Contains(test.reaches, s.Source) || len(s.Values) != 3 {
+				changes := slices.Contains(test.reaches, s.Source)
+				if s.Changed != changes || !changes && len(s.Values) != variedRuns {
 					t.Errorf("%+v", s)
 				}
 			}
@@ -233,6 +234,24 @@ func TestVaryTwoThatMatterTogetherOnly(t *testing.T) {
 	audit := w.investigate(record.Settings{Vary: all})
 	if audit.Verdict != record.Diverged || convicted(audit) != "" || !strings.Contains(audit.Reason, "none of them alone") {
 		t.Errorf("%s %q with causes %q", audit.Verdict, audit.Reason, convicted(audit))
+	}
+}
+
+// TestEndedEarly has a run end where its training parts: that is all that is asked of a suspect's release.
+func TestEndedEarly(t *testing.T) {
+	training := func(v valueOf) []probe.Event {
+		return []probe.Event{draws(seed.PythonRandom, 3, v(seed.PythonRandom)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy)),
+			{Kind: probe.KindLoss, Value: v(seed.NumpyLegacy)}, {Kind: probe.KindLoss, Step: 1, Value: v(seed.NumpyLegacy)}}
+	}
+	for _, outside := range []bool{false, true} {
+		w := world{t: t, reaches: []seed.ID{seed.NumpyLegacy}, events: training, outside: outside}
+		audit := w.investigate(record.Settings{})
+		if got, want := convicted(audit), "numpy-legacy proven train.py:7"; got != want {
+			t.Errorf("causes %q, want %q (%v)", got, want, w.asked)
+		}
+		if got := w.ended; outside == slices.Contains(got, "release:numpy-legacy") || slices.Contains(got, "release:python-random") {
+			t.Errorf("ended early: %v (writes outside: %v)", got, outside)
+		}
 	}
 }
 

@@ -28,6 +28,9 @@ type Ask struct {
 	SampleAt   []int64
 	// Cover lists directories outside the project of which every run is to find the same state.
 	Cover []string
+	// Enough is asked now and then what the trace of a run shows so far; an answer other than "" is the reason for which the
+	// run may end there. nil asks for whole runs.
+	Enough func(soFar trace.Source) string
 }
 
 // observation is a run with what its trace shows.

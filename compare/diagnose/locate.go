@@ -149,7 +149,8 @@ func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*
 		}
 	}
 	e := plan.Release(w.experiment, cause.source)
-	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: fullZoom(), Cover: w.cover})
+	zoom := fullZoom()
+	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: zoom, Cover: w.cover, Enough: c.parted(w.runs[0], zoom)})
 	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return nil, err

@@ -100,12 +100,7 @@ func (c *inquiry) likeliest(group []seed.ID) (first, rest []seed.ID) {
 // varyTogether reports whether runs differ with all of a group varied, and records its members as harmless if not.
 func (c *inquiry) varyTogether(ctx context.Context, group []seed.ID, base plan.Experiment) (changed bool, err error) {
 	c.lab.Note("Varying " + list(group) + " together.")
-	varied, err := c.observe(ctx, Ask{Experiment: plan.Varied(base, group...), Runs: variedRuns})
-	c.seen = append(c.seen, varied...)
-	if err != nil {
-		return false, err
-	}
-	pair, err := c.anyDifferent(varied)
+	varied, pair, err := c.untilDiffer(ctx, Ask{Experiment: plan.Varied(base, group...), Runs: variedRuns})
 	if err != nil {
 		return false, err
 	}
@@ -118,17 +113,6 @@ func (c *inquiry) varyTogether(ctx context.Context, group []seed.ID, base plan.E
 		c.audit.Sensitivities = append(c.audit.Sensitivities, record.Sensitivity{Source: id, Values: values(id, varied)})
 	}
 	return false, nil
-}
-
-// anyDifferent returns the first pair of runs that differs from the first run, nil when all agree.
-func (c *inquiry) anyDifferent(runs []*observation) (*difference, error) {
-	for _, o := range runs[1:] {
-		d, err := c.differ(runs[0], o)
-		if err != nil || d.any() {
-			return d, err
-		}
-	}
-	return nil, nil
 }
 
 // provenSensitivity tells of a source that plain repeats have already shown to change results.
@@ -149,12 +133,7 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, base plan.Experiment)
 	if first := c.shipped[0]; siteOf(first, id) == nil || ambiguous(first, id) {
 		ask.Zoom = fullZoom()
 	}
-	varied, err := c.observe(ctx, ask)
-	c.seen = append(c.seen, varied...)
-	if err != nil {
-		return false, err
-	}
-	pair, err := c.anyDifferent(varied)
+	varied, pair, err := c.untilDiffer(ctx, ask)
 	if err != nil {
 		return false, err
 	}

@@ -34,6 +34,11 @@ type world struct {
 	// zoomed are the lines of a zoomed run.
 	zoomed func(value func(seed.ID) string) []probe.Event
 
+	// outside has every run write a file that the next one finds.
+	outside bool
+	// ended lists the experiments of the runs that were ended early.
+	ended []string
+
 	run    int
 	budget int
 	asked  []string
@@ -93,7 +98,20 @@ func (w *world) launch(ask Ask) *record.Run {
 	if ask.Zoom != nil && w.zoomed != nil {
 		events = append(events, w.zoomed(value)...)
 	}
+	if w.outside {
+		run.Outside = []string{"/var/tmp/state"}
+	}
 	w.traces[id] = events
+	for n := range events {
+		if ask.Enough == nil {
+			break
+		}
+		if reason := ask.Enough(memory{events[:n+1]}); reason != "" {
+			run.Truncated, run.Metrics, w.traces[id] = reason, nil, events[:n+1]
+			w.ended = append(w.ended, ask.Experiment.Name)
+			break
+		}
+	}
 	return run
 }
 

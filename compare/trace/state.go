@@ -56,6 +56,27 @@ func State(expected, actual Source) (Training, error) {
 	return t, nil
 }
 
+// Parting is where a run that has not come to its end parts from one that has, nil where it has not done so yet.
+func Parting(expected, soFar Source) (*Divergence, error) {
+	var earliest *Divergence
+	theirs := soFar.Processes()
+	for _, process := range expected.Processes() {
+		if !slices.Contains(theirs, process) {
+			continue
+		}
+		t, err := processState(expected, soFar, process)
+		if err != nil {
+			return nil, fmt.Errorf("comparing the traces of %s: %w", process, err)
+		}
+		d := t.First
+		notYet := d != nil && d.What == "length" && d.Actual.Kind == ""
+		if d != nil && !notYet && (earliest == nil || d.Step < earliest.Step) {
+			earliest = d
+		}
+	}
+	return earliest, nil
+}
+
 func processState(expected, actual Source, process string) (Training, error) {
 	var t Training
 	a, err := openLane(expected, process, probe.Kind.State)

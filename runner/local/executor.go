@@ -106,11 +106,11 @@ func (e *Executor) slot() (slot int, release func()) {
 func (e *Executor) Close() error { return errors.Join(e.unpacked(), e.scratch.Close()) }
 
 // Execute implements runner.Executor.
-func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
+func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64), enough func(traces string) string) (*record.Run, error) {
 	// A file system that somebody mounts below /tmp or HOME just then makes the kernel refuse what it had granted on trial.
 	const attempts = 3
 	for n := 1; ; n++ {
-		run, err := e.execute(ctx, step, dir, progress)
+		run, err := e.execute(ctx, step, dir, progress, enough)
 		if n < attempts && errors.Is(err, launch.ErrMount) {
 			continue
 		}
@@ -118,7 +118,7 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 	}
 }
 
-func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, progress func(step int64)) (*record.Run, error) {
+func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, progress func(step int64), enough func(traces string) string) (*record.Run, error) {
 	slot, release := e.slot()
 	defer release()
 	link := filepath.Join(e.scratch.Dir, fmt.Sprintf("link-%03d", slot))
@@ -164,9 +164,9 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, err
 	}
 	go e.scratch.Watch()
-	stop := watch(traces, progress)
+	stop := watch(traces, progress, enough, process.Kill)
 	outcome, err := process.Wait()
-	stop()
+	truncated := stop()
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +178,9 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("collecting what the run left: %w", err)
 	}
 	run.Started, run.Levels, run.Values = started.UTC(), settings.Levels, settings.Values
+	if !run.Exit.OK() {
+		run.Truncated = truncated
+	}
 	for _, refused := range settings.Refused {
 		run.Refused = append(run.Refused, refused.Error())
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/runner/workspace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 func TestMain(m *testing.M) {
@@ -77,7 +78,7 @@ func (l *lab) execute(t *testing.T, ctx context.Context, step plan.Step) (*recor
 		step.Experiment = plan.AsShipped(nil)
 	}
 	dir := t.TempDir()
-	run, err := l.Execute(ctx, step, dir, func(int64) {})
+	run, err := l.Execute(ctx, step, dir, func(int64) {}, nil)
 	return run, dir, err
 }
 
@@ -236,7 +237,7 @@ func TestStoreIsHidden(t *testing.T) {
 			t.Fatal(err)
 		}
 		dir := t.TempDir()
-		run, err := e.Execute(t.Context(), plan.Step{Experiment: plan.AsShipped(nil)}, dir, func(int64) {})
+		run, err := e.Execute(t.Context(), plan.Step{Experiment: plan.AsShipped(nil)}, dir, func(int64) {}, nil)
 		if err := errors.Join(err, e.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -290,5 +291,36 @@ func TestOutputIsShown(t *testing.T) {
 	want := "as-shipped-1 | one\nas-shipped-1 | two\nas-shipped-1 | three\nas-shipped-1 | unfinished\n"
 	if diff := cmp.Diff(want, eyes.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestEndedWhenEnough ends a run whose trace has said what was asked: the record keeps what there is, and why it ends.
+func TestEndedWhenEnough(t *testing.T) {
+	l := newLab(t, local.Options{Command: []string{"python3", "train.py"}},
+		map[string]string{"train.py": "import random, time\nrandom.random()\nprint('loss=0.5', flush=True)\ntime.sleep(600)\n"})
+	enough := func(traces string) string {
+		if processes, err := probe.Processes(traces); err == nil && len(processes) == 1 {
+			return "python is alive"
+		}
+		return ""
+	}
+	run, err := l.Execute(t.Context(), plan.Step{Experiment: plan.AsShipped(nil)}, t.TempDir(), func(int64) {}, enough)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Truncated != "python is alive" || run.Exit.OK() || run.Seconds > 300 || len(run.Processes) != 1 {
+		t.Errorf("truncated %q, exit %+v after %.0f s, %d processes", run.Truncated, run.Exit, run.Seconds, len(run.Processes))
+	}
+}
+
+// TestEnoughTooLate has a run end by itself: it is a whole run, whatever was said of it meanwhile.
+func TestEnoughTooLate(t *testing.T) {
+	l := newLab(t, local.Options{Command: shell("trap '' INT TERM; sleep 1.2; echo loss=0.5")}, nil)
+	run, err := l.Execute(t.Context(), plan.Step{Experiment: plan.AsShipped(nil)}, t.TempDir(), func(int64) {}, func(string) string { return "enough" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Truncated != "" || !run.Exit.OK() || len(run.Metrics) != 1 {
+		t.Errorf("truncated %q, exit %+v, %d metrics", run.Truncated, run.Exit, len(run.Metrics))
 	}
 }

@@ -9,13 +9,16 @@ import (
 	"time"
 )
 
-// watch tells progress the newest optimizer step that the traces show, until the returned function is called.
-func watch(traces string, progress func(step int64)) (stop func()) {
+// watch follows a run by its traces, as runner.Executor says, until the returned function is called, and ends it with end
+// once they say enough. The returned function gives the reason, "" where there was none.
+func watch(traces string, progress func(step int64), enough func(traces string) string, end func()) (stop func() (reason string)) {
 	done, ended := make(chan struct{}), make(chan struct{})
+	reason := ""
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(500 * time.Millisecond)
 		defer tick.Stop()
+		rest := time.Now()
 		for {
 			select {
 			case <-done:
@@ -23,11 +26,22 @@ func watch(traces string, progress func(step int64)) (stop func()) {
 			case <-tick.C:
 				progress(newestStep(traces))
 			}
+			if enough == nil || reason != "" || time.Now().Before(rest) {
+				continue
+			}
+			asked := time.Now()
+			if reason = enough(traces); reason != "" {
+				end()
+			}
+			// The traces are read from the start each time: long ones are asked less often.
+			const share = 20
+			rest = time.Now().Add(share * time.Since(asked))
 		}
 	}()
-	return func() {
+	return func() string {
 		close(done)
 		<-ended
+		return reason
 	}
 }
 
