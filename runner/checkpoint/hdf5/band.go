@@ -113,6 +113,7 @@ const (
 	filterDeflate    = 1
 	filterShuffle    = 2
 	filterFletcher32 = 3
+	filterLZF        = 32000 // h5py's
 )
 
 func parseFilters(data []byte) ([]filter, error) {
@@ -145,7 +146,7 @@ func parseFilters(data []byte) ([]filter, error) {
 		if version == 1 && values%2 != 0 {
 			b.skip(4)
 		}
-		if f.id != filterDeflate && f.id != filterShuffle && f.id != filterFletcher32 {
+		if f.id != filterDeflate && f.id != filterShuffle && f.id != filterFletcher32 && f.id != filterLZF {
 			return nil, checkpoint.Unsupported("HDF5 filter %d", f.id)
 		}
 		list = append(list, f)
@@ -166,7 +167,11 @@ func (c *chunks) read(x chunk) ([]byte, error) {
 	if err := checkpoint.ReadFull(c.s.r, data, off); err != nil {
 		return nil, err
 	}
-	for i, f := range slices.Backward(c.d.filters) {
+	filters := c.d.filters
+	if c.partialPlain && c.partial(x) {
+		filters = nil
+	}
+	for i, f := range slices.Backward(filters) {
 		if i < 32 && x.mask&(1<<i) != 0 {
 			continue
 		}
@@ -177,6 +182,8 @@ func (c *chunks) read(x chunk) ([]byte, error) {
 			data = unshuffle(data, c.d.typ.size)
 		case filterFletcher32:
 			data, err = unfletcher(data)
+		case filterLZF:
+			data, err = unlzf(data, c.chunkBytes+4)
 		}
 		if err != nil {
 			return nil, err
@@ -186,6 +193,51 @@ func (c *chunks) read(x chunk) ([]byte, error) {
 		return nil, checkpoint.Damaged("chunk of %d bytes instead of %d", len(data), c.chunkBytes)
 	}
 	return data, nil
+}
+
+// partial reports whether a chunk passes the end of the dataset.
+func (c *chunks) partial(x chunk) bool {
+	for i, o := range x.origin {
+		if o+c.dims[i] > c.d.shape[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// unlzf undoes LZF: runs of literals, and copies of what came up to 8 KiB before. A checksum may follow the elements.
+func unlzf(in []byte, most int64) ([]byte, error) {
+	short := checkpoint.Damaged("LZF data end early, or are too many")
+	out := make([]byte, 0, most)
+	for len(in) > 0 {
+		control := int(in[0])
+		in = in[1:]
+		if control < 32 {
+			n := control + 1
+			if n > len(in) || n > cap(out)-len(out) {
+				return nil, short
+			}
+			out, in = append(out, in[:n]...), in[n:]
+			continue
+		}
+		n := control >> 5
+		if n == 7 && len(in) > 0 {
+			n, in = n+int(in[0]), in[1:]
+		}
+		n += 2
+		if len(in) == 0 {
+			return nil, short
+		}
+		distance := control&31<<8 + int(in[0]) + 1
+		in = in[1:]
+		if distance > len(out) || n > cap(out)-len(out) {
+			return nil, short
+		}
+		for range n {
+			out = append(out, out[len(out)-distance])
+		}
+	}
+	return out, nil
 }
 
 func (c *chunks) inflate(data []byte) ([]byte, error) {

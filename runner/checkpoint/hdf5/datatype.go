@@ -167,27 +167,35 @@ func complexType(b *buffer, t datatype, members uint32, version byte, depth int)
 	return t, nil
 }
 
-// dataspace reads the extents; null tells a space without elements.
-func dataspace(data []byte) (shape []int64, null bool, err error) {
+// unlimitedExtent stands for a dimension that may grow without end.
+const unlimitedExtent = -1
+
+// dataspace reads the extents, and how far they may grow where that is said; null tells a space without elements.
+func dataspace(data []byte) (shape, most []int64, null bool, err error) {
 	b := &buffer{p: data}
-	version, rank, _ := b.u8(), int(b.u8()), b.u8()
+	version, rank, flags := b.u8(), int(b.u8()), b.u8()
 	switch version {
 	case 1:
 		b.skip(5)
 	case 2:
 		null = b.u8() == 2
 	default:
-		return nil, false, checkpoint.Unsupported("dataspace version %d", version)
+		return nil, nil, false, checkpoint.Unsupported("dataspace version %d", version)
 	}
 	if rank > 32 {
-		return nil, false, checkpoint.Damaged("dataspace of %d dimensions", rank)
+		return nil, nil, false, checkpoint.Damaged("dataspace of %d dimensions", rank)
 	}
 	shape = make([]int64, rank)
 	for d := range shape {
 		shape[d] = int64(b.u64())
 	}
+	if flags&1 != 0 {
+		for range rank {
+			most = append(most, int64(b.u64())) // all bits set tell an unlimited one
+		}
+	}
 	if b.err == nil {
 		_, b.err = checkpoint.Elements(shape)
 	}
-	return shape, null, b.err
+	return shape, most, null, b.err
 }

@@ -1,6 +1,9 @@
 package hdf5
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
@@ -9,12 +12,14 @@ type link struct {
 	name string
 	addr uint64
 	soft string // the target of a symbolic link
+	// order is the number of the link in the order of creation, 0 where the file does not say it.
+	order uint64
 }
 
 // maxLinks bounds the members of all groups together.
 const maxLinks = 1 << 17
 
-// links lists a group's members, in the order of the file, which is that of names in old files.
+// links lists a group's members, in the order in which they were made where the file tells it, else by name.
 func (s *source) links(messages []message) ([]link, bool, error) {
 	var list []link
 	group := false
@@ -41,8 +46,11 @@ func (s *source) links(messages []message) ([]link, bool, error) {
 			if flags&1 != 0 {
 				b.skip(8)
 			}
-			if heap := b.u64(); b.err == nil && heap != undefined {
-				return nil, false, checkpoint.Unsupported("group with densely stored links (written with track_order or libver=\"latest\")")
+			heap, tree := b.u64(), b.u64()
+			if b.err == nil && heap != undefined {
+				if err := s.denseLinks(heap, tree, &list); err != nil {
+					return nil, false, err
+				}
 			}
 		case msgLink:
 			group = true
@@ -56,7 +64,26 @@ func (s *source) links(messages []message) ([]link, bool, error) {
 			return nil, false, b.err
 		}
 	}
+	slices.SortStableFunc(list, func(a, b link) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.name, b.name)) })
 	return list, group, nil
+}
+
+// denseLinks lists the members of a group that has many.
+func (s *source) denseLinks(addr, tree uint64, list *[]link) error {
+	heap, err := s.fractalHeap(addr)
+	if err != nil {
+		return err
+	}
+	return s.records(tree, []byte{treeLinkNames}, func(_ byte, r *buffer) error {
+		r.skip(4) // a hash of the name
+		data, err := heap.object(r)
+		if err != nil {
+			return err
+		}
+		l, err := parseLink(data)
+		*list = append(*list, l)
+		return err
+	})
 }
 
 func parseLink(b *buffer) (link, error) {
@@ -68,8 +95,9 @@ func parseLink(b *buffer) (link, error) {
 	if flags&8 != 0 {
 		kind = b.u8()
 	}
+	var order uint64
 	if flags&4 != 0 {
-		b.skip(8)
+		order = b.u64()
 	}
 	if flags&16 != 0 {
 		b.skip(1)
@@ -78,7 +106,7 @@ func parseLink(b *buffer) (link, error) {
 	if n > 64<<10 {
 		return link{}, checkpoint.Limit("link with a name of %d bytes", n)
 	}
-	l := link{name: string(b.bytes(int(n)))}
+	l := link{name: string(b.bytes(int(n))), order: order}
 	switch kind {
 	case 0:
 		l.addr = b.u64()

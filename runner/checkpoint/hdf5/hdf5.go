@@ -1,5 +1,5 @@
 // Package hdf5 reads HDF5 files as h5py and Keras write them: groups, datasets that are contiguous, compact or chunked
-// (with deflate, shuffle and Fletcher-32), and attributes. External files, virtual datasets and whatever else is not
+// (with deflate, shuffle, Fletcher-32 and LZF), and attributes. External files, virtual datasets and whatever else is not
 // understood are refused. It follows the HDF5 File Format Specification, version 3.0.
 package hdf5
 
@@ -187,7 +187,7 @@ func (w *walker) dataset(messages []message, name string) error {
 			d.typ, err = parseType(&buffer{p: m.data}, 0)
 			seen |= 1
 		case msgDataspace:
-			d.shape, d.null, err = dataspace(m.data)
+			d.shape, d.most, d.null, err = dataspace(m.data)
 			seen |= 2
 		case msgLayout:
 			d.layout = m.data
@@ -365,24 +365,51 @@ func (w *walker) attributes(messages []message, name string) error {
 	for _, m := range messages {
 		switch m.kind {
 		case msgAttributes:
-			b := &buffer{p: m.data}
-			b.skip(1)
-			if flags := b.u8(); flags&1 != 0 {
-				b.skip(2)
-			}
-			if heap := b.u64(); b.err == nil && heap != undefined {
-				w.skipped(name, "densely stored attributes")
+			if err := w.denseAttributes(m, name); err != nil {
+				return fmt.Errorf("attributes of %q: %w", checkpoint.Clip(name, 80), err)
 			}
 		case msgAttribute:
-			before := len(w.f.Entries)
-			attribute, err := w.attribute(m, name)
-			if err != nil {
-				w.f.Entries = w.f.Entries[:before]
-				w.skipped(name, "attribute "+strconv.Quote(checkpoint.Clip(attribute, 80))+": "+err.Error())
-			}
+			w.tryAttribute(m, name)
 		}
 	}
 	return nil
+}
+
+// tryAttribute adds an attribute, or reports why not.
+func (w *walker) tryAttribute(m message, name string) {
+	before := len(w.f.Entries)
+	attribute, err := w.attribute(m, name)
+	if err != nil {
+		w.f.Entries = w.f.Entries[:before]
+		w.skipped(name, "attribute "+strconv.Quote(checkpoint.Clip(attribute, 80))+": "+err.Error())
+	}
+}
+
+// denseAttributes adds the attributes of an object that has many.
+func (w *walker) denseAttributes(m message, name string) error {
+	b := &buffer{p: m.data}
+	b.skip(1)
+	if flags := b.u8(); flags&1 != 0 {
+		b.skip(2)
+	}
+	addr, tree := b.u64(), b.u64()
+	if b.err != nil || addr == undefined {
+		return b.err
+	}
+	heap, err := w.s.fractalHeap(addr)
+	if err != nil {
+		return err
+	}
+	return w.s.records(tree, []byte{treeAttributes}, func(_ byte, r *buffer) error {
+		id := r.sub(8)
+		flags := r.u8()
+		data, err := heap.object(id)
+		if err != nil {
+			return err
+		}
+		w.tryAttribute(message{msgAttribute, flags&2 != 0, data.p}, name)
+		return nil
+	})
 }
 
 func (w *walker) skipped(name, what string) {
@@ -414,7 +441,7 @@ func (w *walker) attribute(m message, object string) (name string, err error) {
 	if err != nil {
 		return name, err
 	}
-	shape, null, err := dataspace(b.bytes(round(spaceSize)))
+	shape, _, null, err := dataspace(b.bytes(round(spaceSize)))
 	if err != nil {
 		return name, err
 	}

@@ -112,10 +112,12 @@ func (s *source) header2(addr uint64) ([]message, error) {
 	if b.err != nil || size > maxBlock {
 		return nil, checkpoint.Damaged("object header of %d bytes", size)
 	}
-	body, err := s.block(addr+uint64(whole-len(b.p)), int64(size))
+	prefixed := whole - len(b.p)
+	body, err := s.sealed(addr, int64(prefixed)+int64(size)+4)
 	if err != nil {
 		return nil, err
 	}
+	body.skip(prefixed)
 	var list []message
 	blocks := []*buffer{body}
 	prefix := 4
@@ -140,10 +142,12 @@ func (s *source) header2(addr uint64) ([]message, error) {
 				if err != nil {
 					return nil, err
 				}
+				if err := next.unseal(); err != nil {
+					return nil, err
+				}
 				if err := next.expect("OCHK"); err != nil {
 					return nil, err
 				}
-				next.p = next.p[:max(len(next.p)-4, 0)] // a checksum
 				blocks = append(blocks, next)
 			}
 			list = append(list, m)

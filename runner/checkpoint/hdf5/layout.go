@@ -12,6 +12,7 @@ import (
 type dataset struct {
 	typ     datatype
 	shape   []int64
+	most    []int64 // how far each extent may grow; empty where none may
 	null    bool
 	fill    []byte // one element; nil means zeros
 	filters []filter
@@ -35,7 +36,7 @@ func (s *source) data(d *dataset) (checkpoint.Data, error) {
 	switch version := b.u8(); version {
 	case 1, 2:
 		return s.oldLayout(d, b, total)
-	case 3, 4:
+	case 3, 4, 5: // 5 is 4 with wider sizes of chunks
 		switch class := b.u8(); class {
 		case 0:
 			size := int(b.u16())
@@ -44,7 +45,7 @@ func (s *source) data(d *dataset) (checkpoint.Data, error) {
 			addr, size := b.u64(), b.u64()
 			return s.contiguous(d, b, addr, size, total)
 		case 2:
-			if version == 4 {
+			if version >= 4 {
 				return s.chunked4(d, b, total)
 			}
 			rank := int(b.u8())
@@ -137,42 +138,6 @@ func (r *repeated) ReadAt(p []byte, off int64) (int, error) {
 	return int(n), nil
 }
 
-// chunked4 reads the layout of newer files, of which only a single chunk is followed; their other indices are refused.
-func (s *source) chunked4(d *dataset, b *buffer, total int64) (checkpoint.Data, error) {
-	flags, rank, width := b.u8(), int(b.u8()), int(b.u8())
-	if rank < 1 || rank > 33 || width < 1 || width > 8 {
-		return nil, checkpoint.Damaged("chunk layout of %d dimensions", rank)
-	}
-	dims := make([]int64, rank)
-	for i := range dims {
-		dims[i] = int64(b.uint(width))
-	}
-	if index := b.u8(); index != 1 {
-		return nil, checkpoint.Unsupported("chunk index %d of HDF5 1.10 and newer; written with libver other than \"earliest\"", index)
-	}
-	c := chunk{size: -1}
-	if flags&2 != 0 {
-		c.size = int64(b.u64())
-		c.mask = b.u32()
-	}
-	c.addr = b.u64()
-	if b.err != nil {
-		return nil, b.err
-	}
-	c.origin = make([]int64, rank-1)
-	layout, err := newChunks(s, d, dims[:rank-1], total)
-	if err != nil {
-		return nil, err
-	}
-	if c.size < 0 {
-		c.size = layout.chunkBytes
-	}
-	if c.addr != undefined {
-		layout.add(c)
-	}
-	return layout.finish()
-}
-
 // chunked reads a B-tree of chunks. rank counts one dimension for the bytes of an element.
 func (s *source) chunked(d *dataset, b *buffer, rank int, tree uint64, total int64) (checkpoint.Data, error) {
 	if rank < 1 || rank > 33 {
@@ -261,6 +226,8 @@ type chunks struct {
 	rowBytes   int64 // of all of the dataset at one first index
 	list       []chunk
 	band       band
+	// partialPlain tells that chunks that pass the end of the dataset went through no filters.
+	partialPlain bool
 }
 
 func newChunks(s *source, d *dataset, dims []int64, total int64) (*chunks, error) {

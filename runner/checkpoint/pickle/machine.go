@@ -21,6 +21,8 @@ type Options struct {
 	// AfterBuild, where set, is called after each BUILD with the object and the offset behind the opcode, and returns
 	// how many bytes to skip. joblib writes the bytes of arrays there.
 	AfterBuild func(o *Object, off int64) (skip int64, err error)
+	// Persistent, where set, returns what a persistent id that is no string stands for, nil for what it does not know.
+	Persistent func(id Value) Value
 }
 
 // Parse reads one pickle from the range [off, end) of r, and returns its value and the offset behind its STOP.
@@ -409,6 +411,11 @@ func (m *machine) persistent(op byte) error {
 	id, err := m.pop()
 	if err != nil {
 		return err
+	}
+	if m.opts.Persistent != nil {
+		if v := m.opts.Persistent(id); v != nil {
+			return m.push(v, 0)
+		}
 	}
 	return m.push(&Persistent{ID: id}, smallCost)
 }

@@ -187,6 +187,35 @@ func view(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value)
 	return t, nil
 }
 
+// packedView makes a tensor of the quantised types of which a byte holds 2 or 4 elements; such tensors have no strides.
+func packedView(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value) (*checkpoint.Tensor, error) {
+	shape, ok1 := Integers(size)
+	strides, ok2 := Integers(stride)
+	if _, err := checkpoint.Elements(shape); err != nil {
+		return nil, err
+	}
+	if !ok1 || !ok2 || len(shape) != len(strides) {
+		return nil, checkpoint.Damaged("size or stride that is no tuple of integers")
+	}
+	bits := map[checkpoint.DType]int{"quint4x2": 4, "quint2x4": 2}[dtype]
+	step := int64(1)
+	for d := len(shape) - 1; d >= 0; d-- {
+		if strides[d] != step {
+			return nil, checkpoint.Unsupported("%s that is not contiguous", dtype)
+		}
+		step *= max(shape[d], 1)
+	}
+	if off, ok := pickle.Int(offset); !ok || off != 0 {
+		return nil, checkpoint.Unsupported("%s that starts within its storage", dtype)
+	}
+	t, err := checkpoint.NewTensor(dtype, bits, shape, checkpoint.Section(s.Data, 0, s.Size))
+	if err != nil {
+		return nil, err
+	}
+	t.Device, t.Storage, t.StorageSize = s.Device, s.Key, s.Size
+	return t, nil
+}
+
 // viewFlags reads the metadata of lazy views: {"conj": True, "neg": True}.
 func viewFlags(v pickle.Value) (string, error) {
 	var pairs []pickle.Pair
@@ -233,7 +262,11 @@ func (w *walker) quantised(p *path, args []pickle.Value) error {
 	if err != nil {
 		return err
 	}
-	t, err := view(s, s.DType, args[1], args[2], args[3])
+	read := view
+	if s.DType == "quint4x2" || s.DType == "quint2x4" {
+		read = packedView
+	}
+	t, err := read(s, s.DType, args[1], args[2], args[3])
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.name(false), 80), err)
 	}

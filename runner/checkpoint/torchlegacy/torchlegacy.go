@@ -66,7 +66,7 @@ func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, 
 	off := int64(0)
 	budget := pickle.LimitsFor(size).Memory
 	for i := range values {
-		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget})
+		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget, Persistent: module})
 		if err != nil {
 			return nil, pyobject.Source{}, err
 		}
@@ -90,6 +90,19 @@ func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, 
 		File: r, FileSize: size, Storage: s.resolve,
 		LoadLegacy: func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, depth+1) },
 	}, nil
+}
+
+// module returns the class of ("module", class, file, source): torch.save kept the source text of the classes of modules,
+// to warn of changes.
+func module(id pickle.Value) pickle.Value {
+	t, ok := id.(*pickle.Tuple)
+	if !ok || len(t.Items) != 4 || t.Items[0] != pickle.Value("module") {
+		return nil
+	}
+	if class, ok := t.Items[1].(pickle.Global); ok {
+		return class
+	}
+	return nil
 }
 
 func littleEndian(info pickle.Value) bool {

@@ -61,8 +61,10 @@ write("plain.h5")
 write("gzip.h5", compression="gzip")
 write("filters.h5", compression="gzip", shuffle=True, fletcher32=True, chunks=(4, 3, 5))
 write("checksum.h5", fletcher32=True, chunks=(4, 3, 5))
-write("latest.h5", libver="latest", few=True)
-expect(os.path.join(OUT, "latest.h5"))
+write("lzf.h5", compression="lzf", shuffle=True, chunks=(4, 3, 5))
+write("latest.h5", libver="latest")
+write("latest_gzip.h5", libver="latest", compression="gzip", chunks=(4, 3, 5))
+write("v110.h5", libver=("earliest", "v110"), compression="lzf", fletcher32=True)
 
 path = os.path.join(OUT, "grown.h5")
 with h5py.File(path, "w") as f:
@@ -75,6 +77,49 @@ with h5py.File(path, "w") as f:
     big = f.create_dataset("big", shape=(1000, 50), chunks=(7, 11), dtype="i4", compression="gzip")
     big[...] = np.arange(50000).reshape(1000, 50)
 expect(path)
+
+# Links and attributes of objects that have many, in heaps; in the order of creation or not; more than one block holds.
+for name, options in {"dense.h5": {"libver": "latest"}, "ordered.h5": {"track_order": True}}.items():
+    with h5py.File(os.path.join(OUT, name), "w", **options) as f:
+        for i in range(30):
+            f.create_dataset(f"n{(i * 7) % 30:03d}", data=np.full(2, i))
+        deep = f.create_group("deep", **({"track_order": True} if "track_order" in options else {}))
+        for i in range(2500):
+            deep.create_dataset(f"a name that is rather long, of the number {i}" + "x" * (i % 40), data=np.int16(i))
+        for i in range(40):
+            f["n000"].attrs[f"a{i:02d}"] = f"value {i}"
+        f["n001"].attrs.update({f"x{i}": "y" * (i + 1) for i in range(2000)})
+    expect(os.path.join(OUT, name))
+
+# Every index of chunks that HDF5 1.10 has, with and without a filter: one chunk, none, fixed and extensible arrays, in one
+# piece and in pages, and trees.
+with h5py.File(os.path.join(OUT, "chunks.h5"), "w", libver="latest") as f:
+    for name, options in {"plain": {}, "gzip": {"compression": "gzip", "compression_opts": 1}}.items():
+        g = f.create_group(name)
+
+        def add(key, shape, chunks, maxshape=None, some=None):
+            d = g.create_dataset(key, shape, chunks=chunks, maxshape=maxshape, dtype="i4", fillvalue=9, **options)
+            a = np.arange(np.prod(shape), dtype="i4").reshape(shape)
+            d[some or ...] = a[some or ...]
+
+        add("single", (5, 6), (5, 6))
+        add("fixed", (50, 60), (7, 11))
+        add("fixed more", (50, 60), (7, 11), (99, 70))
+        add("fixed pages", (4000, 3), (1, 2))
+        add("fixed gaps", (4000, 3), (1, 3), None, np.s_[2100:2300])
+        add("extensible", (7, 6), (1, 6), (None, 6))
+        add("extensible long", (9000, 3), (1, 2), (None, 3))
+        add("extensible gaps", (9000,), (2,), (None,), np.s_[5000:5100])
+        add("extensible second", (5, 700), (2, 3), (8, None))
+        add("extensible middle", (5, 300, 4), (2, 3, 3), (5, None, 9))
+        add("tree", (50, 60), (7, 11), (None, None))
+        add("tree deep", (300, 300), (3, 3), (None, None))
+    early = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    early.set_chunk((3, 4))
+    early.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    d = h5py.h5d.create(f.id, b"implicit", h5py.h5t.NATIVE_INT32, h5py.h5s.create_simple((10, 9)), early)
+    h5py.Dataset(d)[...] = np.arange(90).reshape(10, 9)
+expect(os.path.join(OUT, "chunks.h5"))
 
 # A .keras file as Keras 3 writes it, but for the times.
 for when in (2020, 2021):
