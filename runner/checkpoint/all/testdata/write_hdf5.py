@@ -85,7 +85,7 @@ for name, options in {"dense.h5": {"libver": "latest"}, "ordered.h5": {"track_or
             f.create_dataset(f"n{(i * 7) % 30:03d}", data=np.full(2, i))
         deep = f.create_group("deep", **({"track_order": True} if "track_order" in options else {}))
         for i in range(2500):
-            deep.create_dataset(f"a name that is rather long, of the number {i}" + "x" * (i % 40), data=np.int16(i))
+            deep.create_dataset(f"a name that is rather long, of the number {i}" + "x" * (i % 40 * 15), data=np.int16(i))
         for i in range(40):
             f["n000"].attrs[f"a{i:02d}"] = f"value {i}"
         f["n001"].attrs.update({f"x{i}": "y" * (i + 1) for i in range(2000)})
