@@ -7,6 +7,8 @@ import sys
 def _start():
     if not os.environ.get("REPROCHECK_PROBE"):
         return
+    # Compiled once for all runs, in a directory that is the probe's own, even where the user's environment says not to.
+    compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     try:
         import reprocheck_probe
 
@@ -14,6 +16,8 @@ def _start():
     except Exception as error:  # the user's program goes on, unobserved, whatever is wrong with the probe
         if os.environ.get("REPROCHECK_PROBE_DEBUG"):
             raise error
+    finally:
+        sys.dont_write_bytecode = compiled
 
 
 def _shadowed():

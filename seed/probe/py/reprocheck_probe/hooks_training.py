@@ -7,6 +7,7 @@ import sys
 import weakref
 
 from . import digest, hooks_torch, tensors
+from .sampling import sampled
 
 # Digests listed one by one; the value covers all tensors.
 _LISTED = 64
@@ -27,7 +28,7 @@ class _Optimizers:
     def __init__(self, probe, module):
         self._probe = probe
         self._alive = []
-        self._rates = {}
+        self._rates = {}  # by optimizer: the rates that were written, and how often they had changed when none were to be
         self._facts = False
         probe.at_exit(self._end)
         probe.after_fork(self._after_fork)
@@ -74,12 +75,14 @@ class _Optimizers:
             thread.stepping = True
             try:
                 close = probe.sampled(probe.steps)
-                frame = sys._getframe(1) if close else None
                 if close:
-                    watch.before(self, frame)
+                    watch.before(self, sys._getframe(1))
                 result = original(self, *args, **kwargs)
                 probe.steps += 1
-                watch.after(self, frame)
+                if close or watch.moved(self):
+                    watch.after(self, sys._getframe(1), close)
+                if probe.zoom is not None:
+                    probe.zoom.stepped()
                 return result
             finally:
                 thread.stepping = False
@@ -109,20 +112,41 @@ class _Optimizers:
         finally:
             thread.busy = False
 
-    def after(self, optimizer, frame):
-        """Writes the state after a step; frame is None where the step is not a sampled one."""
+    def moved(self, optimizer):
+        """Reports whether the learning rates have changed since they were written, and are to be written although the step
+        is not a sampled one. A schedule changes them at every step: of those steps ever fewer are written, as of all."""
+        try:
+            known = self._rates.get(id(optimizer))
+            if known is None:
+                return True
+            rates = [group.get("lr") for group in optimizer.param_groups]
+            for rate in rates:
+                # A rate that is a tensor is read at sampled steps only: reading it may wait for a device.
+                if type(rate) is not float:
+                    return False
+            if rates == known[0]:
+                return False
+            known[1] += 1
+            return sampled(known[1] - 1)
+        except Exception:
+            return False
+
+    def after(self, optimizer, frame, close):
+        """Writes the learning rates when they have changed, and after a sampled step the state."""
         probe = self._probe
         thread = probe.thread
         thread.busy = True
         try:
+            where = probe.where(frame)
             rates = [group.get("lr") for group in optimizer.param_groups]
-            plain = all(type(rate) is float for rate in rates)
-            if (plain or frame is not None) and (not plain or rates != self._rates.get(id(optimizer))):
-                self._rates[id(optimizer)] = rates
-                probe.emit("lr", where=probe.where(frame or sys._getframe(2)),
-                           value=",".join(repr(float(rate)) for rate in rates if rate is not None))
-            if frame is not None:
-                probe.emit("params", where=probe.where(frame), **_digested(_parameters(optimizer), tensors.BUDGET))
+            known = self._rates.setdefault(id(optimizer), [None, 0])
+            plain = all([type(rate) is float for rate in rates])
+            if not plain or rates != known[0]:
+                known[0] = rates if plain else None
+                if plain or close:
+                    probe.emit("lr", where=where, value=",".join([repr(float(rate)) for rate in rates if rate is not None]))
+            if close:
+                probe.emit("params", where=where, **_digested(_parameters(optimizer), tensors.BUDGET))
                 if probe.steps <= _STREAMS_DENSELY or probe.steps & (probe.steps - 1) == 0:
                     for stream in list(probe.streams.values()):
                         stream.boundary("step")
@@ -130,8 +154,6 @@ class _Optimizers:
             pass
         finally:
             thread.busy = False
-        if probe.zoom is not None:
-            probe.zoom.stepped()
 
     def _after_fork(self):
         # The parent's optimizers are the parent's to report.

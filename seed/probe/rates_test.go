@@ -1,0 +1,66 @@
+package probe_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// A rate that a schedule moves at every step is written ever more sparsely; one that jumps is written where it does.
+func TestLearningRatesAreWrittenWhereTheyChange(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import sys
+import torch
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(200):
+    model(torch.ones(1, 2)).sum().backward()
+    if sys.argv[1] == "every" or step == 150:
+        optimizer.param_groups[0]["lr"] *= 0.99
+    optimizer.step()
+`})
+	s.needs("torch")
+	var jumps []int64
+	for _, e := range s.watched(probe.Config{}, "run.py", "once").ok(t).of(probe.KindLR) {
+		jumps = append(jumps, e.Step)
+	}
+	if diff := cmp.Diff([]int64{1, 151}, jumps); diff != "" {
+		t.Errorf("steps at which a rate that jumps once was written (-want +got):\n%s", diff)
+	}
+	moves := s.watched(probe.Config{}, "run.py", "every").ok(t).of(probe.KindLR)
+	for i := range min(16, len(moves)) {
+		if moves[i].Step != int64(i+1) {
+			t.Errorf("the rate was written at step %d, not at step %d", moves[i].Step, i+1)
+		}
+	}
+	if len(moves) < 40 || len(moves) > 80 {
+		t.Errorf("%d of 200 moves were written", len(moves))
+	}
+}
+
+// The probe's compiled files spare every later process of a run the compiler, also where the user wants none of their own.
+func TestCompiledFilesAreKept(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": "import random, own\n", "own.py": ""})
+	s.env = []string{"PYTHONDONTWRITEBYTECODE=1"}
+	s.watched(probe.Config{}, "run.py").ok(t)
+	for _, file := range []string{"probe", "hooks_random"} {
+		if n := len(glob(t, s.probe, "reprocheck_probe", "__pycache__", file+".*.pyc")); n != 1 {
+			t.Errorf("%d compiled files of %s", n, file)
+		}
+	}
+	if n := len(glob(t, s.root, "__pycache__", "*")); n != 0 {
+		t.Errorf("%d compiled files of the user's own modules", n)
+	}
+}
+
+func glob(t *testing.T, elements ...string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(elements...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
