@@ -73,7 +73,7 @@ func (d *difference) first() *record.Divergence {
 	runs := [2]string{d.expected.run.ID, d.actual.run.ID}
 	if s := d.training.First; s != nil {
 		return &record.Divergence{Process: s.Process, Step: s.Step, Event: string(s.Kind), File: s.File, Line: s.Line,
-			Detail: stateDetail(s), Runs: runs}
+			Detail: stateDetail(s) + unseenSteps(s), Runs: runs}
 	}
 	if m := d.results.FirstMetric(); m != nil {
 		return &record.Divergence{Process: "main", Step: m.Step, Event: "metric", Runs: runs,
@@ -104,6 +104,16 @@ func stateDetail(s *trace.Divergence) string {
 		return fmt.Sprintf("%s %s and %s", names[s.Kind], a, b)
 	}
 	return names[s.Kind] + " not the same to the last bit"
+}
+
+// unseenSteps says that the runs may have parted before the step at which that was seen: of a long training the probe looks at
+// fewer and fewer steps.
+func unseenSteps(s *trace.Divergence) string {
+	unseen := s.Step - s.SharedStep - 1
+	if s.SharedStep < 0 || unseen <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (still equal at step %d; the %d steps between were not looked at)", s.SharedStep, unseen)
 }
 
 func orNothing(text string) string {

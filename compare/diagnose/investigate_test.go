@@ -255,6 +255,33 @@ func TestEndedEarly(t *testing.T) {
 	}
 }
 
+// TestStepsNotLookedAt says of a long training that the runs may have parted before the step at which that was seen.
+func TestStepsNotLookedAt(t *testing.T) {
+	for _, test := range []struct {
+		steps []int64
+		says  string
+	}{
+		{[]int64{0, 1, 2}, ""},
+		{[]int64{0, 640, 768}, "still equal at step 640; the 127 steps between were not looked at"},
+	} {
+		w := world{t: t, reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
+			var events []probe.Event
+			for i, step := range test.steps {
+				value := "same"
+				if i == len(test.steps)-1 {
+					value = v(seed.NumpyLegacy)
+				}
+				events = append(events, probe.Event{Kind: probe.KindLoss, Step: step, Value: value})
+			}
+			return append([]probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}, events...)
+		}}
+		detail := w.investigate(record.Settings{}).FirstDivergence.Detail
+		if said := strings.Contains(detail, "not looked at"); said != (test.says != "") || !strings.Contains(detail, test.says) {
+			t.Errorf("steps %v: %q, want %q", test.steps, detail, test.says)
+		}
+	}
+}
+
 func TestNoVerdictWithoutEvidence(t *testing.T) {
 	w := world{t: t}
 	audit := w.investigate(record.Settings{Runs: 1})

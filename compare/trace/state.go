@@ -16,9 +16,11 @@ type Divergence struct {
 	Order  int64
 	Shared int64
 	Step   int64
-	Kind   probe.Kind
-	File   string
-	Line   int
+	// SharedStep is the step of that last event: between it and Step the probe may not have looked at every step.
+	SharedStep int64
+	Kind       probe.Kind
+	File       string
+	Line       int
 	// What says how they part: "value", "sequence" (other events followed) or "length" (one run has no more events).
 	What     string
 	Expected probe.Event
@@ -89,7 +91,7 @@ func processState(expected, actual Source, process string) (Training, error) {
 		return t, err
 	}
 	defer b.close()
-	shared := int64(-1)
+	shared, sharedStep := int64(-1), int64(-1)
 	for {
 		ea, erra := a.next()
 		eb, errb := b.next()
@@ -114,11 +116,11 @@ func processState(expected, actual Source, process string) (Training, error) {
 			what = "value"
 		default:
 			t.Events++
-			shared = a.order
+			shared, sharedStep = a.order, ea.Step
 			t.Steps = max(t.Steps, ea.Step)
 			continue
 		}
-		t.First = &Divergence{Process: process, Order: a.order, Shared: shared, Step: shown.Step, Kind: shown.Kind,
+		t.First = &Divergence{Process: process, Order: a.order, Shared: shared, SharedStep: sharedStep, Step: shown.Step, Kind: shown.Kind,
 			File: shown.File, Line: int(shown.Line), What: what, Expected: ea, Actual: eb}
 		return t, nil
 	}

@@ -108,6 +108,29 @@ func TestState(t *testing.T) {
 	}
 }
 
+// TestParting reads a run that goes on: what it has not come to yet is no difference, what it does otherwise is one.
+func TestParting(t *testing.T) {
+	whole := alone(loss(1, "a"), loss(640, "b"), loss(768, "c"))
+	for _, c := range []struct {
+		soFar run
+		step  int64 // 0 where the runs have not parted
+	}{
+		{alone(), 0},
+		{alone(loss(1, "a"), loss(640, "b")), 0},
+		{whole, 0},
+		{alone(loss(1, "a"), loss(640, "x")), 640},
+		{alone(loss(1, "a"), loss(640, "b"), loss(768, "c"), loss(896, "d")), 896},
+	} {
+		d, err := trace.Parting(whole, c.soFar)
+		if err != nil || (d == nil) != (c.step == 0) || d != nil && d.Step != c.step {
+			t.Errorf("%v: %+v, %v, want step %d", c.soFar, d, err, c.step)
+		}
+	}
+	if d, _ := trace.Parting(whole, alone(loss(1, "a"), loss(640, "b"), loss(768, "x"))); d == nil || d.SharedStep != 640 {
+		t.Errorf("%+v: the runs were equal at step 640", d)
+	}
+}
+
 // At equal steps the main process comes first, else the earliest step; a process of one run only is passed over.
 func TestStateOfSeveralProcesses(t *testing.T) {
 	of := func(main, worker string, workerStep int64) run {
