@@ -16,16 +16,11 @@ const equalBlock = 4 << 10
 
 // choose returns the comparison for a tensor's element type, and the bytes of an element. Types without arithmetic
 // are compared bit by bit; elements below a byte or above a chunk are counted in bytes.
-func (k *kernels) choose(t *checkpoint.Tensor, elements int64) (kernel, int64) {
+func choose(t *checkpoint.Tensor, elements int64) (kernel, int64) {
+	if f, ok := realFormats[t.DType]; ok {
+		return f.compare, int64(f.size)
+	}
 	switch t.DType {
-	case checkpoint.Float32:
-		return diffFloat32, 4
-	case checkpoint.Float64:
-		return diffFloat64, 8
-	case checkpoint.Float16:
-		return k.half(&k.float16, float16, 0x7c00), 2
-	case checkpoint.BFloat16:
-		return k.half(&k.bfloat16, bfloat16, 0x7f80), 2
 	case checkpoint.Complex32:
 		return complexKernel(2, func(p []byte) (float64, uint64) {
 			bits := binary.LittleEndian.Uint16(p)
@@ -68,155 +63,6 @@ func (k *kernels) choose(t *checkpoint.Tensor, elements int64) (kernel, int64) {
 		item = max(1, n/elements)
 	}
 	return rawKernel(item), item
-}
-
-// blocks calls visit for every stretch of a and b that differs somewhere.
-func blocks(a, b []byte, visit func(at int, a, b []byte)) {
-	for at := 0; at < len(a); at += equalBlock {
-		end := min(at+equalBlock, len(a))
-		if !bytes.Equal(a[at:end], b[at:end]) {
-			visit(at, a[at:end], b[at:end])
-		}
-	}
-}
-
-func diffFloat32(s *Stats, a, b []byte, base int64, tol Tolerance) {
-	blocks(a, b, func(at int, a, b []byte) { s.floats(a, b, base+int64(at/4), tol) })
-}
-
-// floats enters a block of float32. Where every element differs this loop is what takes the time: it keeps the maxima in
-// local variables, and leaves zeros, infinities and NaN to pair, which takes any two floats. A tolerance is applied there
-// too.
-func (s *Stats) floats(a, b []byte, first int64, tol Tolerance) {
-	const infinity = 0x7f800000
-	limit := uint32(infinity)
-	if tol != (Tolerance{}) {
-		limit = 1 // every pair takes the long way
-	}
-	maxAbs, maxRel, maxULP, at := float64(-1), s.MaxRel, int64(0), int64(-1)
-	different := int64(0)
-	for n := first; len(a) >= 4 && len(b) >= 4; n++ {
-		x, y := binary.LittleEndian.Uint32(a), binary.LittleEndian.Uint32(b)
-		a, b = a[4:], b[4:]
-		if x == y {
-			continue
-		}
-		mx, my := x&^(1<<31), y&^(1<<31)
-		// One comparison for both zero (0-1 is the largest uint32) and for an exponent that may be that of infinity.
-		if (mx|my)-1 >= limit-1 {
-			s.MaxRel = maxRel
-			s.pair(n, float64(math.Float32frombits(x)), float64(math.Float32frombits(y)), ulps(uint64(x), uint64(y), 1<<31), tol)
-			maxRel = s.MaxRel
-			continue
-		}
-		if different == 0 && s.First < 0 {
-			s.First = n
-		}
-		different++
-		fx := float64(math.Float32frombits(x))
-		d := math.Abs(float64(math.Float32frombits(y)) - fx)
-		if d > maxAbs {
-			maxAbs, at = d, n
-		}
-		if m := math.Abs(fx); d > maxRel*m && m > 0 {
-			maxRel = d / m
-		}
-		// Two's complement of sign and magnitude counts through zero.
-		sx, sy := int64(int32(x)>>31), int64(int32(y)>>31)
-		u := (int64(mx) ^ sx) - sx - (int64(my) ^ sy) + sy
-		if u < 0 {
-			u = -u
-		}
-		if u > maxULP {
-			maxULP = u
-		}
-	}
-	s.maxima(different, maxAbs, at, maxRel, uint64(maxULP))
-}
-
-// maxima enters what a loop over ordinary numbers found: how many differ, the largest difference and where, -1 for none.
-func (s *Stats) maxima(different int64, maxAbs float64, at int64, maxRel float64, maxULP uint64) {
-	s.Different += different
-	s.Beyond += different
-	s.MaxRel, s.MaxULP = maxRel, max(s.MaxULP, maxULP)
-	if at >= 0 && (s.MaxAbsAt < 0 || maxAbs > s.MaxAbs || maxAbs == s.MaxAbs && at < s.MaxAbsAt) {
-		s.MaxAbs, s.MaxAbsAt = maxAbs, at
-	}
-}
-
-// kernels holds what the comparisons of many tensors share: the values of all patterns of the 16-bit types. A table of
-// 256 KiB stays in a core's second-level cache and is faster than decoding.
-type kernels struct{ float16, bfloat16 *[1 << 16]float32 }
-
-// half compares 16-bit floats; infinity is the pattern of +Inf.
-func (k *kernels) half(table **[1 << 16]float32, decode func(uint16) float32, infinity uint16) kernel {
-	if *table == nil {
-		*table = new([1 << 16]float32)
-		for h := range *table {
-			(*table)[h] = decode(uint16(h))
-		}
-	}
-	values := *table
-	return func(s *Stats, a, b []byte, base int64, tol Tolerance) {
-		blocks(a, b, func(at int, a, b []byte) { s.halves(a, b, base+int64(at/2), tol, values, infinity) })
-	}
-}
-
-// halves is floats for 16-bit types.
-func (s *Stats) halves(a, b []byte, first int64, tol Tolerance, table *[1 << 16]float32, infinity uint16) {
-	limit := infinity
-	if tol != (Tolerance{}) {
-		limit = 1
-	}
-	maxAbs, maxRel, maxULP, at := float64(-1), s.MaxRel, int32(0), int64(-1)
-	different := int64(0)
-	for n := first; len(a) >= 2 && len(b) >= 2; n++ {
-		x, y := binary.LittleEndian.Uint16(a), binary.LittleEndian.Uint16(b)
-		a, b = a[2:], b[2:]
-		if x == y {
-			continue
-		}
-		mx, my := x&^(1<<15), y&^(1<<15)
-		if (mx|my)-1 >= limit-1 {
-			s.MaxRel = maxRel
-			s.pair(n, float64(table[x]), float64(table[y]), ulps(uint64(x), uint64(y), 1<<15), tol)
-			maxRel = s.MaxRel
-			continue
-		}
-		if different == 0 && s.First < 0 {
-			s.First = n
-		}
-		different++
-		fx := float64(table[x])
-		d := math.Abs(float64(table[y]) - fx)
-		if d > maxAbs {
-			maxAbs, at = d, n
-		}
-		if m := math.Abs(fx); d > maxRel*m && m > 0 {
-			maxRel = d / m
-		}
-		sx, sy := int32(int16(x))>>15, int32(int16(y))>>15
-		u := (int32(mx) ^ sx) - sx - (int32(my) ^ sy) + sy
-		if u < 0 {
-			u = -u
-		}
-		if u > maxULP {
-			maxULP = u
-		}
-	}
-	s.maxima(different, maxAbs, at, maxRel, uint64(maxULP))
-}
-
-func diffFloat64(s *Stats, a, b []byte, base int64, tol Tolerance) {
-	blocks(a, b, func(at int, a, b []byte) {
-		first := base + int64(at/8)
-		for i := 0; i+8 <= len(a) && i+8 <= len(b); i += 8 {
-			x, y := binary.LittleEndian.Uint64(a[i:]), binary.LittleEndian.Uint64(b[i:])
-			if x != y {
-				s.pair(first+int64(i/8), math.Float64frombits(x), math.Float64frombits(y), ulps(x, y, 1<<63), tol)
-			}
-		}
-	})
 }
 
 // byteKernel compares 8-bit floats; sign is their sign bit, 0 for a format without one.
@@ -266,8 +112,7 @@ func (s *Stats) complexPair(at int64, a, b complex128, ulp uint64, tol Tolerance
 		s.pair(at, x, y, 0, tol)
 		return
 	}
-	s.differ(at)
-	s.distance(at, math.Hypot(real(b)-real(a), imag(b)-imag(a)), math.Hypot(real(a), imag(a)), tol)
+	s.apart(at, math.Hypot(real(b)-real(a), imag(b)-imag(a)), math.Hypot(real(a), imag(a)), tol)
 	s.MaxULP = max(s.MaxULP, ulp)
 }
 
@@ -286,8 +131,7 @@ func integerKernel(size int, decode func([]byte) int64) kernel {
 					d = -d
 				}
 				index := base + int64((at+i)/size)
-				s.differ(index)
-				s.distance(index, float64(d), math.Abs(float64(x)), tol)
+				s.apart(index, float64(d), math.Abs(float64(x)), tol)
 			}
 		})
 	}
@@ -301,8 +145,7 @@ func diffUint64(s *Stats, a, b []byte, base int64, tol Tolerance) {
 				continue
 			}
 			index := base + int64((at+i)/8)
-			s.differ(index)
-			s.distance(index, float64(max(x, y)-min(x, y)), float64(x), tol)
+			s.apart(index, float64(max(x, y)-min(x, y)), float64(x), tol)
 		}
 	})
 }

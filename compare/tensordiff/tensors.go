@@ -29,7 +29,6 @@ func Tensors(ctx context.Context, pairs []Pair) ([]Stats, error) {
 
 	results := make([]Stats, len(pairs))
 	works := make([]work, len(pairs))
-	var shared kernels
 	for i, p := range pairs {
 		if p.A.DType != p.B.DType || !slices.Equal(p.A.Shape, p.B.Shape) || p.A.Size() != p.B.Size() {
 			return nil, fmt.Errorf("pair %d: %s%s and %s%s cannot be compared element by element",
@@ -41,7 +40,7 @@ func Tensors(ctx context.Context, pairs []Pair) ([]Stats, error) {
 		}
 		results[i] = newStats(n)
 		works[i].Pair = p
-		works[i].kernel, works[i].item = shared.choose(p.A, n)
+		works[i].kernel, works[i].item = choose(p.A, n)
 	}
 
 	type job struct {
@@ -111,10 +110,7 @@ func (w *work) compare(ctx context.Context, buf *[2][]byte, off, n int64) (Stats
 		if err := checkpoint.ReadFull(w.B, b, off); err != nil {
 			return s, fmt.Errorf("second file: %w", err)
 		}
-		// A part of its own, because kernels look at First.
-		chunk := newStats(0)
-		w.kernel(&chunk, a, b, off/w.item, w.Tolerance)
-		s.merge(&chunk)
+		w.kernel(&s, a, b, off/w.item, w.Tolerance)
 	}
 	return s, nil
 }
