@@ -74,13 +74,16 @@ func (s *source) denseLinks(addr, tree uint64, list *[]link) error {
 	if err != nil {
 		return err
 	}
-	return s.records(tree, []byte{treeLinkNames}, func(_ byte, r *buffer) error {
+	var ids []heapID
+	if err := s.records(tree, []byte{treeLinkNames}, func(_ byte, r *buffer) error {
 		r.skip(4) // a hash of the name
-		data, err := heap.object(r)
-		if err != nil {
-			return err
-		}
-		l, err := parseLink(data)
+		ids = append(ids, heapID{bytes: r.bytes(7)})
+		return r.err
+	}); err != nil {
+		return err
+	}
+	return heap.objects(ids, func(_ heapID, b *buffer) error {
+		l, err := parseLink(b)
 		*list = append(*list, l)
 		return err
 	})

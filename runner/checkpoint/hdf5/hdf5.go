@@ -400,14 +400,15 @@ func (w *walker) denseAttributes(m message, name string) error {
 	if err != nil {
 		return err
 	}
-	return w.s.records(tree, []byte{treeAttributes}, func(_ byte, r *buffer) error {
-		id := r.sub(8)
-		flags := r.u8()
-		data, err := heap.object(id)
-		if err != nil {
-			return err
-		}
-		w.tryAttribute(message{msgAttribute, flags&2 != 0, data.p}, name)
+	var ids []heapID
+	if err := w.s.records(tree, []byte{treeAttributes}, func(_ byte, r *buffer) error {
+		ids = append(ids, heapID{r.bytes(8), r.u8()})
+		return r.err
+	}); err != nil {
+		return err
+	}
+	return heap.objects(ids, func(id heapID, b *buffer) error {
+		w.tryAttribute(message{msgAttribute, id.flags&2 != 0, b.p}, name)
 		return nil
 	})
 }

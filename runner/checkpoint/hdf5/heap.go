@@ -1,7 +1,9 @@
 package hdf5
 
 import (
+	"cmp"
 	"math/bits"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -54,6 +56,28 @@ func (s *source) fractalHeap(addr uint64) (*fractalHeap, error) {
 	h.offsets = int(h.space+7) / 8
 	h.lengths = width(float64(min(h.largest, uint64(most))))
 	return h, nil
+}
+
+// objects visits what identifiers stand for, in the order of the heap, so that no block is read twice.
+func (h *fractalHeap) objects(ids []heapID, visit func(id heapID, b *buffer) error) error {
+	offset := func(id heapID) uint64 { return (&buffer{p: id.bytes[1:]}).uint(min(h.offsets, len(id.bytes)-1)) }
+	slices.SortFunc(ids, func(a, b heapID) int { return cmp.Compare(offset(a), offset(b)) })
+	for _, id := range ids {
+		b, err := h.object(&buffer{p: id.bytes})
+		if err != nil {
+			return err
+		}
+		if err := visit(id, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heapID is an identifier as a record of a tree has it, with the flags that an attribute has there.
+type heapID struct {
+	bytes []byte
+	flags byte
 }
 
 // object returns what an identifier stands for.
