@@ -31,10 +31,14 @@ type whole struct {
 	cover      []string
 }
 
-// firstRound are the suspects worth pinning first: those whose values were seen to enter, or, where there are none,
-// everything that was read, and the hash seed, which leaves no trace.
+// firstRound are the suspects worth pinning first: those whose values were seen to enter, the late ones before the early,
+// or, where there are none, everything that was read, and the hash seed, which leaves no trace.
 func firstRound(all []*suspicion) []*suspicion {
 	strong := atLeast(all, entered)
+	late := slices.DeleteFunc(slices.Clone(strong), func(s *suspicion) bool { return s.early })
+	if len(late) > 0 {
+		return late
+	}
 	if len(strong) > 0 {
 		return strong
 	}

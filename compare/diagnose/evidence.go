@@ -57,6 +57,11 @@ func (e *evidence) latest(keep func(trace.Change) bool) *trace.Change {
 	return e.changed(keep)
 }
 
+// sharedAfter reports whether the runs shared a state of the training after a site.
+func (e *evidence) sharedAfter(s *trace.Seen) bool {
+	return e.parted != nil && s.Process == e.parted.Process && s.Order <= e.parted.Shared
+}
+
 // seen returns the first site of the expected run for which keep holds among those before the divergence.
 func (e *evidence) seen(keep func(*trace.Seen) bool) *trace.Seen {
 	for _, s := range e.expected.summary.Sites {
@@ -95,9 +100,12 @@ func isSeeding(s *trace.Seen) bool {
 	return (s.Kind == probe.KindSeed || s.Kind == probe.KindNew) && !byLoader
 }
 
-// explicit reports whether both runs gave a value of their own.
+// explicit reports whether both runs gave a value of their own. A state that is put back, as torch.random.fork_rng does,
+// is not one: it carries on what the stream was before.
 func explicit(c trace.Change) bool {
-	return !slices.ContainsFunc(c.Values[:], func(v string) bool { return v == "" || v == "None" || v == "unseeded" })
+	return !slices.ContainsFunc(c.Values[:], func(v string) bool {
+		return v == "" || v == "None" || v == "unseeded" || strings.HasPrefix(v, "state:")
+	})
 }
 
 // seedOrigin is the first seeding of any stream whose explicit value differs between the runs and which the

@@ -68,7 +68,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 		if e.reseededFrom(stream, draw.Seen) != nil || e.seededEqually(stream, draw) {
 			break
 		}
-		return &suspicion{source: stream, strength: entered, site: draw.Seen, story: drawStory(e, stream, draw)}
+		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw)}
 	}
 	if unseeded != nil {
 		// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they

@@ -31,6 +31,9 @@ type suspicion struct {
 	story string
 	// fix replaces the registry's advice where the case calls for another.
 	fix string
+	// early says that the runs shared a state of the training after the source had entered: that may have undone it, as
+	// when drawn weights are overwritten.
+	early bool
 	// wholeTree says that only the launcher can pin the source here.
 	wholeTree bool
 	// cover lists the directories whose state external-state pins.
