@@ -26,13 +26,14 @@ func torchCPU() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where a generator seeded from nothing first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.TorchCPU, random: true, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.TorchCPU, random: true, calls: seedsFromNothing, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
 		if s := streamSuspect(e, seed.TorchCPU); s != nil {
 			return s
 		}
 		if e.fact("torch") != "" && e.code.mentions(seedsFromNothing) {
-			// torch.Generator.seed is written in C and cannot be watched, so only the text tells of it.
-			return &suspicion{source: seed.TorchCPU, strength: present}
+			// torch.Generator.seed is written in C and cannot be watched, so only the text tells of it: what was seen to
+			// enter comes first.
+			return &suspicion{source: seed.TorchCPU, strength: entered, early: true}
 		}
 		return nil
 	}}

@@ -241,10 +241,30 @@ func (s *storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
 	}, nil
 }
 
-// eachPersistent visits every persistent id of a tree once, without recursion.
+// class puts the class itself where a value is the persistent id of a module's class, which a legacy file saves together
+// with its source text: ("module", class, file, text).
+func class(v *pickle.Value) {
+	p, ok := (*v).(*pickle.Persistent)
+	if !ok {
+		return
+	}
+	if t, ok := p.ID.(*pickle.Tuple); ok && len(t.Items) == 4 && t.Items[0] == pickle.Value("module") {
+		if g, ok := t.Items[1].(pickle.Global); ok {
+			*v = g
+		}
+	}
+}
+
+// eachPersistent visits every persistent id of a tree once, without recursion. References to classes are resolved first.
 func eachPersistent(root pickle.Value, visit func(*pickle.Persistent) error) error {
 	seen := map[pickle.Value]struct{}{}
 	todo := []pickle.Value{root}
+	add := func(values []pickle.Value) {
+		for i := range values {
+			class(&values[i])
+		}
+		todo = append(todo, values...)
+	}
 	for len(todo) > 0 {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -263,20 +283,23 @@ func eachPersistent(root pickle.Value, visit func(*pickle.Persistent) error) err
 				return err
 			}
 		case *pickle.Tuple:
-			todo = append(todo, v.Items...)
+			add(v.Items)
 		case *pickle.List:
-			todo = append(todo, v.Items...)
+			add(v.Items)
 		case *pickle.Set:
-			todo = append(todo, v.Items...)
+			add(v.Items)
 		case *pickle.Dict:
-			for _, pair := range v.Items {
-				todo = append(todo, pair.Key, pair.Value)
+			for i := range v.Items {
+				class(&v.Items[i].Value)
+				todo = append(todo, v.Items[i].Key, v.Items[i].Value)
 			}
 		case *pickle.Object:
+			class(&v.Func)
 			todo = append(todo, v.Func, v.Args, v.Kw, v.State)
-			todo = append(todo, v.Items...)
-			for _, pair := range v.Pairs {
-				todo = append(todo, pair.Key, pair.Value)
+			add(v.Items)
+			for i := range v.Pairs {
+				class(&v.Pairs[i].Value)
+				todo = append(todo, v.Pairs[i].Key, v.Pairs[i].Value)
 			}
 		}
 	}

@@ -137,4 +137,12 @@ for name, t in tensors({"w": torch.arange(3.), "view": base[2:4, ::3], "half": t
 expect.write(os.path.join(OUT, "pickled.pkl.expect"))
 save("tensor.pt", torch.arange(6).reshape(2, 3))
 torch.save(model, os.path.join(OUT, "module.pt"))
+path = os.path.join(OUT, "module_legacy.pt")
+torch.save(model, path, _use_new_zipfile_serialization=False)
+expect = Expect()
+for name, module in model.named_children():
+    for kind in ("_parameters", "_buffers"):
+        for key, t in getattr(module, kind).items():
+            expect.tensor(f"_modules.{name}.{kind}.{key}", dtype(t), list(t.shape), raw(t))
+expect.write(path + ".expect")
 torch.save({"arrays": {"a": np.arange(6.).reshape(2, 3), "s": np.float64(1.5)}}, os.path.join(OUT, "numpy.pt"))
