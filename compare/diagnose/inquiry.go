@@ -184,6 +184,7 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 	}
 	for _, o := range c.shipped {
 		if len(o.run.Silent) > 0 {
+			c.limit("Python started with -I, -E or -S, or with an environment of its own, does not read PYTHONPATH, by which the probe comes in: start it without them.")
 			return fmt.Sprintf("a Python process of run %s could not be observed (%s), and equal output alone is no evidence of equal training", o.run.ID, o.run.Silent[0])
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"sync"
 
 	"github.com/reprocheck/reprocheck/runner/launch"
@@ -110,7 +109,7 @@ func (c *collector) processes(alive []probe.Process, seen []launch.PythonProcess
 	}
 	for _, p := range seen {
 		if !slices.Contains(pids, int64(p.PID)) {
-			silent = append(silent, p.Exe+" (pid "+strconv.Itoa(p.PID)+")")
+			silent = append(silent, p.Exe)
 		}
 	}
 	return known, silent

@@ -37,7 +37,7 @@ type Run struct {
 
 	// Processes lists the Python processes that said they were alive, by trace name ("main", "main/worker-0").
 	Processes []Process `json:"processes"`
-	// Silent lists Python processes seen by the launcher that never said so.
+	// Silent lists the programs of Python processes that the launcher saw and that never said so.
 	Silent []string `json:"silent,omitempty"`
 	// Isolation says which workspace was used and what it could not isolate.
 	Isolation Isolation `json:"isolation"`
