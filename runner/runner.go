@@ -70,10 +70,9 @@ type Request struct {
 	Experiment plan.Experiment
 	// Runs is how many more runs of the experiment are wanted, at least 1.
 	Runs int
-	// Zoom and SampleAt apply to each of them.
-	Zoom     *plan.Zoom
-	SampleAt []int64
-	Cover    []string
+	// Zoom and Cover apply to each of them.
+	Zoom  *plan.Zoom
+	Cover []string
 	// Enough may end a run early, see Executor; nil lets every run come to its end.
 	Enough func(traces string) string
 }
@@ -125,7 +124,7 @@ func (r *Runner) steps(req Request) []plan.Step {
 	steps := make([]plan.Step, req.Runs)
 	for i := range steps {
 		steps[i] = plan.Step{Experiment: experiment, Number: r.counts[experiment.Name] + i, Seed: r.Audit.Settings.Seed,
-			Zoom: req.Zoom, SampleAt: req.SampleAt, Cover: req.Cover}
+			Zoom: req.Zoom, Cover: req.Cover}
 	}
 	r.counts[experiment.Name] += req.Runs
 	return steps

@@ -25,7 +25,6 @@ type Ask struct {
 	Experiment plan.Experiment
 	Runs       int
 	Zoom       *plan.Zoom
-	SampleAt   []int64
 	// Cover lists directories outside the project of which every run is to find the same state.
 	Cover []string
 	// Enough is asked now and then what the trace of a run shows so far; an answer other than "" is the reason for which the

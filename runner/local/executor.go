@@ -237,7 +237,7 @@ func (e *Executor) hideStore(mounts []launch.Mount, link string) ([]launch.Mount
 }
 
 func (e *Executor) probeConfig(step plan.Step, settings seed.Settings, root, traces string) probe.Config {
-	config := probe.Config{Protocol: probe.Protocol, TraceDir: traces, Root: root, Levels: settings.Probe, SampleAt: step.SampleAt}
+	config := probe.Config{Protocol: probe.Protocol, TraceDir: traces, Root: root, Levels: settings.Probe}
 	if step.Zoom != nil {
 		config.Zoom = &probe.Zoom{UntilStep: step.Zoom.UntilStep, Events: step.Zoom.Events}
 	}

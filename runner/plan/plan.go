@@ -28,8 +28,6 @@ type Step struct {
 	Seed uint64
 	// Zoom asks for a line-level trace of the user's files; nil for none.
 	Zoom *Zoom
-	// SampleAt lists optimizer steps at which tensors are digested in addition to the probe's schedule.
-	SampleAt []int64
 	// Cover lists directories outside the project whose state every run of the step's experiment is to find unchanged.
 	Cover []string
 }

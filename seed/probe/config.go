@@ -17,8 +17,6 @@ type Config struct {
 	Root string `json:"root"`
 	// Levels says what the probe enforces; a source that is absent inherits.
 	Levels map[seed.ID]seed.ProbeLevel `json:"levels,omitempty"`
-	// SampleAt lists optimizer steps whose tensors are digested in addition to the probe's own schedule.
-	SampleAt []int64 `json:"sample_at,omitempty"`
 	// Zoom asks for a trace of the user's lines; nil for none.
 	Zoom *Zoom `json:"zoom,omitempty"`
 }

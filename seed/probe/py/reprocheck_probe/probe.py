@@ -60,7 +60,7 @@ class Probe:
 
     def sampled(self, step):
         """Reports whether tensors of this step are to be digested."""
-        return sampled(step) or step in self.settings.sample_at
+        return sampled(step)
 
     def where(self, frame):
         return self.frames.user(frame)

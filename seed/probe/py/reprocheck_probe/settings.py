@@ -18,7 +18,7 @@ class Level:
 class Settings:
     """The probe's settings; the document of the protocol explains each."""
 
-    __slots__ = ("trace_dir", "root", "levels", "sample_at", "until_step", "line_events")
+    __slots__ = ("trace_dir", "root", "levels", "until_step", "line_events")
 
     def __init__(self, told):
         self.trace_dir = told["trace_dir"]
@@ -28,7 +28,6 @@ class Settings:
             if level.get("level") in ("pin", "vary"):
                 self.levels[source] = Level(
                     level["level"], level.get("seed", 0 if level["level"] == "pin" else None), level.get("value"))
-        self.sample_at = frozenset(told.get("sample_at") or ())
         zoom = told.get("zoom")
         # None: no close look.
         self.until_step = zoom.get("until_step", 0) if zoom else None
