@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"path/filepath"
 	"testing"
 )
 
@@ -60,7 +61,11 @@ seen(loop)
 print("ok")
 `})
 	s.needs("torch")
-	s.env = []string{"PYTHONPATH=" + s.probe}
+	source, err := filepath.Abs("py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.env = []string{"PYTHONPATH=" + source, "PYTHONDONTWRITEBYTECODE=1"}
 	if got := s.bare("run.py").ok(t); got.stdout != "ok\n" {
 		t.Errorf("got %q", got.stdout)
 	}

@@ -6,9 +6,10 @@ package probe
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 )
 
 // Protocol is the version of the wire protocol that this package speaks.
@@ -54,31 +55,54 @@ const EnvConfig = "REPROCHECK_PROBE"
 //go:embed py/sitecustomize.py
 var files embed.FS
 
+// Names of the two files that the probe is unpacked into.
+const (
+	startFile   = "sitecustomize.py"
+	modulesFile = "reprocheck_probe.modules"
+)
+
 // Unpack writes the probe's Python files below dir, which it creates. With dir first on PYTHONPATH, every Python
-// process started with EnvConfig set runs the probe as its sitecustomize.
+// process started with EnvConfig set runs the probe as its sitecustomize, which finds all other modules in one file:
+// to make one for each takes a disk longer than all else that happens before the first run.
 func Unpack(dir string) error {
-	python, err := fs.Sub(files, "py")
+	start, err := files.ReadFile("py/" + startFile)
 	if err != nil {
-		return fmt.Errorf("open the embedded probe: %w", err)
+		return fmt.Errorf("read the embedded probe: %w", err)
 	}
-	return fs.WalkDir(python, ".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("read the embedded probe: %w", err)
-		}
-		target := filepath.Join(dir, filepath.FromSlash(path))
-		if entry.IsDir() {
-			if err := os.MkdirAll(target, 0o755); err != nil {
-				return fmt.Errorf("unpack the probe: %w", err)
-			}
-			return nil
-		}
-		content, err := fs.ReadFile(python, path)
-		if err != nil {
-			return fmt.Errorf("read the embedded probe: %w", err)
-		}
-		if err := os.WriteFile(target, content, 0o644); err != nil {
+	modules, err := modules()
+	if err != nil {
+		return fmt.Errorf("read the embedded probe: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("unpack the probe: %w", err)
+	}
+	for name, content := range map[string][]byte{startFile: start, modulesFile: modules} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			return fmt.Errorf("unpack the probe: %w", err)
 		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// modules returns the sources of the package, each after a line with the module's name and its length in bytes, which
+// are characters: all of it is ASCII.
+func modules() ([]byte, error) {
+	const folder = "py/reprocheck_probe"
+	entries, err := files.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []byte
+	for _, entry := range entries {
+		source, err := files.ReadFile(path.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		name := path.Base(folder)
+		if module := strings.TrimSuffix(entry.Name(), ".py"); module != "__init__" {
+			name += "." + module
+		}
+		all = fmt.Appendf(all, "%s %d\n%s", name, len(source), source)
+	}
+	return all, nil
 }

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,9 +19,39 @@ func TestUnpackWritesEveryFile(t *testing.T) {
 	if err := probe.Unpack(dir); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(tree(t, "py"), tree(t, dir)); diff != "" {
+	start, err := os.ReadFile(filepath.Join(dir, "sitecustomize.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpacked := modules(t, filepath.Join(dir, "reprocheck_probe.modules"))
+	unpacked["sitecustomize.py"] = string(start)
+	if diff := cmp.Diff(tree(t, "py"), unpacked); diff != "" {
 		t.Errorf("the package in py/ and the unpacked one differ (-py +unpacked):\n%s", diff)
 	}
+}
+
+// modules returns the sources in the file at path by the names of the files that they were embedded from.
+func modules(t *testing.T, path string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for rest := string(content); rest != ""; {
+		var name string
+		var size int
+		head, text, _ := strings.Cut(rest, "\n")
+		if _, err := fmt.Sscanf(head, "%s %d", &name, &size); err != nil || size > len(text) {
+			t.Fatalf("after %d bytes: not the head of a module: %q", len(content)-len(rest), head)
+		}
+		file := strings.ReplaceAll(name, ".", "/") + ".py"
+		if !strings.Contains(name, ".") {
+			file = name + "/__init__.py"
+		}
+		found[file], rest = text[:size], text[size:]
+	}
+	return found
 }
 
 func TestUnpackSaysWhere(t *testing.T) {

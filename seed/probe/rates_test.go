@@ -1,6 +1,8 @@
 package probe_test
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -41,18 +43,48 @@ for step in range(200):
 	}
 }
 
-// The probe's compiled files spare every later process of a run the compiler, also where the user wants none of their own.
-func TestCompiledFilesAreKept(t *testing.T) {
+// The probe's compiled code spares every later process of a run the compiler, also where the user wants none to be kept.
+func TestCompiledCodeIsKept(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": "import random, own\n", "own.py": ""})
 	s.env = []string{"PYTHONDONTWRITEBYTECODE=1"}
 	s.watched(probe.Config{}, "run.py").ok(t)
-	for _, file := range []string{"probe", "hooks_random"} {
-		if n := len(glob(t, s.probe, "reprocheck_probe", "__pycache__", file+".*.pyc")); n != 1 {
-			t.Errorf("%d compiled files of %s", n, file)
-		}
+	kept := glob(t, s.probe, "reprocheck_probe.modules.*")
+	if len(kept) != 1 {
+		t.Fatalf("compiled code in %q, not in one file", kept)
 	}
 	if n := len(glob(t, s.root, "__pycache__", "*")); n != 0 {
 		t.Errorf("%d compiled files of the user's own modules", n)
+	}
+	// Half a file, as a full disk leaves it, is compiled again.
+	content, err := os.ReadFile(kept[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damaged := range [][]byte{content[:len(content)/2], {}, []byte("i\x01\x00\x00\x00")} {
+		if err := os.WriteFile(kept[0], damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if found := s.watched(probe.Config{}, "run.py").ok(t); len(found.processes) != 1 {
+			t.Errorf("with compiled code of %d bytes %d processes were watched", len(damaged), len(found.processes))
+		}
+		if again, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(again, content) {
+			t.Errorf("compiled code of %d bytes was not replaced by that of %d: %v", len(damaged), len(content), err)
+		}
+	}
+}
+
+// A traceback through the probe, and whatever else asks for the source of a function that it has replaced, finds it.
+func TestSourceIsFound(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import inspect, os, sys
+import reprocheck_probe.trace as trace
+assert "class Trace" in inspect.getsource(trace)
+assert inspect.getsource(trace.Trace.write).lstrip().startswith("def write(")
+assert type(sys.meta_path[-1]).__name__ == "_Modules", sys.meta_path
+print("ok")
+`})
+	if got := s.watched(probe.Config{}, "run.py").ok(t); got.stdout != "ok\n" {
+		t.Errorf("got %q", got.stdout)
 	}
 }
 

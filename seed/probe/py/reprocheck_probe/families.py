@@ -1,6 +1,5 @@
 """Places the hooks of every family, each no earlier than the program imports what the family watches."""
 
-import sys
 from importlib import import_module
 
 # For these the modules are there when Python starts.
@@ -40,11 +39,8 @@ class _Once:
 
 
 def _install(probe, family):
-    compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     try:
         import_module("." + family, __package__).install(probe)
     except Exception:
         # One family that this Python does not allow must not silence the others.
         pass
-    finally:
-        sys.dont_write_bytecode = compiled
