@@ -43,45 +43,45 @@ func IDs() []ID {
 
 // Anatomy is what a file is made of.
 type Anatomy struct {
-	// Layout is "lightning", "deepspeed", "composer", "trainer", "optimizer-only", "weights-only" or "dictionary".
+	// Layout is "lightning", "deepspeed", "composer", "accelerate", "trainer", "keras", "configuration", "optimizer-only",
+	// "scheduler-only", "scaler-only", "weights-only" or "dictionary".
 	Layout string
 	// Of holds the component of each entry.
 	Of []ID
 }
 
-// Has reports whether any value, containers aside, belongs to a component.
-func (a *Anatomy) Has(f *checkpoint.File, id ID) bool {
-	for i, of := range a.Of {
-		if of == id && !f.Entries[i].Structure {
-			return true
-		}
-	}
-	return false
-}
-
-// Classify finds the component of every entry of a file.
+// Classify finds the component of every entry of a file. What a value is counts before what it is called: the states of
+// optimizers, schedulers and random number generators are known by their members, weights by theirs; keys tell the rest.
 func Classify(f *checkpoint.File) *Anatomy {
-	a := &Anatomy{Layout: layout(f), Of: make([]ID, len(f.Entries))}
-	generators := map[string]ID{}
-	for _, g := range f.RNG {
-		switch g.Generator {
-		case "python-random":
-			generators[g.Name] = RNGPython
-		case "numpy-mt19937":
-			generators[g.Name] = RNGNumPy
-		}
-	}
+	a := &Anatomy{Of: make([]ID, len(f.Entries))}
+	c := classifier{file: f, shapes: shapesOf(f)}
+	a.Layout = c.layout()
 	for i := range f.Entries {
-		a.Of[i] = a.classify(&f.Entries[i], generators)
+		a.Of[i] = c.classify(&f.Entries[i], a.Layout)
+	}
+	if c.onlyWeights(a) {
+		if a.Layout == "dictionary" {
+			a.Layout = "weights-only"
+		}
+		for i := range f.Entries {
+			if e := &f.Entries[i]; a.Of[i] == Unknown && (e.Tensor() != nil || e.Structure) {
+				a.Of[i] = Model
+			}
+		}
 	}
 	return a
 }
 
-// layout recognises files by the keys of their root.
-func layout(f *checkpoint.File) string {
+type classifier struct {
+	file   *checkpoint.File
+	shapes *shapes
+}
+
+// layout recognises files by the keys of their root, and by their format.
+func (c *classifier) layout() string {
 	root := map[string]bool{}
-	for i := range f.Entries {
-		if p := Path(f.Entries[i].Name); len(p) > 0 {
+	for i := range c.file.Entries {
+		if p := Path(c.file.Entries[i].Name); len(p) > 0 {
 			root[p[0]] = true
 		}
 	}
@@ -93,172 +93,178 @@ func layout(f *checkpoint.File) string {
 		}
 		return true
 	}
+	switch c.shapes.of[""] {
+	case Optimizer:
+		return "optimizer-only"
+	case Scaler:
+		return "scaler-only"
+	case Scheduler:
+		return "scheduler-only"
+	case Config:
+		return "configuration"
+	}
 	switch {
 	case has("pytorch-lightning_version"):
 		return "lightning"
 	case has("ds_version") || has("ds_config"):
 		return "deepspeed"
-	case has("state", "param_groups"):
-		return "optimizer-only"
-	case has("scale", "growth_factor", "_growth_tracker"):
-		return "scaler-only"
-	case has("last_epoch", "_step_count"):
-		return "scheduler-only"
 	case has("state", "rng") || has("composer_env_dict"):
 		return "composer"
 	case has("global_step", "log_history"):
 		return "trainer"
-	}
-	for key := range root {
-		if _, ok := byKey(key); ok {
-			return "dictionary"
-		}
-	}
-	for i := range f.Entries {
-		if e := &f.Entries[i]; e.Kind == checkpoint.KindTensor {
-			return "weights-only"
-		}
+	case has("random_state", "numpy_random_seed", "torch_manual_seed"):
+		return "accelerate"
+	case c.file.Format == "keras" || has("_layer_checkpoint_dependencies") || has("keras_version"):
+		return "keras"
+	case c.file.Format == "json" && (has("model_type") || has("architectures") || has("transformers_version") || has("peft_type") || has("diffusers_version")):
+		return "configuration"
 	}
 	return "dictionary"
 }
 
-// Path splits an entry's name into keys and indices.
-func Path(name string) []string {
-	return strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' || r == ']' || r == '"' })
+// onlyWeights reports whether a file holds tensors and nothing that speaks of another part of a training.
+func (c *classifier) onlyWeights(a *Anatomy) bool {
+	tensors := 0
+	for i, id := range a.Of {
+		switch e := &c.file.Entries[i]; {
+		case e.Structure:
+		case id != Model && id != Unknown && id != Config && id != Version:
+			return false
+		case e.Tensor() != nil:
+			tensors++
+		}
+	}
+	return tensors > 0
 }
 
-func (a *Anatomy) classify(e *checkpoint.Entry, generators map[string]ID) ID {
-	for name, id := range generators {
-		if e.Name == name || strings.HasPrefix(e.Name, name+"[") || name == "" {
-			return id
-		}
-	}
-	path := Path(e.Name)
-	if id, ok := torchGenerator(e, path); ok {
+func (c *classifier) classify(e *checkpoint.Entry, layout string) ID {
+	segments := split(e.Name)
+	if id, ok := generator(e, segments); ok {
 		return id
 	}
-	switch a.Layout {
-	case "optimizer-only":
-		return Optimizer
-	case "scaler-only":
-		return Scaler
-	case "scheduler-only":
-		return Scheduler
-	case "weights-only":
-		if e.Kind == checkpoint.KindTensor || e.Structure {
-			return Model
-		}
+	if id, ok := c.shapes.generators.find(e.Name); ok {
+		return id
 	}
-	// Some layouts wrap everything once more.
-	for depth, key := range path {
-		if depth > 2 {
-			break
-		}
-		if id, ok := byKey(key); ok {
-			return id
-		}
-		if !transparent(key) {
-			break
-		}
-	}
-	if len(path) == 0 && e.Structure {
-		return Unknown
-	}
-	if e.Kind == checkpoint.KindTensor && len(path) > 1 && slices.Contains([]string{"encoder", "decoder", "generator", "discriminator", "backbone", "head"}, path[0]) {
+	switch {
+	case layout == "configuration" && !isVersion(segments):
+		return Config
+	case models[c.file.Format] && e.Name != "" && !isVersion(segments):
 		return Model
+	case layout == "lightning" && len(segments) > 1 && segments[0].key == "loops":
+		return loop(segments)
+	}
+	known := c.keyed(e, segments)
+	found := Unknown
+	for i, s := range segments {
+		if id, ok := c.shapes.of[s.container(e.Name)]; ok {
+			found = id
+			break
+		}
+		if i >= known {
+			break
+		}
+		id, ok := ofKey(s.key)
+		if ok && fits(id, e, i == len(segments)-1) {
+			found = id
+			return refine(found, e, segments[i+1:])
+		}
+		if ok && i == len(segments)-1 && describes(id, e) {
+			return Config
+		}
+	}
+	if found == Unknown {
+		if id, ok := c.shapes.of[e.Name]; ok {
+			found = id // the container itself
+		}
+	}
+	if t := e.Tensor(); found == Unknown && t != nil {
+		switch {
+		case isMoment(segments):
+			return Optimizer
+		case isParameter(segments) || c.shapes.weights[c.container(e)]:
+			found = Model
+		}
+	}
+	return refine(found, e, segments)
+}
+
+// refine looks into a part that has another within: averaged weights within a model's state dictionary, the epoch within
+// the state of a data loader.
+func refine(id ID, e *checkpoint.Entry, below []segment) ID {
+	if len(below) == 0 {
+		return id
+	}
+	last := below[len(below)-1].key
+	switch id {
+	case Model:
+		if words := wordsOf(below[0].key); len(below) > 1 && (words["ema"] || words["swa"]) {
+			return EMA
+		}
+	case Sampler:
+		if last == "epoch" && fits(Epoch, e, true) {
+			return Epoch
+		}
+	case Step: // Composer's timestamp counts everything
+		switch {
+		case last == "epoch":
+			return Epoch
+		case strings.HasSuffix(last, "_in_epoch"):
+			return Sampler
+		}
+	}
+	return id
+}
+
+// loop sorts the progress that Lightning counts.
+func loop(path []segment) ID {
+	var names []string
+	for _, s := range path[1:] {
+		names = append(names, s.key)
+	}
+	switch name := strings.Join(names, "."); {
+	case strings.HasPrefix(name, "fit_loop.epoch_progress."):
+		return Epoch
+	case strings.HasPrefix(name, "fit_loop.epoch_loop.batch_progress.") || strings.Contains(name, "combined_loader"):
+		return Sampler
+	case strings.HasPrefix(name, "fit_loop."):
+		return Step
 	}
 	return Unknown
 }
 
-// transparent keys say nothing about what is below them.
-func transparent(key string) bool {
-	switch key {
-	case "state", "checkpoint", "ckpt", "trainer", "train_state", "training_state", "rng", "rng_state", "rng_states", "random_state",
-		"random_states", "callbacks", "loops", "fit_loop", "app", "progress", "meta", "extra":
-		return true
-	}
-	return false
+// models are formats of files that hold a trained model and nothing else.
+var models = map[string]bool{"xgboost": true, "lightgbm": true, "onnx": true, "gguf": true}
+
+// joined are formats whose names are joined from keys by the library that writes them, or that have no other structure.
+// In all others a key with dots is one key: the name of a parameter, whose parts say nothing about the training.
+var joined = map[string]bool{
+	"torch-dcp": true, "safetensors": true, "sharded": true, "npz": true, "hdf5": true, "keras": true, "orbax": true, "tensorbundle": true,
 }
 
-// torchGenerator recognises generator states by what they are: the CPU generator's is 5056 bytes (at::CPUGeneratorImpl:
-// a Mersenne Twister with two cached normals), that of CUDA 16 bytes (Philox seed and offset), both as uint8.
-func torchGenerator(e *checkpoint.Entry, path []string) (ID, bool) {
-	t := e.Tensor()
-	if t == nil || t.DType != checkpoint.Uint8 || len(t.Shape) != 1 {
-		return "", false
+// keyed returns how many of an entry's segments are keys.
+func (c *classifier) keyed(e *checkpoint.Entry, segments []segment) int {
+	if joined[c.file.Format] || !c.shapes.nested {
+		return len(segments)
 	}
-	switch t.Shape[0] {
-	case 5056:
-		return RNGTorch, true
-	case 16:
-		for _, key := range path {
-			if k := strings.ToLower(key); strings.Contains(k, "cuda") || strings.Contains(k, "rng") || strings.Contains(k, "random") {
-				return RNGCUDA, true
+	at := len(c.container(e))
+	for i, s := range segments {
+		if s.start >= at {
+			if i == len(segments)-1 {
+				return len(segments)
 			}
+			return i
 		}
 	}
-	return "", false
+	return len(segments)
 }
 
-// byKey knows the keys under which trainings store their parts.
-func byKey(key string) (ID, bool) {
-	k := strings.ToLower(key)
-	switch k {
-	case "model", "state_dict", "model_state_dict", "model_state", "module", "net", "network", "weights", "params", "parameters",
-		"model_weights", "_modules", "net_state_dict", "layers", "_layer_checkpoint_dependencies":
-		return Model, true
-	case "optimizer", "optimizers", "optim", "opt", "optimizer_state_dict", "optimizer_state", "optimizer_states", "opt_state",
-		"optim_state_dict", "optimizer_state_dicts":
-		return Optimizer, true
-	case "scheduler", "schedulers", "lr_scheduler", "lr_schedulers", "scheduler_state_dict", "lr_scheduler_state_dict",
-		"scheduler_state", "lr_sched":
-		return Scheduler, true
-	case "scaler", "grad_scaler", "amp", "scaler_state_dict", "amp_scaler", "mixedprecision", "native_amp_scaling_state", "loss_scaler":
-		return Scaler, true
-	case "epoch", "epochs", "current_epoch", "last_epoch", "start_epoch", "epoch_idx", "next_epoch":
-		return Epoch, true
-	case "step", "steps", "global_step", "global_steps", "iteration", "iter", "iterations", "num_steps", "it", "timestamp", "batch":
-		return Step, true
-	case "accumulation_step", "accum_step", "grad_accum", "gradient_accumulation_steps", "micro_step", "micro_steps", "grad_accum_step":
-		return GradAccumulation, true
-	case "ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema", "ema_weights", "swa", "averaged_model", "shadow_params":
-		return EMA, true
-	case "sampler", "sampler_state", "train_sampler", "dataloader", "dataloader_state", "train_dataloader", "data_loader", "dataset_state",
-		"batch_idx", "batches_seen", "samples_seen", "data_position", "dataset_position":
-		return Sampler, true
-	case "best", "best_metric", "best_loss", "best_acc", "best_acc1", "best_score", "best_val_loss", "best_model_score", "best_epoch":
-		return BestMetric, true
-	case "python_rng", "rng_python", "random_state_python", "py_rng", "python_rng_state", "python_random_state":
-		return RNGPython, true
-	case "numpy_rng", "rng_numpy", "np_rng", "np_random_state", "numpy_random_state", "numpy_random_seed", "numpy_rng_state":
-		return RNGNumPy, true
-	case "torch_rng", "rng_torch", "torch_rng_state", "cpu_rng_state", "torch_manual_seed":
-		return RNGTorch, true
-	case "cuda_rng", "rng_cuda", "cuda_rng_state", "cuda_rng_states", "torch_cuda_manual_seed", "cuda_rng_state_all", "torch_cuda_rng":
-		return RNGCUDA, true
-	case "config", "cfg", "args", "hparams", "hyper_parameters", "hyperparameters", "options", "settings", "model_args", "ds_config",
-		"hparams_name", "datamodule_hyper_parameters", "model_config":
-		return Config, true
-	case "pytorch-lightning_version", "version", "torch_version", "ds_version", "library_version", "composer_env_dict", "git_sha", "git_hash",
-		"transformers_version", "framework_version":
-		return Version, true
-	case "metrics", "losses", "loss", "history", "log_history", "train_loss", "val_loss", "accuracy", "acc", "train_losses", "val_losses",
-		"results", "lr", "scores":
-		return Metrics, true
+// container returns the name of the innermost container of an entry.
+func (c *classifier) container(e *checkpoint.Entry) string {
+	segments := split(e.Name)
+	for _, s := range slices.Backward(segments) {
+		if name := s.container(e.Name); c.shapes.containers[name] {
+			return name
+		}
 	}
-	switch {
-	case strings.HasPrefix(k, "best_"):
-		return BestMetric, true
-	case strings.HasPrefix(k, "ema_") || strings.HasSuffix(k, "_ema"):
-		return EMA, true
-	case strings.Contains(k, "optimizer") || strings.HasPrefix(k, "optim_"):
-		return Optimizer, true
-	case strings.Contains(k, "scheduler"):
-		return Scheduler, true
-	case strings.HasSuffix(k, "_state_dict") || strings.HasPrefix(k, "model_"):
-		return Model, true
-	case strings.HasSuffix(k, "_loss") || strings.HasSuffix(k, "_acc") || strings.HasSuffix(k, "_accuracy"):
-		return Metrics, true
-	}
-	return "", false
+	return ""
 }

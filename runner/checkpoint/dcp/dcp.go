@@ -158,17 +158,22 @@ func (l *loader) object(name string, p part) error {
 	}
 	l.f.Findings = append(l.f.Findings, file.Findings...)
 	for _, e := range file.Entries {
-		switch {
-		case e.Name == "":
-			e.Name = name
-		case e.Name[0] == '[':
-			e.Name = name + e.Name
-		default:
-			e.Name = name + "." + e.Name
-		}
+		e.Name = within(name, e.Name)
 		l.f.Entries = append(l.f.Entries, e)
 	}
+	for _, g := range file.RNG {
+		g.Name = within(name, g.Name)
+		l.f.RNG = append(l.f.RNG, g)
+	}
 	return nil
+}
+
+// within names a member of what is stored under a name.
+func within(name, member string) string {
+	if member == "" || member[0] == '[' {
+		return name + member
+	}
+	return name + "." + member
 }
 
 // part opens the torch.save at a place of one of the files.

@@ -60,7 +60,7 @@ type Value struct {
 	Component component.ID `json:"component"`
 	Kind      string       `json:"kind"`
 	Type      string       `json:"type"`
-	Shape     []int64      `json:"shape,omitempty"`
+	Shape     []int64      `json:"shape,omitzero"` // [] for a tensor with one element and no dimension
 	Bytes     int64        `json:"bytes,omitempty"`
 	Text      string       `json:"text,omitempty"`
 	Device    string       `json:"device,omitempty"`

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,23 @@ func TestDeadStorageIsCounted(t *testing.T) {
 	d := Describe(f, "x", 1100)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestShapesInJSON tells a scalar tensor from a value without a shape.
+func TestShapesInJSON(t *testing.T) {
+	scalar, err := checkpoint.NewTensor(checkpoint.Uint8, 8, nil, bytes.NewReader([]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &checkpoint.File{Entries: []checkpoint.Entry{
+		{Name: "w", Kind: checkpoint.KindTensor, Type: "uint8", Data: scalar}, {Name: "n", Kind: checkpoint.KindNumber, Type: "int", Text: "1", Data: checkpoint.Text("1")},
+	}}
+	for i, want := range []string{`{"name":"w","component":"model","kind":"tensor","type":"uint8","shape":[],"bytes":1}`,
+		`{"name":"n","component":"unknown","kind":"number","type":"int","text":"1"}`} {
+		if got, err := json.Marshal(Describe(f, "x", 1).Values[i]); err != nil || string(got) != want {
+			t.Errorf("%s, want %s, %v", got, want, err)
+		}
 	}
 }
 

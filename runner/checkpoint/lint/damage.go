@@ -5,36 +5,65 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
-// prefixes looks for names that a wrapper of the model left.
+// prefixes looks for names that a wrapper of the model left: a key that every tensor of a state dictionary has. The key of
+// the dictionary itself, such as DeepSpeed's "module", is none.
 func (c *Checker) prefixes(file string, f *checkpoint.File, anatomy *component.Anatomy) {
-	count, example := 0, ""
+	containers := map[string]bool{}
+	for i := range f.Entries {
+		if e := &f.Entries[i]; e.Structure {
+			containers[e.Name] = true
+		}
+	}
+	type group struct {
+		all, count   int
+		key, example string
+	}
+	groups := map[string]*group{} // by what stands before the prefix
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if anatomy.Of[i] != component.Model || e.Tensor() == nil {
 			continue
 		}
-		path := component.Path(e.Name)
-		for at, key := range path[:max(len(path)-1, 0)] {
-			if at > 2 || key != "module" && key != "_orig_mod" {
-				continue
+		before, rest := "", e.Name
+		for depth := 0; depth < 3; depth++ {
+			g := groups[before]
+			if g == nil {
+				g = &group{}
+				groups[before] = g
 			}
-			// DeepSpeed's own layout keeps the model under the key "module".
-			if key == "module" && anatomy.Layout == "deepspeed" && at == 0 {
-				continue
+			g.all++
+			key, after, ok := strings.Cut(rest, ".")
+			if !ok {
+				break
 			}
-			c.wrapped = c.wrapped || key == "module"
-			if count == 0 {
-				example = e.Name
+			before, rest = strings.TrimPrefix(before+"."+key, "."), after
+			if (key == "module" || key == "_orig_mod") && !containers[before] && (anatomy.Layout != "deepspeed" || depth > 0) {
+				if g.count == 0 {
+					g.key, g.example = key, e.Name
+				}
+				g.count++
+				break
 			}
-			count++
-			break
 		}
+	}
+	count, example := 0, ""
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[name]
+		if g.count == 0 || g.count < g.all {
+			continue
+		}
+		if c.wrapped = c.wrapped || g.key == "module"; count == 0 {
+			example = g.example
+		}
+		count += g.count
 	}
 	if count > 0 {
 		c.damage = append(c.damage, Damage{Rule: "CK105", File: file, Name: example, Text: fmt.Sprintf("%d names have a wrapper's prefix", count)})
@@ -42,7 +71,7 @@ func (c *Checker) prefixes(file string, f *checkpoint.File, anatomy *component.A
 }
 
 // values reads all weights and moments for NaN and infinities, and the container for its checksums.
-func (c *Checker) values(ctx context.Context, file string, f *checkpoint.File) error {
+func (c *Checker) values(ctx context.Context, file string, f *checkpoint.File, anatomy *component.Anatomy) error {
 	if f.Verify != nil {
 		if err := f.Verify(ctx); err != nil {
 			if ctx.Err() != nil {
@@ -65,17 +94,23 @@ func (c *Checker) values(ctx context.Context, file string, f *checkpoint.File) e
 			c.damage = append(c.damage, Damage{Rule: "CK102", File: file, Name: e.Name, Text: err.Error()})
 		case err != nil:
 			return fmt.Errorf("reading %q of %s: %w", checkpoint.Clip(e.Name, 80), file, err)
-		case n > 0 && !isMask(e.Name):
+		case n > 0 && isWeight(anatomy.Of[i]) && !endless(e.Name):
 			c.damage = append(c.damage, Damage{Rule: "CK103", File: file, Name: e.Name, Text: fmt.Sprintf("%d elements are NaN or infinite", n)})
 		}
 	}
 	return nil
 }
 
-// isMask knows buffers that hold infinities on purpose.
-func isMask(name string) bool {
+// isWeight reports whether a number that is not finite is a fault. A best metric may be infinite before there is one.
+func isWeight(id component.ID) bool {
+	return id == component.Model || id == component.EMA || id == component.Optimizer
+}
+
+// endless knows buffers that hold infinities on purpose: masks, and the ranges of quantisation's observers before they
+// have seen a value.
+func endless(name string) bool {
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	return strings.Contains(last, "mask")
+	return strings.Contains(last, "mask") || last == "min_val" || last == "max_val"
 }
 
 // countNonFinite counts elements of IEEE types, parts of complex ones, whose exponent has all bits set.

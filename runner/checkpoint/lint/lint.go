@@ -3,7 +3,10 @@ package lint
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -68,9 +71,14 @@ type Checker struct {
 	found   map[component.ID]string // where each component was seen first
 
 	optimizer optimizerEvidence
-	cuda      bool // tensors were saved from a GPU
-	wrapped   bool // names have the prefix of DistributedDataParallel
-	rankFiles int  // files that hold the random states of one rank each
+	ranks     rankEvidence
+	cuda      bool   // tensors were saved from a GPU
+	noGPU     string // where the states of all GPUs were saved, of which there were none
+	wrapped   bool   // names have the prefix of DataParallel or DistributedDataParallel
+	epochs    string // what shows that the training counts epochs
+	schedule  int64  // the furthest last_epoch of a scheduler
+	torch     bool   // PyTorch wrote a file
+	other     bool   // another framework wrote a file
 }
 
 // NewChecker returns a Checker for the checkpoint at path.
@@ -89,27 +97,34 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) erro
 	c.files = append(c.files, name)
 	anatomy := component.Classify(f)
 	c.layouts = append(c.layouts, anatomy.Layout)
+	switch {
+	case strings.HasPrefix(f.Format, "torch-"):
+		c.torch = true
+	case f.Format == "keras" || f.Format == "hdf5" || f.Format == "msgpack" || f.Format == "orbax" || f.Format == "tensorbundle" ||
+		f.Format == "xgboost" || f.Format == "lightgbm":
+		c.other = true
+	}
 	for i := range f.Entries {
 		e := &f.Entries[i]
-		if e.Structure && anatomy.Of[i] != component.Optimizer {
-			continue
-		}
-		if _, ok := c.found[anatomy.Of[i]]; !ok && !e.Structure {
-			c.found[anatomy.Of[i]] = location(name, e.Name)
-		}
+		id := anatomy.Of[i]
 		if t := e.Tensor(); t != nil {
 			c.cuda = c.cuda || strings.HasPrefix(t.Device, "cuda")
 		}
-		if anatomy.Of[i] == component.Optimizer {
-			c.optimizer.see(e)
+		if id == component.Optimizer {
+			if err := c.optimizer.see(e); err != nil {
+				return fmt.Errorf("reading %q of %s: %w", checkpoint.Clip(e.Name, 80), name, err)
+			}
+		}
+		c.progress(e, id, location(name, e.Name))
+		c.ranks.see(e, id)
+		if _, ok := c.found[id]; !ok && isEvidence(id, e, f.Format) {
+			c.found[id] = location(name, e.Name)
 		}
 	}
-	if isRankFile(name) {
-		c.rankFiles++
-	}
+	c.ranks.file(name)
 	for _, fact := range f.Facts {
-		if strings.HasPrefix(fact.Key, "class transformers.training_args") {
-			c.found[component.Config] = name
+		if fact.Key == "metadata.json" && strings.Contains(fact.Value, "keras_version") {
+			c.found[component.Version] = name + ": metadata.json"
 		}
 	}
 	c.prefixes(name, f, anatomy)
@@ -124,7 +139,41 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) erro
 			c.damage = append(c.damage, Damage{Rule: "CK106", File: name, Text: x.Text})
 		}
 	}
-	return c.values(ctx, name, f)
+	return c.values(ctx, name, f, anatomy)
+}
+
+// isEvidence reports whether a value shows that a part of the training was saved, and is not only its name or an option.
+func isEvidence(id component.ID, e *checkpoint.Entry, format string) bool {
+	switch {
+	case e.Structure || e.Type == "None":
+		return false
+	case id == component.Model:
+		return e.Tensor() != nil || format == "xgboost" || format == "lightgbm"
+	case id == component.EMA:
+		return e.Tensor() != nil
+	case id == component.Optimizer:
+		return isOptimizerState(e)
+	}
+	return true
+}
+
+// progress notes what tells how far the training was, and by what it counts.
+func (c *Checker) progress(e *checkpoint.Entry, id component.ID, where string) {
+	path := component.Path(e.Name)
+	if len(path) == 0 {
+		return
+	}
+	last := path[len(path)-1]
+	switch {
+	case id == component.Scheduler && last == "last_epoch":
+		if n, err := strconv.ParseInt(e.Text, 10, 64); err == nil {
+			c.schedule = max(c.schedule, n)
+		}
+	case id == component.Config && strings.Contains(strings.ToLower(last), "epoch") && e.Kind == checkpoint.KindNumber:
+		c.epochs = where
+	case e.Structure && e.Text == "0" && strings.Contains(strings.ToLower(last), "cuda") && e.Type != "dict" && id != component.Config:
+		c.noGPU = where
+	}
 }
 
 func location(file, name string) string {
@@ -132,11 +181,6 @@ func location(file, name string) string {
 		return file
 	}
 	return file + ": " + name
-}
-
-// isRankFile knows the names under which Trainer and Accelerate save the random states of each rank.
-func isRankFile(name string) bool {
-	return strings.Contains(name, "rng_state_") || strings.Contains(name, "random_states_")
 }
 
 // Document sums up what was found.
@@ -154,8 +198,14 @@ func (c *Checker) Document() *Document {
 		p.Status, p.Why = c.judge(rule)
 		switch p.Status {
 		case Missing:
-			// The code that resumes has these two itself.
-			missing = missing || rule.Component != component.Config && rule.Component != component.Version
+			switch {
+			case rule.Component == component.Config || rule.Component == component.Version:
+				// The code that resumes has these two itself.
+			case rule.Component == component.Epoch && c.countsSteps():
+				unclear = true
+			default:
+				missing = true
+			}
 			p.Without, p.Hides, p.Fix = rule.Without, rule.Hides, rule.Fix
 		case CannotTell:
 			unclear = true
@@ -163,7 +213,7 @@ func (c *Checker) Document() *Document {
 		}
 		d.Parts = append(d.Parts, p)
 	}
-	fatal := slices.ContainsFunc(d.Damage, func(x Damage) bool { return x.Rule != "CK106" && x.Rule != "CK105" })
+	fatal := slices.ContainsFunc(d.Damage, func(x Damage) bool { return x.Rule != "CK106" && x.Rule != "CK105" && x.Rule != "CK107" })
 	switch {
 	case missing || fatal:
 		d.Resume = "no"
@@ -187,6 +237,17 @@ func (c *Checker) Document() *Document {
 	return d
 }
 
+// epochInName is how examples of Accelerate name directories, and read the epoch from there.
+var epochInName = regexp.MustCompile(`epoch[_=-]?\d`)
+
+// countsSteps reports whether the training counts steps, and nothing shows that it counts epochs too: no number of epochs
+// in its configuration, no position within one, and no scheduler that is stepped less often than the optimizer.
+func (c *Checker) countsSteps() bool {
+	_, step := c.found[component.Step]
+	_, position := c.found[component.Sampler]
+	return step && !position && c.epochs == "" && (c.schedule == 0 || c.schedule >= c.optimizer.made)
+}
+
 // judge applies one rule about a part of the training. What is optional in a training cannot be told missing.
 func (c *Checker) judge(rule Rule) (Status, string) {
 	if where, ok := c.found[rule.Component]; ok && rule.Component != "" {
@@ -205,6 +266,14 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 		return CannotTell, "nothing shows whether the training had a scheduler"
 	case "CK005":
 		return CannotTell, "nothing shows whether the training used a GradScaler"
+	case "CK006":
+		name := filepath.Base(c.path)
+		switch {
+		case epochInName.MatchString(name):
+			return CannotTell, fmt.Sprintf("not in it; its name is %s, from which some programs read the epoch", name)
+		case c.countsSteps():
+			return Missing, "not found; the training counts steps, and may need none"
+		}
 	case "CK007":
 		if c.optimizer.steps != "" {
 			return CannotTell, "not by name; the optimizer counted its own steps in " + c.optimizer.steps
@@ -212,22 +281,26 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	case "CK008":
 		return CannotTell, "needed only if gradients are accumulated and the save was between two steps"
 	case "CK009":
+		if slices.Contains(c.layouts, "trainer") {
+			return Present, "Trainer passes over the batches that global_step counts"
+		}
 		return CannotTell, "needed only if the save was within an epoch"
 	case "CK010", "CK011":
 		return CannotTell, "nothing shows whether the training keeps one"
+	case "CK014":
+		if c.other && !c.torch {
+			return CannotTell, "not PyTorch's; needed only if PyTorch draws numbers too"
+		}
 	case "CK015":
-		if !c.cuda {
-			return CannotTell, "no tensor was saved from a GPU; needed only if one is used"
-		}
-		return Missing, "tensors were saved from a GPU"
-	case "CK016":
 		switch {
-		case c.rankFiles > 1:
-			return Present, fmt.Sprintf("%d files of random states", c.rankFiles)
-		case c.wrapped:
-			return Missing, "the model was wrapped by DistributedDataParallel, and there is at most one set of random states"
+		case c.noGPU != "":
+			return Present, c.noGPU + ": empty, there was no GPU"
+		case c.cuda:
+			return Missing, "tensors were saved from a GPU"
 		}
-		return CannotTell, "needed only with more than one rank"
+		return CannotTell, "no tensor was saved from a GPU; needed only if one is used"
+	case "CK016":
+		return c.ranks.judge(c.wrapped)
 	}
 	return Missing, "not found"
 }

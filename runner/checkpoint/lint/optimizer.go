@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,39 +17,83 @@ type optimizerEvidence struct {
 	seen        bool
 	moment      string // the first tensor of the state, but for step counters
 	steps       string // the first step counter
-	betas       bool   // hyperparameters of Adam and its kin
+	made        int64  // how many steps the counters say were made
+	keeps       string // a hyperparameter of optimizers that keep moments
 	momentum    bool   // a momentum other than 0
 	noMomentum  bool   // a momentum of 0
 	initialRate bool   // param_groups have initial_lr
 }
 
-func (o *optimizerEvidence) see(e *checkpoint.Entry) {
+// keeping are hyperparameters in torch.optim of optimizers that have a state for each parameter, and of no others: of
+// Adam and its kin, RMSprop and ASGD, Adadelta, Adagrad, Rprop, Adafactor.
+var keeping = map[string]bool{"betas": true, "alpha": true, "rho": true, "lr_decay": true, "etas": true, "beta2_decay": true}
+
+// isOptimizerState tells an optimizer's state_dict from a mere count or name of optimizers.
+func isOptimizerState(e *checkpoint.Entry) bool {
+	return e.Tensor() != nil || slices.Contains(component.Path(e.Name), "param_groups")
+}
+
+func (o *optimizerEvidence) see(e *checkpoint.Entry) error {
 	path := component.Path(e.Name)
 	if len(path) == 0 {
-		return
+		return nil
 	}
-	if !e.Structure {
-		o.seen = true
-	}
+	o.seen = o.seen || isOptimizerState(e)
 	last := path[len(path)-1]
 	group := slices.Contains(path, "param_groups")
 	switch {
-	case last == "step" && !group:
+	case !group && isCounter(last, e):
 		if o.steps == "" {
 			o.steps = e.Name
 		}
-	case e.Tensor() != nil && !group:
+		n, err := number(e)
+		o.made = max(o.made, n)
+		return err
+	case e.Tensor() != nil && !group && (len(e.Tensor().Shape) > 0 || isMoment(e.Name)):
 		if o.moment == "" {
 			o.moment = e.Name
 		}
-	case group && last == "betas":
-		o.betas = true
+	case group && keeping[last]:
+		o.keeps = last
 	case group && last == "momentum" && e.Kind == checkpoint.KindNumber:
 		zero := e.Text == "0" || e.Text == "0.0"
 		o.momentum, o.noMomentum = o.momentum || !zero, o.noMomentum || zero
 	case group && last == "initial_lr":
 		o.initialRate = true
 	}
+	return nil
+}
+
+// isCounter knows the counters of torch.optim, Optax and Keras.
+func isCounter(last string, e *checkpoint.Entry) bool {
+	if t := e.Tensor(); t != nil {
+		integer := strings.HasPrefix(string(t.DType), "int") || strings.HasPrefix(string(t.DType), "uint")
+		return len(t.Shape) == 0 && (last == "step" || integer)
+	}
+	return last == "step" && e.Kind == checkpoint.KindNumber
+}
+
+// number reads a counter, 0 where it has no number.
+func number(e *checkpoint.Entry) (int64, error) {
+	t := e.Tensor()
+	if t == nil {
+		n, _ := strconv.ParseInt(e.Text, 10, 64)
+		return n, nil
+	}
+	var b [8]byte
+	if t.Size() > int64(len(b)) {
+		return 0, nil
+	}
+	if err := checkpoint.ReadFull(t, b[:t.Size()], 0); err != nil {
+		return 0, err
+	}
+	switch t.DType {
+	case checkpoint.Float32:
+		return int64(math.Float32frombits(binary.LittleEndian.Uint32(b[:]))), nil
+	case checkpoint.Int64, checkpoint.Int32:
+		return int64(binary.LittleEndian.Uint64(b[:])), nil
+	}
+	return 0, nil
 }
 
 // moments judges whether the optimizer's state has what its hyperparameters call for.
@@ -57,8 +103,8 @@ func (o *optimizerEvidence) moments() (Status, string) {
 		return Present, o.moment
 	case !o.seen:
 		return Missing, "there is no optimizer"
-	case o.betas:
-		return Missing, "the param_groups are those of Adam or its kin, and the state has no tensors"
+	case o.keeps != "":
+		return Missing, fmt.Sprintf("the param_groups have %s, of an optimizer that keeps moments, and the state has no tensors", o.keeps)
 	case o.momentum:
 		return Missing, "the param_groups have a momentum, and the state has no tensors"
 	case o.noMomentum:

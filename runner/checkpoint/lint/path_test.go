@@ -30,6 +30,10 @@ func TestPath(t *testing.T) {
 		"NaN":                     {map[string]string{"m.safetensors": safetensors("fc.weight", nan)}, []string{"CK103"}, []string{}, true},
 		"cut short":               {map[string]string{"m.safetensors": safetensors("fc.weight", "\x00")}, []string{"CK101"}, []string{}, false},
 		"parts in several files":  {map[string]string{"m.safetensors": safetensors("fc.weight", one), "trainer_state.json": `{"global_step": 5, "log_history": []}`}, nil, []string{"resuming the training"}, false},
+		"settings of the model":   {map[string]string{"config.json": `{"model_type": "gpt2", "hidden_size": 8}`, "m.safetensors": safetensors("fc.weight", one)}, nil, []string{"resuming the training"}, true},
+		"one of them is empty":    {map[string]string{"m.safetensors": safetensors("fc.weight", one), "optimizer.pt": ""}, []string{"CK101"}, []string{}, false},
+		"one of them is zeros":    {map[string]string{"m.safetensors": safetensors("fc.weight", one), "optimizer.pt": strings.Repeat("\x00", 4096)}, []string{"CK101"}, []string{}, false},
+		"an empty text beside it": {map[string]string{"m.safetensors": safetensors("fc.weight", one), "notes.txt": ""}, nil, []string{"resuming the training"}, true},
 		"beside what is no part":  {map[string]string{"m.safetensors": safetensors("fc.weight", one), "README.md": "# A model"}, nil, []string{"resuming the training"}, true},
 		"one of them is damaged":  {map[string]string{"m.safetensors": safetensors("fc.weight", one), "trainer_state.json": `{"global_step"`}, []string{"CK101"}, []string{}, false},
 		"prefix of a DDP wrapper": {map[string]string{"m.safetensors": safetensors("module.fc.weight", one)}, []string{"CK105"}, []string{"resuming the training"}, true},
@@ -56,11 +60,57 @@ func TestPath(t *testing.T) {
 			}
 		})
 	}
+	config := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(config, []byte(`{"model_type": "gpt2", "hidden_size": 8}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := Path(context.Background(), config); err != nil || !slices.Contains(with(d, Missing), "CK001") || !slices.Contains(with(d, Present), "CK017") {
+		t.Errorf("a configuration: %+v, %v", d, err)
+	}
 	text := filepath.Join(t.TempDir(), "notes.txt")
 	if err := os.WriteFile(text, []byte("notes"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if d, err := Path(context.Background(), text); !errors.Is(err, checkpoint.ErrUnknownFormat) {
 		t.Errorf("a text: %+v, %v", d, err)
+	}
+}
+
+// TestCheckpointsBesideEachOther are told apart from the parts of one: what one of them lacks is no fault of the other,
+// and the other's is no substitute.
+func TestCheckpointsBesideEachOther(t *testing.T) {
+	const one = "\x00\x00\x80\x3f"
+	weights, state := safetensors("fc.weight", one), `{"global_step": 5, "log_history": []}`
+	for name, test := range map[string]struct {
+		files []string
+		want  string // of the error
+	}{
+		"the parts of one":              {[]string{"m.safetensors", "trainer_state.json"}, ""},
+		"one with its parts in two":     {[]string{"model/m.safetensors", "state/trainer_state.json"}, ""},
+		"one directory below":           {[]string{"checkpoint-5/m.safetensors", "checkpoint-5/trainer_state.json"}, ""},
+		"two steps of one training":     {[]string{"checkpoint-5/m.safetensors", "checkpoint-5/trainer_state.json", "checkpoint-9/m.safetensors", "checkpoint-9/trainer_state.json"}, "2 checkpoints, to be checked one by one: checkpoint-5, checkpoint-9"},
+		"the last and its best weights": {[]string{"last/m.safetensors", "last/trainer_state.json", "best/m.safetensors"}, ""},
+	} {
+		dir := t.TempDir()
+		for _, file := range test.files {
+			text := weights
+			if strings.HasSuffix(file, ".json") {
+				text = state
+			}
+			path := filepath.Join(dir, file)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := Path(context.Background(), dir)
+		switch {
+		case test.want == "" && (err != nil || len(d.Files) != len(test.files)):
+			t.Errorf("%s: %+v, %v", name, d, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -68,16 +68,13 @@ func (w *walker) unambiguous() error {
 	return checkpoint.CheckNames(w.file.Entries)
 }
 
-// keyStep returns the path of a mapping's member.
-func keyStep(p *path, key pickle.Value) (*path, error) {
+// keyStep returns the path of a mapping's member, or false where the key is an object that no literal tells.
+func keyStep(p *path, key pickle.Value) (*path, bool) {
 	if s, ok := key.(string); ok {
-		return p.member(s), nil
+		return p.member(s), true
 	}
 	text, ok := literal(key, 0)
-	if !ok {
-		return nil, checkpoint.Unsupported("dictionary key that is a large object, in %q", checkpoint.Clip(p.name(false), 80))
-	}
-	return p.bracket(text), nil
+	return p.bracket(text), ok
 }
 
 // literal writes a simple value as Python would.

@@ -159,12 +159,20 @@ func (w *walker) mapping(p *path, typ string, pairs []pickle.Pair) error {
 	return w.pairs(p, pairs)
 }
 
+// pairs lists the members of a mapping. Keys that are objects, such as the parameters by which a torch.optim.Optimizer
+// pickled whole keeps its state, are numbered and listed beside their values.
 func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 	seen := make(map[string]struct{}, len(pairs))
+	objects := 0
 	for _, pair := range pairs {
-		step, err := keyStep(p, pair.Key)
-		if err != nil {
-			return err
+		step, ok := keyStep(p, pair.Key)
+		if !ok {
+			number := strconv.Itoa(objects)
+			objects++
+			if err := w.walk(p.bracket("key "+number), pair.Key); err != nil {
+				return err
+			}
+			step = p.bracket("value " + number)
 		}
 		id := step.key
 		if step.index {

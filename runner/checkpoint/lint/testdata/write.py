@@ -66,3 +66,59 @@ save("swapped-moments", swapped)
 dead = training()
 dead["model"]["0.weight"] = torch.randn(10000, 3)[:4]
 save("dead-storage", dead)
+compiled = training()
+compiled["model"] = {"_orig_mod." + k: v for k, v in compiled["model"].items()}
+save("compiled", compiled)
+# A module that is really called so, beside others.
+own = training()
+own["model"]["module.weight"] = torch.ones(2)
+save("module-of-that-name", own)
+# DeepSpeed's engine keeps the model under this key.
+save("model-under-module", {"module" if k == "model" else k: v for k, v in training().items()})
+nan_moment = training()
+nan_moment["optimizer"]["state"][0]["exp_avg"][0, 0] = float("nan")
+save("nan-moment", nan_moment)
+# Infinities that are there on purpose: masks, observers of quantisation, the best loss before there is one.
+masks = training()
+masks["model"]["attn_mask"] = torch.full((3, 3), float("-inf"))
+masks["model"]["observer.min_val"] = torch.tensor(float("inf"))
+masks["best_metric"] = torch.tensor(float("inf"))
+save("masks", masks)
+names = training()
+names.update(optimizer="adam", ema=None, scaler=None, scheduler=None)
+save("names", names)
+save("no-gpu", {**without("cuda_rng"), "cuda_rng": []})
+save("gpu-not-said", without("cuda_rng"))
+save("steps-only", {**without("epoch", "config", "sampler", "scheduler", scheduler=False)})
+ranks = without("python_rng", "numpy_rng", "torch_rng", "cuda_rng")
+one = {"python": random.getstate(), "numpy": np.random.get_state(), "torch": torch.get_rng_state(), "cuda": []}
+save("two-ranks", {**ranks, "rng_states": [one, one], "world_size": 2})
+save("one-of-two-ranks", {**ranks, "rng_states": [one], "world_size": 2})
+save("one-rank", {**ranks, "rng_states": [one], "world_size": 1})
+
+
+class Code:
+    def __reduce__(self):
+        return os.system, ("exit 1",)
+
+
+save("code", {**training(), "extra": Code()})
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.AdamW(model.parameters())
+model(torch.ones(1, 2)).sum().backward()
+optimizer.step()
+save("whole-objects", {**training(), "model": model, "optimizer": optimizer})
+# The layout of Lightning 2: what its loops count, and a callback that has seen no score.
+whole = training()
+counted = {"ready": 2, "completed": 2, "started": 2, "processed": 2}
+save("lightning", {
+    "epoch": 1, "global_step": 2, "pytorch-lightning_version": "2.6.0", "state_dict": whole["model"],
+    "loops": {"fit_loop": {"state_dict": {}, "epoch_loop.batch_progress": {"total": counted, "current": counted, "is_last_batch": True},
+                           "epoch_progress": {"total": counted, "current": counted}}},
+    "callbacks": {"ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1}": {
+        "best_model_score": None, "kth_value": torch.tensor(float("inf")), "dirpath": "/runs/1"}},
+    "optimizer_states": [whole["optimizer"]], "lr_schedulers": [whole["scheduler"]], "hyper_parameters": {"lr": 0.1},
+})
+by_epoch = without("epoch", "config", "sampler", steps=4)
+by_epoch["scheduler"]["last_epoch"] = 2
+save("schedule-by-epoch", by_epoch)

@@ -1,0 +1,126 @@
+package component
+
+import (
+	"strings"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
+
+// ofKey says what a key promises. Trainings spell their keys in many ways, so its words decide: optG, g_optimizer and
+// optimizer_state_dict are all an optimizer's.
+func ofKey(key string) (ID, bool) {
+	switch key {
+	case "timestamp":
+		return Step, true
+	case "native_amp_scaling_state", "MixedPrecision":
+		return Scaler, true
+	case "random_state", "rng", "rng_state", "rng_states", "random_states", "cuda", "cpu", "python", "numpy", "torch", "state", "noise_scheduler":
+		return "", false // known by what they hold
+	}
+	w := wordsOf(key)
+	settings := one(w, "args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
+		"settings", "kwargs", "name", "type", "arch")
+	done := !one(w, "max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "decay")
+	switch {
+	case one(w, "version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
+		return Version, true
+	case one(w, "checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
+		return "", false
+	case settings || w["batch"] && w["size"]:
+		return Config, true
+	case one(w, "ema", "swa", "polyak", "averaged", "averaging", "shadow"):
+		return EMA, true
+	case one(w, "rng", "random") || key == "torch_manual_seed":
+		switch {
+		case one(w, "cuda", "gpu"):
+			return RNGCUDA, true
+		case one(w, "numpy", "np"):
+			return RNGNumPy, true
+		case one(w, "python", "py"):
+			return RNGPython, true
+		case one(w, "torch", "cpu"):
+			return RNGTorch, true
+		}
+		return "", false
+	case one(w, "scheduler", "schedulers", "sched", "scheds"):
+		return Scheduler, true
+	case one(w, "optimizer", "optimizers", "optimiser", "optim", "optims", "opt"):
+		return Optimizer, true
+	case one(w, "scaler", "amp"):
+		return Scaler, true
+	case one(w, "sampler", "samplers", "dataloader", "dataloaders", "loader", "loaders", "dataset", "iterator"),
+		one(w, "samples", "tokens", "batches") && one(w, "seen", "consumed", "processed", "global"),
+		key == "batch" || key == "batch_idx" || key == "data_position" || key == "global_samples":
+		return Sampler, true
+	case one(w, "best"):
+		return BestMetric, true
+	case one(w, "accum", "accumulation", "accumulated", "micro"):
+		// How many are gathered is a setting, how many have been so far a position.
+		if one(w, "step", "position", "index", "idx", "count", "counter", "micro", "accumulated") {
+			return GradAccumulation, true
+		}
+		return Config, true
+	case one(w, "epoch") && done, one(w, "epochs") && one(w, "trained", "run", "completed", "done"):
+		return Epoch, true
+	case one(w, "step", "steps", "iter", "iters", "iteration", "iterations", "it", "niter", "updates", "timesteps") && done && !(one(w, "num") && one(w, "train", "training")):
+		return Step, true
+	case one(w, "epoch", "epochs", "step", "steps", "iters", "iterations"):
+		return Config, true
+	case one(w, "loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
+		return Metrics, true
+	case one(w, "model", "models", "net", "nets", "network", "networks", "weights", "params", "parameters", "module", "modules", "layers",
+		"generator", "discriminator", "encoder", "decoder", "backbone", "head") || key == "state_dict" || strings.HasSuffix(key, "_state_dict"):
+		return Model, true
+	}
+	return "", false
+}
+
+// fits reports whether a value can be what its key promises. A part of the training is no number and no text: those at
+// its key, such as "optimizer": "adam", describe it.
+func fits(id ID, e *checkpoint.Entry, last bool) bool {
+	t := e.Tensor()
+	single := t == nil && e.Kind == checkpoint.KindNumber && e.Type != "bool" || t != nil && isSingle(t)
+	if e.Structure {
+		return true
+	}
+	if last && e.Type == "None" {
+		return false
+	}
+	switch id {
+	case Model, Optimizer, Scheduler, Scaler, EMA:
+		return !last || t != nil || e.Kind == checkpoint.KindBytes || e.Kind == checkpoint.KindObject
+	case Epoch, Step, GradAccumulation, BestMetric:
+		return single || id == GradAccumulation && t != nil
+	case Version:
+		return t == nil || isSingle(t)
+	case Sampler:
+		return !last || e.Kind != checkpoint.KindString
+	case Metrics:
+		return t == nil || !isParameter(split(e.Name))
+	case Config:
+		return t == nil
+	}
+	return true
+}
+
+// describes reports whether a value that is no part of the training says something about one.
+func describes(id ID, e *checkpoint.Entry) bool {
+	switch id {
+	case Model, Optimizer, Scheduler, Scaler, EMA:
+		return e.Kind == checkpoint.KindNumber || e.Kind == checkpoint.KindString
+	}
+	return false
+}
+
+func isSingle(t *checkpoint.Tensor) bool {
+	n, err := checkpoint.Elements(t.Shape)
+	return err == nil && n == 1
+}
+
+func isVersion(path []segment) bool {
+	if len(path) == 0 {
+		return false
+	}
+	id, ok := ofKey(path[len(path)-1].key)
+	return ok && id == Version
+}
