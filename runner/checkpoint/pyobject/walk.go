@@ -167,6 +167,9 @@ func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 	for _, pair := range pairs {
 		step, ok := keyStep(p, pair.Key)
 		if !ok {
+			if _, ok := pair.Key.(*pickle.Object); !ok {
+				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.name(false), 80))
+			}
 			number := strconv.Itoa(objects)
 			objects++
 			if err := w.walk(p.bracket("key "+number), pair.Key); err != nil {
