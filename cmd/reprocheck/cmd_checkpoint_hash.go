@@ -64,22 +64,27 @@ func writeHashes(p process, c *cli.Context) error {
 	}
 	result := hashes{manifest.SchemaVersion, []*manifest.Document{}}
 	var lines []manifest.Line
-	var failed error
+	var failed []error // of files that the others need not wait for
 	for _, arg := range args {
 		items, err := all.Files(arg)
 		if err != nil {
-			return unreadable(err)
+			failed = append(failed, err)
+			continue
 		}
 		for _, item := range items {
 			if filepath.Clean(item.Path) == filepath.Clean(c.String("write")) {
 				continue // written here again, it cannot hold its own digest
 			}
 			d, err := manifest.Hash(c.Context, item.Path)
-			if err != nil {
-				return unreadable(err)
+			switch {
+			case c.Context.Err() != nil:
+				return c.Context.Err()
+			case err != nil:
+				failed = append(failed, err)
+				continue
 			}
-			if err := d.Err(); err != nil && failed == nil && (item.Path == arg || !all.Foreign(item.Name, err)) {
-				failed = fmt.Errorf("the content cannot be digested: %w", err)
+			if err := d.Err(); err != nil && (item.Path == arg || !all.Foreign(item.Name, err)) {
+				failed = append(failed, fmt.Errorf("the content cannot be digested: %w", err))
 			}
 			result.Files = append(result.Files, d)
 			lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: item.Path})
@@ -94,13 +99,29 @@ func writeHashes(p process, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return unreadable(failed)
+	return unreadable(several(failed))
+}
+
+// several makes one error of those of many files.
+func several(errs []error) error {
+	const most = 5
+	if len(errs) == 0 {
+		return nil
+	}
+	err := errs[0]
+	for _, next := range errs[1:min(most, len(errs))] {
+		err = fmt.Errorf("%w; %w", err, next)
+	}
+	if len(errs) > most {
+		err = fmt.Errorf("%w; and %d more", err, len(errs)-most)
+	}
+	return err
 }
 
 func hashText(w io.Writer, result hashes, values bool) error {
 	for _, d := range result.Files {
 		// Each file is a line that --check understands, and is never broken to a terminal's width.
-		if err := manifest.Write(w, []manifest.Line{{SHA256: d.SHA256, Content: d.Content, Path: terminal.Printable(d.Path)}}); err != nil {
+		if err := manifest.Write(w, []manifest.Line{{SHA256: d.SHA256, Content: d.Content, Path: d.Path}}); err != nil {
 			return err
 		}
 		if !values {

@@ -153,9 +153,22 @@ func TestCheckpointHashIsChecked(t *testing.T) {
 	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--check", elsewhere); code != 0 || !strings.HasSuffix(stdout, "last.pt: ok\n") {
 		t.Errorf("with an absolute path: exit status %d\n%s%s", code, stdout, stderr)
 	}
-	write(t, "two\nlines.json", []byte("{}"))
-	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--write", "sums", "two\nlines.json"); code != 2 || !strings.Contains(stderr, "has a line end") {
-		t.Errorf("a path of two lines: exit status %d\n%s%s", code, stdout, stderr)
+	// A path of any bytes is one line, in the manifest and on standard output, which is a manifest too.
+	odd := []string{"two\nlines.json", `back\slash .json`, "\x1b[2J\xff.json"}
+	for _, name := range odd {
+		write(t, name, []byte("{}"))
+	}
+	stdout, stderr, code := checkpointCommandLine(context.Background(), append([]string{"hash", "--write", "sums"}, odd...)...)
+	if sums, err := os.ReadFile("sums"); err != nil || code != 0 || stderr != "" || string(sums) != stdout || strings.Contains(stdout, "\x1b") {
+		t.Errorf("odd names: exit status %d, %v\n%q\n%q\n%s", code, err, sums, stdout, stderr)
+	}
+	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--check", "sums"); code != 0 || strings.Count(stdout, ": ok\n") != len(odd) {
+		t.Errorf("odd names checked: exit status %d\n%s%s", code, stdout, stderr)
+	}
+	// A file that cannot be read does not keep others from being hashed.
+	stdout, stderr, code = checkpointCommandLine(context.Background(), "hash", "gone.pt", "last.pt", "away.pt")
+	if code != 2 || !strings.HasSuffix(stdout, "  last.pt\n") || !strings.Contains(stderr, "gone.pt: no such file") || !strings.Contains(stderr, "away.pt: no such file") {
+		t.Errorf("beside files that are not there: exit status %d\n%s%s", code, stdout, stderr)
 	}
 	data, err := os.ReadFile("run1/model.safetensors")
 	if err != nil {

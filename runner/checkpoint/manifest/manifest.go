@@ -46,7 +46,7 @@ func (d *Document) Err() error { return d.err }
 type Value struct {
 	Name   string  `json:"name"`
 	Type   string  `json:"type"`
-	Shape  []int64 `json:"shape,omitempty"`
+	Shape  []int64 `json:"shape,omitzero"`
 	Digest string  `json:"digest"`
 }
 
@@ -84,7 +84,7 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 			v.Name = checkpoint.RootName
 		}
 		if t := e.Tensor(); t != nil {
-			v.Shape = t.Shape
+			v.Shape = append([]int64{}, t.Shape...)
 		}
 		d.Values = append(d.Values, v)
 	}
@@ -130,14 +130,15 @@ const none = "-"
 type Line struct{ SHA256, Content, Path string }
 
 // Write writes a manifest: for each file its SHA-256 or "-", its content digest or "-", and its path, separated by two
-// spaces.
+// spaces. A line begins with a backslash where its path is escaped: where it has backslashes or is not printable.
 func Write(w io.Writer, lines []Line) error {
 	b := bufio.NewWriter(w)
 	for _, l := range lines {
-		if strings.ContainsAny(l.Path, "\r\n") {
-			return fmt.Errorf("path %q has a line end, which a manifest cannot hold", l.Path)
+		path, marked := escape(l.Path)
+		if marked {
+			b.WriteString(mark)
 		}
-		fmt.Fprintf(b, "%s  %s  %s\n", cmp.Or(l.SHA256, none), cmp.Or(l.Content, none), l.Path)
+		fmt.Fprintf(b, "%s  %s  %s\n", cmp.Or(l.SHA256, none), cmp.Or(l.Content, none), path)
 	}
 	return b.Flush()
 }
@@ -151,11 +152,18 @@ func Parse(r io.Reader) ([]Line, error) {
 		if text == "" {
 			continue
 		}
+		text, marked := strings.CutPrefix(text, mark)
 		parts := strings.SplitN(text, "  ", 3)
 		if len(parts) != 3 || parts[2] == "" {
 			return nil, fmt.Errorf("line %d of the manifest is not \"sha256  content  path\"", n)
 		}
 		l := Line{parts[0], parts[1], parts[2]}
+		if marked {
+			var err error
+			if l.Path, err = unescape(l.Path); err != nil {
+				return nil, fmt.Errorf("line %d of the manifest: %w", n, err)
+			}
+		}
 		if raw, err := hex.DecodeString(l.SHA256); l.SHA256 == none {
 			l.SHA256 = ""
 		} else if err != nil || len(raw) != sha256.Size {

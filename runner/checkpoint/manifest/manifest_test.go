@@ -73,6 +73,33 @@ func TestCheckTellsBytesFromContent(t *testing.T) {
 	}
 }
 
+// TestPathsOfAllKinds are read as they were written, each from one line that no terminal obeys.
+func TestPathsOfAllKinds(t *testing.T) {
+	paths := []string{"a b.pt", "  two  spaces .pt ", "line\nend\r.pt", `back\slash\n.pt`, "esc\x1b[2J.pt", "bytes\xff\xfe.pt", "\u202eright", "größe/模型.pt", "-", `\`, "\ufffd.pt"}
+	var lines []Line
+	for _, p := range paths {
+		lines = append(lines, Line{SHA256: strings.Repeat("ab", 32), Path: p})
+	}
+	var text bytes.Buffer
+	if err := Write(&text, lines); err != nil {
+		t.Fatal(err)
+	}
+	written := text.String()
+	if strings.Count(written, "\n") != len(paths) || strings.ContainsAny(written, "\x1b\r\u202e") || !strings.Contains(written, "  größe/模型.pt\n") {
+		t.Errorf("written as:\n%q", written)
+	}
+	got, err := Parse(&text)
+	if diff := cmp.Diff(lines, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	// What sha256sum would write for the first three bytes of these.
+	for path, want := range map[string]string{"a\nb": `a\nb`, `a\b`: `a\\b`, "a b": "a b"} {
+		if got, marked := escape(path); got != want || marked != (path != want) {
+			t.Errorf("%q: %q, marked %t", path, got, marked)
+		}
+	}
+}
+
 func TestParseRefusesOtherText(t *testing.T) {
 	sum := strings.Repeat("ab", 32)
 	for name, text := range map[string]string{
@@ -81,6 +108,9 @@ func TestParseRefusesOtherText(t *testing.T) {
 		"no hexadecimal":  strings.Repeat("zz", 32) + "  -  model.pt\n",
 		"another version": sum + "  rc9:00  model.pt\n",
 		"no path":         sum + "  -  \n",
+		"unknown escape":  `\` + sum + `  -  a\qb` + "\n",
+		"open escape":     `\` + sum + `  -  a\` + "\n",
+		"short escape":    `\` + sum + `  -  a\x1` + "\n",
 	} {
 		if lines, err := Parse(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: read as %v", name, lines)
