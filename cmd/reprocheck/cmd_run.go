@@ -17,6 +17,7 @@ import (
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/report/live"
 	"github.com/reprocheck/reprocheck/runner"
+	"github.com/reprocheck/reprocheck/runner/launch"
 	"github.com/reprocheck/reprocheck/runner/local"
 	"github.com/reprocheck/reprocheck/runner/plan"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -47,11 +48,14 @@ func runCommand(p process) *cli.Command {
 		Flags:           runFlags(),
 		HideHelpCommand: true,
 		Action: func(c *cli.Context) error {
+			// It takes as long to be there as all else before the first run.
+			ahead := launch.StartAhead()
+			defer ahead.Discard()
 			o, err := newRunOptions(c, p)
 			if err != nil {
 				return err
 			}
-			return o.run(c.Context, p)
+			return o.run(c.Context, p, ahead)
 		},
 	}
 }
@@ -199,7 +203,7 @@ func checkSettings(s record.Settings) error {
 	return nil
 }
 
-func (o *runOptions) run(ctx context.Context, p process) error {
+func (o *runOptions) run(ctx context.Context, p process, ahead *launch.Ahead) error {
 	store := runner.OpenStore(o.store)
 	audit, err := o.audit(store)
 	if err != nil {
@@ -215,6 +219,7 @@ func (o *runOptions) run(ctx context.Context, p process) error {
 	executor, err := local.New(local.Options{
 		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
 		Isolate: audit.Settings.Isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display), KeepTensors: audit.Criterion.Mode != "exact",
+		Ahead: ahead,
 	})
 	if err != nil {
 		return errors.Join(err, o.keep(store, audit))

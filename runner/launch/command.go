@@ -36,6 +36,9 @@ type Command struct {
 	Controls seed.Launch
 	// Mounts are made in order, in a mount namespace of the tree's own.
 	Mounts []Mount
+	// Ground, when set, is where mounts have been made already; it is not to be used again. Where it does not fit the
+	// command, another is made.
+	Ground *Ground
 	// Audit watches entropy reads, started programs, and writes outside Private.
 	Audit bool
 	// Private lists directories whose writes are expected; Dir always is.

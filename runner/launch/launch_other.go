@@ -89,10 +89,24 @@ func (t *tree) wait() (Outcome, error) {
 	return o, nil
 }
 
-// TryMounts refuses: this system has no private mounts.
-func TryMounts(ctx context.Context, mounts []Mount) (refused []error, mapped bool, err error) {
-	return nil, false, fmt.Errorf("%w: this system has no private mounts", ErrMount)
-}
+// Ground is nowhere here: this system has no private mounts.
+type Ground struct{ out [2]*os.File }
+
+func (g *Ground) claim(c Command) bool { return false }
+
+func (g *Ground) start(c Command) (*tree, error) { return nil, errors.ErrUnsupported }
+
+// Discard does nothing.
+func (g *Ground) Discard() error { return nil }
+
+// Ahead is nothing here.
+type Ahead struct{}
+
+// StartAhead starts nothing.
+func StartAhead() *Ahead { return nil }
+
+// Discard does nothing.
+func (a *Ahead) Discard() error { return nil }
 
 // RunIfStub does nothing here: only Linux needs the stub.
 func RunIfStub(args []string) (code int, ran bool) { return 0, false }

@@ -54,18 +54,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	if p.grace <= 0 {
 		p.grace = DefaultGrace
 	}
-	files, err := p.open(c)
-	if err != nil {
-		return nil, err
-	}
-	p.began = time.Now()
-	p.tree, err = startTree(c, files)
-	for _, f := range files {
-		if f != c.Stdin {
-			f.Close()
-		}
-	}
-	if err != nil {
+	if err := p.start(c); err != nil {
 		for _, s := range p.streams {
 			s.read.Close()
 		}
@@ -78,6 +67,35 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	go p.escalate(ctx, c.Timeout, over)
 	go p.collect(over)
 	return p, nil
+}
+
+// start makes the tree and the streams that carry the command's output.
+func (p *Process) start(c Command) (err error) {
+	p.began = time.Now()
+	if g := c.Ground; g.claim(c) {
+		for i, w := range []io.Writer{c.Stdout, c.Stderr} {
+			if w == nil {
+				w = io.Discard
+			}
+			p.streams = append(p.streams, &stream{read: g.out[i], to: w, done: make(chan struct{})})
+		}
+		p.tree, err = g.start(c)
+		return err
+	}
+	if err := c.Ground.Discard(); err != nil {
+		return err
+	}
+	files, err := p.open(c)
+	if err != nil {
+		return err
+	}
+	p.tree, err = startTree(c, files)
+	for _, f := range files {
+		if f != c.Stdin {
+			f.Close()
+		}
+	}
+	return err
 }
 
 // open makes the command's three standard files and the streams that carry its output.

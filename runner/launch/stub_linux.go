@@ -31,10 +31,6 @@ func RunIfStub(args []string) (code int, ran bool) {
 	if err := in.Decode(&s); err != nil {
 		return 2, true
 	}
-	if s.Trial {
-		out.Encode(answer{Tried: tryMounts(s.Mounts, s.UserNamespace)})
-		return 0, true
-	}
 	if s.Remove != "" {
 		clearAfter(receive(in), s.Remove)
 		return 0, true
@@ -44,7 +40,18 @@ func RunIfStub(args []string) (code int, ran bool) {
 		out.Encode(answer{Inspection: k.inspect()})
 		return 0, true
 	}
-	if f := k.start(); f != nil {
+	f := k.enter()
+	if f == nil && s.Trial {
+		out.Encode(answer{Tried: tryMounts(s.Mounts, s.UserNamespace)})
+		k.setup = setup{}
+		if in.Decode(&k.setup) != nil {
+			return 0, true // it was a trial only
+		}
+	}
+	if f == nil {
+		f = k.start()
+	}
+	if f != nil {
 		out.Encode(answer{Failure: f})
 		return 1, true
 	}
@@ -73,9 +80,9 @@ func receive(in *gob.Decoder) <-chan order {
 	return orders
 }
 
-// start sets the process up and starts the command.
+// start sets the process up and starts the command, in namespaces that have been entered.
 func (k *keeper) start() *failure {
-	if f := k.enter(); f != nil {
+	if f := k.furnish(); f != nil {
 		return f
 	}
 	if info, err := os.Stat(k.Dir); err != nil {
@@ -101,7 +108,7 @@ func (k *keeper) start() *failure {
 	return nil
 }
 
-// enter makes the namespaces what the command expects to find.
+// enter makes the namespaces the process's own.
 func (k *keeper) enter() *failure {
 	if k.PIDNamespace || len(k.Mounts) > 0 {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -124,9 +131,14 @@ func (k *keeper) enter() *failure {
 		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 			return newFailure(stageCommand, fmt.Errorf("becoming the subreaper: %w", err))
 		}
-		if k.Controls.FixedPIDs {
-			k.refuse("fixed process ids", errNoNamespace)
-		}
+	}
+	return nil
+}
+
+// furnish makes the namespaces what the command expects to find.
+func (k *keeper) furnish() *failure {
+	if k.Controls.FixedPIDs && !k.PIDNamespace {
+		k.refuse("fixed process ids", errNoNamespace)
 	}
 	if err := mountAll(k.Mounts, k.UserNamespace); err != nil {
 		return newFailure(stageMount, err)

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
@@ -99,6 +98,11 @@ func startIsolated(c Command, files [3]*os.File, i isolation) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.start(c, i)
+}
+
+// start has the stub start the command.
+func (t *tree) start(c Command, i isolation) (*tree, error) {
 	a, err := t.ask(newSetup(c, i))
 	if err == nil && a.Failure != nil {
 		err = a.Failure
@@ -157,54 +161,6 @@ func (t *tree) discard() {
 	t.stub.Kill()
 	t.stub.Wait()
 	t.control.Close()
-}
-
-// TryMounts makes the mounts in a namespace of a process that does nothing else, writes to each overlay, and
-// returns what was refused, one error for each mount. It takes a few milliseconds and leaves nothing behind.
-// mapped reports that a user namespace is needed, in which files of other owners cannot be changed.
-func TryMounts(ctx context.Context, mounts []Mount) (refused []error, mapped bool, err error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, false, err
-	}
-	defer null.Close()
-	for _, i := range isolations(Command{Mounts: mounts}, os.Geteuid()) {
-		if i.pid || !i.mount {
-			continue // a pid namespace adds nothing to a trial of mounts
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, false, err
-		}
-		var words []string
-		if words, err = tryIsolated(null, mounts, i); err != nil {
-			continue
-		}
-		refused = make([]error, len(mounts))
-		all := len(mounts) > 0
-		for n, w := range words {
-			if w != "" {
-				refused[n] = fmt.Errorf("%w: %s", ErrMount, w)
-			}
-			all = all && w != ""
-		}
-		if !all || i.user {
-			return refused, i.user, nil
-		}
-	}
-	return nil, false, fmt.Errorf("%w: %w", ErrMount, err)
-}
-
-func tryIsolated(null *os.File, mounts []Mount, i isolation) ([]string, error) {
-	t, err := startStub([3]*os.File{null, null, null}, i)
-	if err != nil {
-		return nil, err
-	}
-	defer t.discard()
-	a, err := t.ask(setup{Trial: true, Mounts: mounts, UserNamespace: i.user})
-	if err == nil && len(a.Tried) != len(mounts) {
-		err = io.ErrUnexpectedEOF
-	}
-	return a.Tried, err
 }
 
 // The first pid of a tree in its namespace: somewhere among the usual, and never twice the same unless it is asked for,

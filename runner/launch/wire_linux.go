@@ -27,7 +27,7 @@ type setup struct {
 	PIDNamespace  bool
 	FirstPID      int
 	UserNamespace bool
-	// Trial asks for nothing but a trial of the mounts.
+	// Trial asks for a trial of the mounts, after which another setup says what to start, or nothing does.
 	Trial bool
 	// Remove asks for nothing but to remove this directory when the process at the other end has ended.
 	Remove string
@@ -46,7 +46,7 @@ const (
 	orderKill
 )
 
-// answer is a message from the stub: first Started, Tried or Failure, then Ended.
+// answer is a message from the stub: Tried after a trial, then Started or Failure, then Ended.
 type answer struct {
 	// Tried holds what is wrong with each mount of a trial, empty for one that works.
 	Tried []string

@@ -39,6 +39,8 @@ type Options struct {
 	MetricRegex []string
 	// KeepTensors has files that hold tensors kept beside the run's record, for comparing their values within a tolerance.
 	KeepTensors bool
+	// Ahead, when set, is a process started ahead for the first run, which the caller discards.
+	Ahead *launch.Ahead
 	// Output receives the command's output as it comes, each line with its run; nil for none.
 	Output io.Writer
 }
@@ -157,7 +159,7 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	started := time.Now()
 	process, err := launch.Start(ctx, launch.Command{
 		Argv: e.options.Command, Dir: ws.Dir(), Env: e.environment(settings, ws, config),
-		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: mounts, Audit: true,
+		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: mounts, Ground: ws.Ground(), Audit: true,
 		Private: slices.Concat(ws.Private(), []string{link}), Timeout: e.options.Timeout,
 	})
 	if err != nil {
@@ -202,7 +204,7 @@ func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
 
 func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 	spec := workspace.Spec{
-		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch.Dir, Kind: e.options.Kind,
+		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch.Dir, Kind: e.options.Kind, Ahead: e.options.Ahead,
 		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
 	}
 	if rel, inside := e.storeInProject(); inside {

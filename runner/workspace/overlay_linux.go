@@ -34,28 +34,38 @@ func (w *Workspace) overlay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	refused, mapped, err := launch.TryMounts(ctx, mounts)
-	if err != nil {
+	var refused []error
+	if w.ground, refused, err = launch.Prepare(ctx, mounts, w.spec.Ahead); err != nil {
 		return err
 	}
 	if n := slices.IndexFunc(layers, func(l layer) bool { return l.role == home }); n >= 0 && refused[n] != nil {
 		// Often because of a file system that is mounted in it: a user namespace may not hide that.
 		w.limits = append(w.limits, fmt.Sprintf("HOME has no private layer as a whole, only its caches have: %v", refused[n]))
 		layers = w.spec.caches(layers)
+		if err := w.ground.Discard(); err != nil {
+			return err
+		}
 		if mounts, err = w.makeLayers(layers, "cache"); err != nil {
 			return err
 		}
-		if refused, mapped, err = launch.TryMounts(ctx, mounts); err != nil {
+		if w.ground, refused, err = launch.Prepare(ctx, mounts, nil); err != nil {
 			return err
 		}
 	}
 	if err := w.adopt(layers, mounts, refused); err != nil {
 		return err
 	}
-	if mapped {
+	if w.ground.Mapped {
 		if err := foreignOwners(w.spec.Project); err != nil {
 			return err
 		}
+	}
+	if slices.ContainsFunc(refused, func(err error) bool { return err != nil }) {
+		// What is left of the mounts is made again, and nothing of those that failed.
+		if err := w.ground.Discard(); err != nil {
+			return err
+		}
+		w.ground = nil
 	}
 	w.dir = w.asked
 	w.env["PWD"] = w.dir
@@ -102,9 +112,6 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 		l := layers[n]
 		switch {
 		case refused[n] == nil:
-			if err := renew(m.Work); err != nil {
-				return err
-			}
 			w.mounts = append(w.mounts, m)
 			if l.role == theProject || l.role == mountedIn {
 				below, err := filepath.Rel(w.spec.Project, l.path)
@@ -148,14 +155,6 @@ func makeLayer(target, prefix string) (launch.Mount, error) {
 		}
 	}
 	return m, copyDirAttributes(target, m.Upper)
-}
-
-// renew empties a work directory: the kernel refuses one in which a volatile overlay has been.
-func renew(work string) error {
-	if err := launch.RemoveAll(work); err != nil {
-		return fmt.Errorf("clearing the trial of a private layer: %w", err)
-	}
-	return os.Mkdir(work, 0o700)
 }
 
 // copyDirAttributes gives the directory to the attributes of the directory from. The owner can be given by root only.

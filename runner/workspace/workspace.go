@@ -50,6 +50,8 @@ type Spec struct {
 	Cover []string
 	// Share lists directories through which the run and reprocheck talk: they stay the original ones.
 	Share []string
+	// Ahead, when set, is a process started ahead for the mounts of the first workspace that has any.
+	Ahead *launch.Ahead
 	// Hide lists paths relative to Project that no run may see, such as reprocheck's own records.
 	Hide []string
 }
@@ -86,6 +88,7 @@ type Workspace struct {
 	root   string // the slot below Spec.Scratch that holds everything
 	dir    string
 	mounts []launch.Mount
+	ground *launch.Ground // with all of the mounts made, or nil
 	limits []string
 	env    map[string]string // what Env sets
 	big    *bigFiles         // of a copy
@@ -151,8 +154,7 @@ func prepare(ctx context.Context, spec Spec, asked string, kind Kind) (_ *Worksp
 		err = fmt.Errorf("unknown kind of workspace %q", kind)
 	}
 	if err != nil {
-		launch.RemoveAll(w.root)
-		return nil, err
+		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
@@ -214,6 +216,9 @@ func (w *Workspace) Dir() string { return w.dir }
 // Mounts are for launch.Command.
 func (w *Workspace) Mounts() []launch.Mount { return w.mounts }
 
+// Ground is for launch.Command: the mounts as they have been made, where all of them could be.
+func (w *Workspace) Ground() *launch.Ground { return w.ground }
+
 // Private lists the directories that are the run's own, or are shared with it on purpose; writing elsewhere is a leak.
 func (w *Workspace) Private() []string {
 	private := append([]string{w.dir, w.root}, w.spec.Share...)
@@ -229,6 +234,9 @@ func (w *Workspace) Changes() iter.Seq2[Change, error] { return w.changes }
 
 // Close removes everything that the run has written. What is kept for later runs lies in Spec.Scratch, whose owner removes it.
 func (w *Workspace) Close() error {
+	if err := w.ground.Discard(); err != nil {
+		return err
+	}
 	if w.big != nil {
 		w.big.recover()
 	}

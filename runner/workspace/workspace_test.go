@@ -45,7 +45,7 @@ func sh(t *testing.T, w *workspace.Workspace, script string, env ...string) stri
 	var out, errs bytes.Buffer
 	p, err := launch.Start(t.Context(), launch.Command{
 		Argv: []string{"sh", "-ec", script}, Dir: w.Dir(), Env: w.Env(append(os.Environ(), env...)),
-		Mounts: w.Mounts(), Stdout: &out, Stderr: &errs,
+		Mounts: w.Mounts(), Ground: w.Ground(), Stdout: &out, Stderr: &errs,
 	})
 	if err != nil {
 		t.Fatal(err)
