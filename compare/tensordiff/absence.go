@@ -12,14 +12,14 @@ import (
 var heads = [...]string{"fc", "classifier", "head", "heads", "lm_head", "score", "cls", "logits", "output_layer", "out_proj_head"}
 
 // absences explains what it means that one file lacks values of the other. there is the file that has them; lacks names
-// all values that only one file has.
-func absences(list []*checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) []Absence {
+// all values that only one file has, and parts the component of each entry of there.
+func absences(list []*checkpoint.Entry, there *checkpoint.File, parts []component.ID, lacks map[string]bool) []Absence {
 	out := []Absence{}
 	if len(list) == 0 {
 		return out
 	}
 	of := make(map[*checkpoint.Entry]component.ID, len(there.Entries))
-	for i, id := range component.Classify(there).Of {
+	for i, id := range parts {
 		of[&there.Entries[i]] = id
 	}
 	for _, e := range list {
@@ -54,12 +54,18 @@ func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks
 	case last == "num_batches_tracked":
 		out.Class = "batchnorm-counter"
 		out.Why = "safe to leave at 0: BatchNorm reads this counter only when its momentum is None"
+	case last == "n_averaged":
+		out.Class = "averaging-counter"
+		out.Why = "starts again at 0: the next update of the AveragedModel copies the current weights over the average"
 	case tiedTo(e, there, lacks) != "":
 		out.Class = "tied"
 		out.Why = "shares its memory with " + tiedTo(e, there, lacks) + ", which both files have; a model that ties the two fills it"
 	case len(segments) > 1 && slices.ContainsFunc(segments[:len(segments)-1], func(s string) bool { return slices.Contains(heads[:], s) }):
 		out.Class = "head"
 		out.Why = "the model's last layer: left out, it keeps its random initialisation and predictions are worthless until it is trained"
+	case isBuffer(last, t):
+		out.Class = "buffer"
+		out.Why = "no parameter: left out, it keeps what the model's constructor gave it"
 	default:
 		out.Class = "tensor"
 		out.Why = "left out, it keeps its random initialisation, different in every run without a seed"
@@ -81,4 +87,11 @@ func tiedTo(e *checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) 
 		}
 	}
 	return ""
+}
+
+// isBuffer knows tensors that are never drawn at random: integers and booleans, and tables that constructors compute.
+func isBuffer(last string, t *checkpoint.Tensor) bool {
+	name := string(t.DType)
+	return strings.HasPrefix(name, "int") || strings.HasPrefix(name, "uint") || name == "bool" ||
+		slices.Contains([]string{"inv_freq", "original_inv_freq", "masked_bias", "attn_mask"}, last)
 }

@@ -55,6 +55,7 @@ func align(a, b *checkpoint.File) alignment {
 		}
 	}
 	var al alignment
+	averagedA, averagedB := isAveraged(a), isAveraged(b)
 	for i := range a.Entries {
 		e := &a.Entries[i]
 		if e.Structure {
@@ -66,7 +67,7 @@ func align(a, b *checkpoint.File) alignment {
 		}
 		key := bareName(e.Name)
 		if other := bare[key]; other != nil && bareA[key] == 1 {
-			al.matches = append(al.matches, match{e, other, explainNames(e.Name, other.Name)})
+			al.matches = append(al.matches, match{e, other, explainNames(e.Name, other.Name, averagedA, averagedB)})
 			taken[other] = true
 			continue
 		}
@@ -97,19 +98,36 @@ func bareName(name string) string {
 	}
 }
 
+// isAveraged tells the state of a torch.optim.swa_utils.AveragedModel, whose model is called module too.
+func isAveraged(f *checkpoint.File) bool {
+	return slices.ContainsFunc(f.Entries, func(e checkpoint.Entry) bool {
+		return e.Name == "n_averaged" || strings.HasSuffix(e.Name, ".n_averaged")
+	})
+}
+
 // explainNames says why two names are of one value.
-func explainNames(a, b string) string {
+func explainNames(a, b string, averagedA, averagedB bool) string {
 	_, whyA := unwrapped(a)
 	_, whyB := unwrapped(b)
+	for _, side := range []struct {
+		why      []string
+		averaged bool
+	}{{whyA, averagedA}, {whyB, averagedB}} {
+		if i := slices.Index(side.why, parallel); side.averaged && i >= 0 {
+			side.why[i] = "AveragedModel (EMA or SWA)"
+		}
+	}
 	if why := explainWrappers(whyA, whyB); why != "" {
 		return why
 	}
 	return "keys are numbers in one file and texts in the other, as torch.distributed.checkpoint makes them"
 }
 
+const parallel = "DataParallel or DistributedDataParallel"
+
 // wrappers are name segments that wrapping a model adds, with what adds them.
 var wrappers = [...]struct{ segment, why string }{
-	{"module", "DataParallel or DistributedDataParallel"},
+	{"module", parallel},
 	{"_orig_mod", "torch.compile"},
 	{"_fsdp_wrapped_module", "FullyShardedDataParallel"},
 	{"_checkpoint_wrapped_module", "activation checkpointing"},
@@ -157,6 +175,79 @@ func explainWrappers(a, b []string) string {
 		}
 	}
 	return strings.Join(both, "; ")
+}
+
+// byPrefix pairs the tensors of two models of which one is kept under a key, as in a checkpoint of Lightning, whose names
+// begin with the attribute that holds the network. More than half of the smaller model has to fit, by name, type and shape.
+func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) {
+	small := min(len(modelA), len(modelB))
+	inB, inA := prefixed(al.onlyA, al.onlyB, modelA, modelB), prefixed(al.onlyB, al.onlyA, modelB, modelA)
+	best, side := inB, "second"
+	if len(inA.pairs) > len(inB.pairs) {
+		best, side = inA, "first"
+	}
+	if len(best.pairs) < 2 || 2*len(best.pairs) <= small {
+		return
+	}
+	why := "the names of the " + side + " file begin with " + strconv.Quote(checkpoint.Clip(best.prefix, 80))
+	taken := map[*checkpoint.Entry]bool{}
+	for plain, long := range best.pairs {
+		m := match{plain, long, why}
+		if side == "first" {
+			m = match{long, plain, why}
+		}
+		al.matches = append(al.matches, m)
+		taken[plain], taken[long] = true, true
+	}
+	al.onlyA = remaining(al.onlyA, func(e *checkpoint.Entry) bool { return !taken[e] })
+	al.onlyB = remaining(al.onlyB, func(e *checkpoint.Entry) bool { return !taken[e] })
+}
+
+// prefixing is what stands before names of one side that the other side has without it.
+type prefixing struct {
+	prefix string
+	pairs  map[*checkpoint.Entry]*checkpoint.Entry
+}
+
+// prefixed finds the prefix that makes most names of plain those of long.
+func prefixed(plain, long []*checkpoint.Entry, modelOfPlain, modelOfLong map[*checkpoint.Entry]bool) prefixing {
+	const depth = 4 // keys in a prefix
+	byName := map[string]*checkpoint.Entry{}
+	for _, e := range plain {
+		if modelOfPlain[e] {
+			byName[bareName(e.Name)] = e
+		}
+	}
+	found := map[string]*prefixing{}
+	for _, e := range long {
+		if !modelOfLong[e] {
+			continue
+		}
+		name := bareName(e.Name)
+		for at, n := strings.IndexByte(name, '.')+1, 0; at > 0 && n < depth; n++ {
+			other := byName[name[at:]]
+			if other != nil && other.Type == e.Type && slices.Equal(other.Tensor().Shape, e.Tensor().Shape) {
+				p := found[name[:at]]
+				if p == nil {
+					p = &prefixing{name[:at], map[*checkpoint.Entry]*checkpoint.Entry{}}
+					found[name[:at]] = p
+				}
+				p.pairs[other] = e
+			}
+			next := strings.IndexByte(name[at:], '.') + 1
+			if next == 0 {
+				break
+			}
+			at += next
+		}
+	}
+	var best prefixing
+	for _, p := range found {
+		if len(p.pairs) > len(best.pairs) || len(p.pairs) == len(best.pairs) && p.prefix < best.prefix {
+			best = *p
+		}
+	}
+	return best
 }
 
 // byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer

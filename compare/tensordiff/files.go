@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -38,22 +39,24 @@ func (o Options) tolerance(d checkpoint.DType) Tolerance {
 
 // Files compares two checkpoints, a being the expected one.
 func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, error) {
+	partsA, partsB := component.Classify(a).Of, component.Classify(b).Of
 	al := align(a, b)
+	al.byPrefix(models(a, partsA), models(b, partsB))
 	if err := al.byContent(func(e *checkpoint.Entry) ([sha256.Size]byte, error) { return contentSum(ctx, e) }); err != nil {
 		return nil, err
 	}
-	position := make(map[*checkpoint.Entry]int, len(a.Entries))
-	for i := range a.Entries {
-		position[&a.Entries[i]] = i
-	}
-	slices.SortStableFunc(al.matches, func(x, y match) int { return position[x.a] - position[y.a] })
+	orderA, orderB := newOrdering(a, partsA), newOrdering(b, partsB)
+	orderA.follow(orderB, al.matches)
+	slices.SortStableFunc(al.matches, func(x, y match) int { return orderA.compare(x.a, y.a) })
+	slices.SortStableFunc(al.onlyA, orderA.compare)
+	slices.SortStableFunc(al.onlyB, orderB.compare)
 
 	r := &Result{
 		Schema: SchemaVersion, A: side(a), B: side(b),
 		Changed: []Change{}, Renamed: []Rename{},
 		Structure: structure(a, b), Container: container(a, b),
 	}
-	if err := r.compareMatches(ctx, al.matches, o); err != nil {
+	if err := r.compareMatches(ctx, al.matches, orderA.part, o); err != nil {
 		return nil, err
 	}
 	lacks := map[string]bool{}
@@ -62,9 +65,20 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 			lacks[e.Name] = true
 		}
 	}
-	r.Missing, r.Unexpected = absences(al.onlyA, a, lacks), absences(al.onlyB, b, lacks)
+	r.Missing, r.Unexpected = absences(al.onlyA, a, partsA, lacks), absences(al.onlyB, b, partsB, lacks)
 	r.Verdict = r.verdict()
 	return r, nil
+}
+
+// models lists the tensors of the model.
+func models(f *checkpoint.File, of []component.ID) map[*checkpoint.Entry]bool {
+	tensors := map[*checkpoint.Entry]bool{}
+	for i := range f.Entries {
+		if e := &f.Entries[i]; of[i] == component.Model && e.Tensor() != nil {
+			tensors[e] = true
+		}
+	}
+	return tensors
 }
 
 func (r *Result) verdict() Verdict {
@@ -96,7 +110,7 @@ func side(f *checkpoint.File) Side {
 	return s
 }
 
-func (r *Result) compareMatches(ctx context.Context, matches []match, o Options) error {
+func (r *Result) compareMatches(ctx context.Context, matches []match, parts map[*checkpoint.Entry]component.ID, o Options) error {
 	var pairs []Pair
 	changes := make([]*Change, len(matches))
 	pairOf := make([]int, len(matches))
@@ -106,7 +120,7 @@ func (r *Result) compareMatches(ctx context.Context, matches []match, o Options)
 		}
 		pairOf[i] = -1
 		ta, tb := m.a.Tensor(), m.b.Tensor()
-		c := &Change{Name: m.a.Name, A: describe(m.a), B: describe(m.b)}
+		c := &Change{Name: m.a.Name, Part: parts[m.a], A: describe(m.a), B: describe(m.b)}
 		switch {
 		case (ta == nil) != (tb == nil) || m.a.Kind != m.b.Kind:
 			c.Class = "kind"
@@ -165,7 +179,7 @@ func (c *Change) fill(s *Stats, shape []int64) {
 	switch nan := s.NaNOnlyA + s.NaNOnlyB + s.NaNPayload; s.Different {
 	case s.SignedZero:
 		c.Class = "signed-zero"
-	case nan:
+	case nan + s.SignedZero:
 		c.Class = "nan"
 	}
 	c.Stats = &ChangeStats{

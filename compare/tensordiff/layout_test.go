@@ -2,9 +2,14 @@ package tensordiff
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
 func TestAModelInOneFileIsPairedWithItsShards(t *testing.T) {
@@ -65,5 +70,165 @@ func TestWhatIsMissingIsClassed(t *testing.T) {
 	}
 	if d := cmp.Diff(want, missing); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestTheModelComesFirst whatever the order of the file, its layers in the order of whichever file has one.
+func TestTheModelComesFirst(t *testing.T) {
+	one, two := []float32{1}, []float32{2}
+	all := []string{"optimizer.state[0].exp_avg", "model.stem.weight", "model.block.10.weight", "model.block.2.weight", "model.fc.weight", "epoch"}
+	build := func(format string, v []float32, names ...string) *checkpoint.File {
+		var list []any
+		for _, n := range names {
+			list = append(list, n)
+			if n == "epoch" {
+				list = append(list, strconv.Itoa(int(v[0])))
+			} else {
+				list = append(list, v)
+			}
+		}
+		f := file(t, list...)
+		f.Format = format
+		return f
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	defined := []string{"model.stem.weight", "model.block.10.weight", "model.block.2.weight", "model.fc.weight", "optimizer.state[0].exp_avg", "epoch"}
+	byNumber := []string{"model.stem.weight", "model.block.2.weight", "model.block.10.weight", "model.fc.weight", "optimizer.state[0].exp_avg", "epoch"}
+	for name, test := range map[string]struct{ a, b, want []string }{
+		"both are ordered":       {all, sorted, defined},
+		"b is ordered":           {sorted, all, defined},
+		"neither is":             {sorted, sorted, byNumber},
+		"what only a has":        {all, nil, defined},
+		"what only a has, by no": {sorted, nil, byNumber},
+	} {
+		formats := map[bool]string{true: "safetensors", false: "torch-zip"}
+		a, b := build(formats[slices.IsSorted(test.a)], one, test.a...), build(formats[slices.IsSorted(test.b)], two, test.b...)
+		r := diff(t, a, b, Options{})
+		var got []string
+		for _, c := range r.Changed {
+			got = append(got, c.Name)
+		}
+		for _, m := range r.Missing {
+			got = append(got, m.Name)
+		}
+		if d := cmp.Diff(test.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+func TestNamesOfLayersAreOrdered(t *testing.T) {
+	want := []string{
+		"model.embed_tokens.weight", "model.layers.0.mlp.weight", "model.layers.2.mlp.weight", "model.layers.2.norm.weight", "model.layers.10.mlp.weight",
+		"model.norm.weight", "lm_head.weight",
+	}
+	for _, list := range [][]string{
+		want,
+		{"transformer.wte.weight", "transformer.h.1.ln_1.weight", "transformer.h.12.ln_1.weight", "transformer.ln_f.weight"},
+		{"encoder.block.3.w", "decoder.block.0.w"},
+		{"conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "layer1.0.bn1.weight", "layer1.0.conv2.weight", "layer1.0.bn2.weight", "layer1.1.conv1.weight", "layer2.0.conv1.weight", "fc.weight"},
+		{"conv.weight", "bn.weight", "fc.weight"},
+		{"a", "a.b", "a.b2", "a.b10", "a.b10c"},
+	} {
+		got := slices.Clone(list)
+		slices.Reverse(got)
+		slices.SortStableFunc(got, compareNames)
+		if d := cmp.Diff(list, got); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+func TestAModelUnderAKey(t *testing.T) {
+	one, two := []float32{1}, []float32{2}
+	plain := []any{"net.a.weight", one, "net.b.weight", one, "net.c.weight", one}
+	for name, test := range map[string]struct {
+		b                                     []any
+		changed, missing, unexpected, renamed []string
+	}{
+		"of an attribute": {
+			b:       []any{"model.net.a.weight", one, "model.net.b.weight", two, "model.net.c.weight", one},
+			changed: []string{"net.b.weight values"}, renamed: []string{"net.a.weight model.net.a.weight", "net.b.weight model.net.b.weight", "net.c.weight model.net.c.weight"},
+		},
+		"of a whole checkpoint": {
+			b:       []any{"epoch", "1", "state_dict.model.net.a.weight", two, "state_dict.model.net.b.weight", two, "state_dict.model.net.c.weight", two},
+			changed: []string{"net.a.weight values", "net.b.weight values", "net.c.weight values"}, unexpected: []string{"epoch value"},
+			renamed: []string{"net.a.weight state_dict.model.net.a.weight", "net.b.weight state_dict.model.net.b.weight", "net.c.weight state_dict.model.net.c.weight"},
+		},
+		"and of a wrapper": {
+			b:       []any{"state_dict.module.net.a.weight", one, "state_dict.module.net.b.weight", one, "state_dict.module.net.c.weight", one},
+			renamed: []string{"net.a.weight state_dict.module.net.a.weight", "net.b.weight state_dict.module.net.b.weight", "net.c.weight state_dict.module.net.c.weight"},
+		},
+		"too little of it": {
+			b:          []any{"other.net.a.weight", two, "w", two, "v", two},
+			missing:    []string{"net.a.weight tensor", "net.b.weight tensor", "net.c.weight tensor"},
+			unexpected: []string{"other.net.a.weight tensor", "w tensor", "v tensor"},
+		},
+		"of other shapes": {
+			b:          []any{"model.net.a.weight", []float32{1, 2}, "model.net.b.weight", []float32{1, 2}, "model.net.c.weight", []float32{1, 2}},
+			missing:    []string{"net.a.weight tensor", "net.b.weight tensor", "net.c.weight tensor"},
+			unexpected: []string{"model.net.a.weight tensor", "model.net.b.weight tensor", "model.net.c.weight tensor"},
+		},
+	} {
+		for side := range 2 {
+			a, b := file(t, plain...), file(t, test.b...)
+			if side == 0 {
+				changed, missing, unexpected, renamed := names(diff(t, a, b, Options{}))
+				if d := cmp.Diff([][]string{test.changed, test.missing, test.unexpected, test.renamed}, [][]string{changed, missing, unexpected, renamed}); d != "" {
+					t.Errorf("%s: %s", name, d)
+				}
+				continue
+			}
+			changed, missing, unexpected, renamed := names(diff(t, b, a, Options{}))
+			if len(changed) != len(test.changed) || len(missing) != len(test.unexpected) || len(unexpected) != len(test.missing) || len(renamed) != len(test.renamed) {
+				t.Errorf("%s, the other way round: %v %v %v %v", name, changed, missing, unexpected, renamed)
+			}
+		}
+	}
+}
+
+// TestWhoWrappedTheModel tells AveragedModel, which calls its model module too, from DistributedDataParallel.
+func TestWhoWrappedTheModel(t *testing.T) {
+	one := []float32{1}
+	for want, b := range map[string]*checkpoint.File{
+		"wrapped by DataParallel or DistributedDataParallel": file(t, "module.w", one),
+		"wrapped by AveragedModel":                           file(t, "module.w", one, "n_averaged", []float32{3}),
+	} {
+		r := diff(t, file(t, "w", one), b, Options{})
+		if len(r.Renamed) != 1 || !strings.Contains(r.Renamed[0].Why, want) {
+			t.Errorf("want %q, got %+v", want, r.Renamed)
+		}
+		if len(r.Unexpected) > 0 && r.Unexpected[0].Class != "averaging-counter" {
+			t.Errorf("unexpected: %+v", r.Unexpected)
+		}
+	}
+}
+
+func TestWhatIsNoParameterIsNotRandom(t *testing.T) {
+	ids := file(t)
+	ids.Entries = append(ids.Entries, checkpoint.Entry{Name: "embeddings.position_ids", Kind: checkpoint.KindTensor, Type: "int64",
+		Data: tensor(t, checkpoint.Int64, make([]byte, 8))})
+	r := diff(t, ids, file(t), Options{})
+	if len(r.Missing) != 1 || r.Missing[0].Class != "buffer" {
+		t.Errorf("%+v", r.Missing)
+	}
+}
+
+// TestLongListsAreCutByReason so that the rare ones are seen.
+func TestLongListsAreCutByReason(t *testing.T) {
+	var many []any
+	for i := range 60 {
+		many = append(many, "optimizer.state["+strconv.Itoa(i)+"].exp_avg", []float32{float32(i)})
+	}
+	many = append(many, "unlike.the.others", []float32{-1})
+	r := diff(t, file(t, many...), file(t), Options{})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"unlike.the.others", "optimizer.state[9].exp_avg", "... and 50 more: state of the optimizer"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package tensordiff
 
-import "github.com/reprocheck/reprocheck/runner/record"
+import (
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
+	"github.com/reprocheck/reprocheck/runner/record"
+)
 
 // SchemaVersion names the JSON form of a Result.
 const SchemaVersion = "reprocheck.checkpoint-diff/v1"
@@ -26,7 +29,7 @@ type Result struct {
 	// Equal and EqualTensors count the values and, of those, the tensors with equal bits.
 	Equal        int `json:"equal"`
 	EqualTensors int `json:"equal_tensors"`
-	// Changed, Missing and Renamed are in the order of A, Unexpected in that of B.
+	// Changed, Missing and Renamed are in the order of A, Unexpected in that of B: the model's layers first.
 	Changed    []Change  `json:"changed"`
 	Missing    []Absence `json:"missing"`
 	Unexpected []Absence `json:"unexpected"`
@@ -49,7 +52,9 @@ type Side struct {
 // Change is a value that both sides have, with different content.
 type Change struct {
 	Name string `json:"name"`
-	// Class is "values", "signed-zero" or "nan" (nothing but that differs), "shape", "dtype", "attributes", "kind"
+	// Part is the component of the training that the value belongs to in A.
+	Part component.ID `json:"component"`
+	// Class is "values", "signed-zero" or "nan" (nothing but that, or also zeros, differs), "shape", "dtype", "attributes", "kind"
 	// (no tensor on one side), "number", "string", "bytes" or "object".
 	Class string `json:"class"`
 	// A and B describe the two values.
@@ -81,7 +86,8 @@ type ChangeStats struct {
 type Absence struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	// Class is "batchnorm-counter", "batchnorm-statistics", "tied", "head", "optimizer", "rng", "tensor" or "value".
+	// Class is "batchnorm-counter", "batchnorm-statistics", "averaging-counter", "tied", "head", "optimizer", "rng", "buffer",
+	// "tensor" or "value".
 	Class string `json:"class"`
 	// Why says what follows when it is ignored, as load_state_dict(strict=False) does.
 	Why string `json:"why"`

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
 // maxLines bounds each list of the text form; the JSON form has everything.
@@ -54,7 +55,7 @@ func (r *Result) writeChanges(b *bufio.Writer) {
 	if len(r.Changed) == 0 {
 		return
 	}
-	b.WriteString("\nChanged, in the order of a:\n")
+	b.WriteString("\nChanged, the model first, in the order of its layers:\n")
 	width := 0
 	for _, c := range r.Changed[:min(len(r.Changed), maxLines)] {
 		width = max(width, utf8.RuneCountInString(display(c.Name)))
@@ -70,7 +71,11 @@ func (r *Result) writeChanges(b *bufio.Writer) {
 
 func (c *Change) text() string {
 	if c.Stats == nil {
-		return fmt.Sprintf("%s: %s -> %s", c.Class, checkpoint.Display(c.A, 100), checkpoint.Display(c.B, 100))
+		text := fmt.Sprintf("%s: %s -> %s", c.Class, checkpoint.Display(c.A, 100), checkpoint.Display(c.B, 100))
+		if c.Class == "shape" && c.Part == component.Model {
+			text += ", which load_state_dict refuses, with strict=False too"
+		}
+		return text
 	}
 	s := c.Stats
 	parts := []string{
@@ -91,7 +96,7 @@ func (c *Change) text() string {
 		{s.NaNOnlyA, "NaN only in a"}, {s.NaNOnlyB, "NaN only in b"}, {s.NaNPayload, "NaN of other bits"}, {s.SignedZero, "0 against -0"},
 	} {
 		if class.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", class.n, class.text))
+			parts = append(parts, fmt.Sprintf("%s: %d", class.text, class.n))
 		}
 	}
 	if c.Within {
@@ -114,13 +119,23 @@ func percent(n, of int64) string {
 }
 
 func (r *Result) writeAbsences(b *bufio.Writer) {
+	const most = 10 // of one reason
 	for _, list := range []struct {
 		title string
 		items []Absence
 	}{{"Missing: in a, not in b", r.Missing}, {"Unexpected: in b, not in a", r.Unexpected}} {
-		lines := make([]string, len(list.items))
-		for i, x := range list.items {
-			lines[i] = fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why)
+		var lines []string
+		count := map[string]int{}
+		for _, x := range list.items {
+			if count[x.Why]++; count[x.Why] <= most {
+				lines = append(lines, fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why))
+			}
+		}
+		for _, x := range list.items {
+			if n := count[x.Why]; n > most {
+				lines = append(lines, fmt.Sprintf("... and %d more: %s", n-most, x.Why))
+				count[x.Why] = 0
+			}
 		}
 		writeList(b, list.title, lines)
 	}
@@ -128,12 +143,25 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 
 // renames lists the names that changed below the reason that they have in common.
 func (r *Result) renames() []string {
-	var lines []string
-	for i, x := range r.Renamed {
-		if i == 0 || x.Why != r.Renamed[i-1].Why {
-			lines = append(lines, x.Why+":")
+	const most = 10 // of one reason
+	var reasons []string
+	byReason := map[string][]Rename{}
+	for _, x := range r.Renamed {
+		if byReason[x.Why] == nil {
+			reasons = append(reasons, x.Why)
 		}
-		lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
+		byReason[x.Why] = append(byReason[x.Why], x)
+	}
+	var lines []string
+	for _, why := range reasons {
+		lines = append(lines, why+":")
+		for i, x := range byReason[why] {
+			if i == most {
+				lines = append(lines, fmt.Sprintf("  ... and %d more", len(byReason[why])-i))
+				break
+			}
+			lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
+		}
 	}
 	return lines
 }

@@ -1,0 +1,129 @@
+package tensordiff
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
+)
+
+// orderless are formats that sort names, or keep tensors by size: the order of their entries says nothing of the model's.
+var orderless = map[string]bool{
+	"safetensors": true, "sharded": true, "torch-dcp": true, "hdf5": true, "keras": true, "orbax": true, "tensorbundle": true,
+}
+
+// ordering puts the model before other parts of a training, and its layers as they follow each other.
+type ordering struct {
+	part  map[*checkpoint.Entry]component.ID
+	place map[*checkpoint.Entry]int // in a file that keeps the order in which layers were defined
+}
+
+// ranks are the places of components.
+var ranks = sync.OnceValue(func() map[component.ID]int {
+	of := map[component.ID]int{}
+	for i, id := range component.IDs() {
+		of[id] = i
+	}
+	return of
+})
+
+func newOrdering(f *checkpoint.File, of []component.ID) *ordering {
+	o := &ordering{part: make(map[*checkpoint.Entry]component.ID, len(f.Entries))}
+	for i := range f.Entries {
+		o.part[&f.Entries[i]] = of[i]
+	}
+	if !orderless[f.Format] {
+		o.place = make(map[*checkpoint.Entry]int, len(f.Entries))
+		for i := range f.Entries {
+			o.place[&f.Entries[i]] = i
+		}
+	}
+	return o
+}
+
+// follow takes the places from the entries of another file with which those of this one were matched.
+func (o *ordering) follow(other *ordering, matches []match) {
+	if o.place != nil || other.place == nil {
+		return
+	}
+	o.place = make(map[*checkpoint.Entry]int, len(matches))
+	for _, m := range matches {
+		o.place[m.a] = other.place[m.b]
+	}
+}
+
+func (o *ordering) compare(x, y *checkpoint.Entry) int {
+	if p, q := o.part[x], o.part[y]; p != q {
+		return ranks()[p] - ranks()[q]
+	}
+	px, okX := o.place[x]
+	py, okY := o.place[y]
+	if okX && okY {
+		return px - py
+	}
+	return compareNames(x.Name, y.Name)
+}
+
+// compareNames orders the names of layers where nothing else does: key by key, numbers by their value, embeddings and stems
+// first, a last layer last, an encoder before its decoder, a convolution before its normalisation.
+func compareNames(a, b string) int {
+	x, y := component.Path(a), component.Path(b)
+	for i := range min(len(x), len(y)) {
+		if d := cmp.Or(stage(x[i])-stage(y[i]), compareKeys(normalised(x[i]), normalised(y[i]))); d != 0 {
+			return d
+		}
+	}
+	return len(x) - len(y)
+}
+
+// stage says whether a layer is an early or a late one by its name.
+func stage(key string) int {
+	switch {
+	case slices.Contains(heads[:], key):
+		return 1
+	case slices.Contains([]string{"wte", "wpe", "stem", "conv1", "shared", "encoder", "cls_token", "pos_embed"}, key), strings.Contains(key, "embed"):
+		return -1
+	}
+	return 0
+}
+
+// normalised puts a batch normalisation after the convolution of its number.
+func normalised(key string) string {
+	if number, ok := strings.CutPrefix(key, "bn"); ok {
+		return "conv" + number + "~"
+	}
+	return key
+}
+
+// compareKeys compares runs of digits as numbers, and what is between them as text.
+func compareKeys(a, b string) int {
+	for a != "" && b != "" {
+		na, nb := digits(a), digits(b)
+		if na > 0 && nb > 0 {
+			x, y := strings.TrimLeft(a[:na], "0"), strings.TrimLeft(b[:nb], "0")
+			if d := cmp.Or(len(x)-len(y), cmp.Compare(x, y)); d != 0 {
+				return d
+			}
+			a, b = a[na:], b[nb:]
+			continue
+		}
+		if a[0] != b[0] {
+			return int(a[0]) - int(b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return len(a) - len(b)
+}
+
+// digits returns the length of the run of digits at the start of s.
+func digits(s string) int {
+	n := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsDigit(r) || r > unicode.MaxASCII })
+	if n < 0 {
+		return len(s)
+	}
+	return n
+}
