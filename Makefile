@@ -8,7 +8,7 @@ SOURCES := $(shell find cmd runner seed compare report -name '*.go' -o -path 'se
 .PHONY: demo test accuracy bench fuzz vet clean
 
 $(BINARY): $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/reprocheck
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/reprocheck
 
 # The main job on a training that needs nothing but python3: a named cause, then the repaired script.
 demo: $(BINARY)

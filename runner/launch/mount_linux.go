@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,8 +20,9 @@ func mountAll(mounts []Mount, userNamespace bool) error {
 	return nil
 }
 
-// mountEach makes the mounts in order and returns one error for each. Every directory is opened before the first
-// mount, because a mount hides what lies below it: later ones reach theirs through the descriptors.
+// mountEach makes the mounts in order, overlays that are apart at the same time, and returns one error for each. Every
+// directory is opened before the first mount, because a mount hides what lies below it: later ones reach theirs through the
+// descriptors.
 func mountEach(mounts []Mount, userNamespace bool) []error {
 	errs := make([]error, len(mounts))
 	below := make([]directories, len(mounts))
@@ -28,13 +30,24 @@ func mountEach(mounts []Mount, userNamespace bool) []error {
 		below[i], errs[i] = openDirectories(m)
 		defer below[i].close()
 	}
+	done := make([]sync.WaitGroup, len(mounts))
 	for i, m := range mounts {
-		switch {
-		case errors.Is(errs[i], errVanished):
-			errs[i] = nil
-		case errs[i] == nil:
-			errs[i] = below[i].mount(m.Target, userNamespace)
-		}
+		done[i].Go(func() {
+			for earlier := range i {
+				if !below[i].apart(below[earlier]) {
+					done[earlier].Wait()
+				}
+			}
+			switch {
+			case errors.Is(errs[i], errVanished):
+				errs[i] = nil
+			case errs[i] == nil:
+				errs[i] = below[i].mount(m.Target, userNamespace)
+			}
+		})
+	}
+	for i := range done {
+		done[i].Wait()
 	}
 	return errs
 }
@@ -47,7 +60,15 @@ var errVanished = errors.New("target has vanished")
 type directories struct {
 	source             *os.File
 	lower, upper, work *os.File
+	path               string // of lower, free of symbolic links
 }
+
+// apart reports whether both are of overlays neither of which covers the other: a mount of one takes no notice of the other's.
+func (d directories) apart(other directories) bool {
+	return d.overlay() && other.overlay() && !within(d.path, other.path) && !within(other.path, d.path)
+}
+
+func (d directories) overlay() bool { return d.source == nil && d.path != "" }
 
 func openDirectories(m Mount) (d directories, err error) {
 	if _, err := os.Lstat(m.Target); errors.Is(err, fs.ErrNotExist) {
@@ -65,7 +86,8 @@ func openDirectories(m Mount) (d directories, err error) {
 			return d, err
 		}
 	}
-	return d, nil
+	d.path, err = os.Readlink(descriptorPath(d.lower))
+	return d, err
 }
 
 func (d directories) close() {
@@ -108,14 +130,18 @@ func descriptorPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", 
 // tryMounts makes the mounts, writes, renames and removes a file in each overlay, and says what is wrong with each mount.
 func tryMounts(mounts []Mount, userNamespace bool) []string {
 	words := make([]string, len(mounts))
+	var all sync.WaitGroup
 	for i, err := range mountEach(mounts, userNamespace) {
-		if err == nil && mounts[i].Source == "" {
-			err = tryWrite(mounts[i].Target)
-		}
-		if err != nil {
-			words[i] = err.Error()
-		}
+		all.Go(func() {
+			if err == nil && mounts[i].Source == "" {
+				err = tryWrite(mounts[i].Target)
+			}
+			if err != nil {
+				words[i] = err.Error()
+			}
+		})
 	}
+	all.Wait()
 	return words
 }
 

@@ -117,12 +117,12 @@ func (a *writeAudit) resolve(path string) string {
 }
 
 func (a *writeAudit) inside(path string) bool {
-	for _, dir := range a.private {
-		if path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.private, func(dir string) bool { return within(path, dir) })
+}
+
+// within reports whether path is dir or lies below it; both are clean.
+func within(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // outside lists the paths that were in fact changed: they are there and have changed since the start, or were there and are gone.

@@ -134,6 +134,15 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	if err != nil {
 		return nil, err
 	}
+	c := &collector{step: step, dir: dir, patterns: e.patterns, keepTensors: e.options.KeepTensors}
+	if err := c.openStreams(e.options.Output, e.output); err != nil {
+		return nil, err
+	}
+	defer c.closeStreams()
+	empty, err := e.emptyStore(link)
+	if err != nil {
+		return nil, err
+	}
 	ws, err := workspace.Prepare(ctx, e.spec(step, link))
 	if err != nil {
 		return nil, fmt.Errorf("preparing a clean workspace: %w", err)
@@ -146,20 +155,10 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	if err := e.probeConfig(step, settings, ws.Dir(), traces).Write(config); err != nil {
 		return nil, fmt.Errorf("writing the probe's configuration: %w", err)
 	}
-
-	mounts, err := e.hideStore(ws.Mounts(), link)
-	if err != nil {
-		return nil, err
-	}
-	c := &collector{step: step, dir: dir, patterns: e.patterns, keepTensors: e.options.KeepTensors}
-	if err := c.openStreams(e.options.Output, e.output); err != nil {
-		return nil, err
-	}
-	defer c.closeStreams()
 	started := time.Now()
 	process, err := launch.Start(ctx, launch.Command{
 		Argv: e.options.Command, Dir: ws.Dir(), Env: e.environment(settings, ws, config),
-		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: mounts, Ground: ws.Ground(), Audit: true,
+		Stdout: c.stdout, Stderr: c.stderr, Controls: settings.Launch, Mounts: e.hideStore(ws.Mounts(), empty), Ground: ws.Ground(), Audit: true,
 		Private: slices.Concat(ws.Private(), []string{link}), Timeout: e.options.Timeout,
 	})
 	if err != nil {
@@ -223,19 +222,27 @@ func (e *Executor) storeInProject() (rel string, inside bool) {
 	return rel, err == nil && filepath.IsLocal(rel)
 }
 
-// hideStore covers a store outside the project, in HOME say, with an empty directory: it grows from run to run. Without
-// private mounts it stays visible.
-func (e *Executor) hideStore(mounts []launch.Mount, link string) ([]launch.Mount, error) {
-	if _, inside := e.storeInProject(); inside || len(mounts) == 0 {
-		return mounts, nil
+// emptyStore makes the directory that hides a store outside the project, in HOME say: the store grows from run to run. A store
+// in the project is hidden by the workspace, and the path is empty.
+func (e *Executor) emptyStore(link string) (string, error) {
+	if _, inside := e.storeInProject(); inside {
+		return "", nil
 	}
 	empty := filepath.Join(link, "empty")
 	if err := os.Mkdir(empty, 0o755); err != nil {
-		return nil, fmt.Errorf("hiding the store: %w", err)
+		return "", fmt.Errorf("hiding the store: %w", err)
+	}
+	return empty, nil
+}
+
+// hideStore puts the empty directory over the store. Without private mounts the store stays visible.
+func (e *Executor) hideStore(mounts []launch.Mount, empty string) []launch.Mount {
+	if empty == "" || len(mounts) == 0 {
+		return mounts
 	}
 	// The store itself may be a directory that holds other things, the project even.
 	audits := filepath.Join(e.options.Store, "audits")
-	return append(slices.Clone(mounts), launch.Mount{Target: audits, Source: empty}), nil
+	return append(slices.Clone(mounts), launch.Mount{Target: audits, Source: empty})
 }
 
 func (e *Executor) probeConfig(step plan.Step, settings seed.Settings, root, traces string) probe.Config {
