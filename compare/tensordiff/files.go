@@ -66,6 +66,10 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 		}
 	}
 	r.Missing, r.Unexpected = absences(al.onlyA, a, partsA, lacks), absences(al.onlyB, b, partsB, lacks)
+	var err error
+	if r.Generators, err = generators(a, b, partsA); err != nil {
+		return nil, err
+	}
 	r.Verdict = r.verdict()
 	return r, nil
 }

@@ -34,6 +34,8 @@ type Result struct {
 	Missing    []Absence `json:"missing"`
 	Unexpected []Absence `json:"unexpected"`
 	Renamed    []Rename  `json:"renamed"`
+	// Generators relates the states of random number generators that changed.
+	Generators []Generator `json:"generators"`
 	// Structure says which containers differ in type or are there on one side only.
 	Structure []string `json:"structure"`
 	// Container says what differs between the files that is no content.

@@ -31,6 +31,11 @@ func (r *Result) WriteText(w io.Writer) error {
 	r.writeChanges(b)
 	r.writeAbsences(b)
 	writeList(b, "Same values under other names", r.renames())
+	var states []string
+	for _, g := range r.Generators {
+		states = append(states, fmt.Sprintf("%s (%s): %s", display(g.Name), g.Kind, g.Text))
+	}
+	writeList(b, "Random number generators that changed", states)
 	writeList(b, "Structure", r.Structure)
 	title := "The files also differ in what is no content"
 	if r.Verdict == SameContent {
