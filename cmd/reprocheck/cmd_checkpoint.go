@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -14,6 +16,10 @@ import (
 	"github.com/reprocheck/reprocheck/report/terminal"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 )
+
+// softMemory is the size in bytes from which garbage is collected as often as that takes: what readers hold of a hostile
+// file is bounded, and would double until the usual time of a collection.
+const softMemory = 40 << 20
 
 const checkpointStatusHelp = "2 bad usage or a file that cannot be read, 130 interrupted."
 
@@ -26,6 +32,12 @@ func checkpointCommand(p process) *cli.Command {
 ` + formats() + `;
 models in shards and directories of torch.distributed.checkpoint. A pickle is read as data; nothing in it is carried out.`,
 		HideHelpCommand: true,
+		Before: func(*cli.Context) error {
+			if debug.SetMemoryLimit(-1) == math.MaxInt64 { // the user has set none in GOMEMLIMIT
+				debug.SetMemoryLimit(softMemory)
+			}
+			return nil
+		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				return usagef("there is no command %q; the commands are %s", "checkpoint "+name, strings.Join(subcommandNames(c.Command), ", "))

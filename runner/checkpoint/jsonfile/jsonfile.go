@@ -78,8 +78,12 @@ func number(text string) (pickle.Value, error) {
 		}
 		return n, nil
 	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err == nil && strconv.FormatFloat(f, 'f', -1, 64) == text {
+		return f, nil
+	}
 	digits, exp := normalise(text)
-	if f, err := strconv.ParseFloat(text, 64); err == nil {
+	if err == nil {
 		if d, e := normalise(strconv.FormatFloat(f, 'e', -1, 64)); d == digits && e == exp {
 			return f, nil
 		}

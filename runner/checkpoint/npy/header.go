@@ -112,6 +112,7 @@ func descr(v any, depth int) (Type, error) {
 		return Type{}, checkpoint.Damaged("array header without a type")
 	}
 	var fields []Field
+	seen := map[string]bool{}
 	off := int64(0)
 	for _, item := range list {
 		parts, ok := item.([]any)
@@ -139,6 +140,10 @@ func descr(v any, depth int) (Type, error) {
 			off += t.Item // padding between fields
 			continue
 		}
+		if seen[name] {
+			return Type{}, checkpoint.Damaged("structured array type with two fields %q", checkpoint.Clip(name, 80))
+		}
+		seen[name] = true
 		fields = append(fields, Field{Name: name, Type: t.Name, Offset: off})
 		off += t.Item
 	}
@@ -190,10 +195,13 @@ func (p *literalParser) parse(depth int) (any, error) {
 			p.pos++
 		}
 		n, err := strconv.ParseInt(string(p.text[start:p.pos]), 10, 64)
+		if err != nil {
+			return nil, errors.New("number " + checkpoint.Clip(string(p.text[start:p.pos]), 40))
+		}
 		if p.pos < len(p.text) && p.text[p.pos] == 'L' {
 			p.pos++ // Python 2 wrote long integers so
 		}
-		return n, err
+		return n, nil
 	}
 	for word, v := range map[string]any{"True": true, "False": false, "None": nil} {
 		if bytes.HasPrefix(p.text[p.pos:], []byte(word)) {

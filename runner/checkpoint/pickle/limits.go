@@ -37,5 +37,6 @@ const (
 	smallCost  = 32  // Tuple, List, Set, Dict or Persistent, without members
 	globalCost = 48  // Global, and rounding of its two names
 	objectCost = 128 // Object
-	memoCost   = 32  // an entry of a page or of the map, on average
+	memoCost   = 32  // an entry of a page
+	sparseCost = 80  // an entry of the map, while the map grows
 )

@@ -396,8 +396,10 @@ func (m *machine) memoOp(op byte) error {
 	if err != nil {
 		return err
 	}
-	m.memo.put(uint32(key), v)
-	return m.charge(memoCost)
+	if m.memo.put(uint32(key), v) {
+		return m.charge(memoCost)
+	}
+	return m.charge(sparseCost)
 }
 
 func (m *machine) persistent(op byte) error {

@@ -21,7 +21,8 @@ func (m *memo) get(key uint32) (Value, bool) {
 	return v, ok
 }
 
-func (m *memo) put(key uint32, v Value) {
+// put reports whether the entry lies in a page.
+func (m *memo) put(key uint32, v Value) bool {
 	switch at := int64(key); {
 	case at < m.n:
 		m.pages[key/memoPage][key%memoPage] = v
@@ -39,5 +40,7 @@ func (m *memo) put(key uint32, v Value) {
 			m.sparse = map[uint32]Value{}
 		}
 		m.sparse[key] = v
+		return false
 	}
+	return true
 }

@@ -81,7 +81,8 @@ func (CompressedReader) Open(ctx context.Context, r io.ReaderAt, size int64, _ s
 		return nil, err
 	}
 	kind := compression(head)
-	stream, err := decompressor(kind, bufio.NewReader(io.NewSectionReader(r, 0, size)))
+	in := bufio.NewReader(io.NewSectionReader(r, 0, size))
+	stream, err := decompressor(kind, in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", checkpoint.ErrUnknownFormat, kind, err)
 	}
@@ -92,6 +93,9 @@ func (CompressedReader) Open(ctx context.Context, r io.ReaderAt, size int64, _ s
 	s := &spool{limit: freeBytes + maxRatio*min(size, 1<<40)}
 	if err := s.fill(ctx, io.MultiReader(bytes.NewReader(first), stream)); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", kind, err), s.Close())
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		return nil, errors.Join(checkpoint.Damaged("%s: the file goes on behind its compressed data", kind), s.Close())
 	}
 	f, err := open(s.reader(), s.n)
 	if err != nil {

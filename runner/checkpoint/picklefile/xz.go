@@ -2,6 +2,7 @@ package picklefile
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"hash"
 	"hash/crc32"
@@ -18,7 +19,9 @@ import (
 // The format is that of "The .xz File Format", version 1.2.1.
 type xzReader struct {
 	in    *counted
+	flags [2]byte // of the stream
 	block io.Reader
+	size  uint64    // of the block's data, as far as they were read
 	sum   hash.Hash // of the block's data; nil for a check that is not compared
 	check int       // bytes of the check
 	err   error
@@ -50,7 +53,11 @@ func newXZReader(r *bufio.Reader) (*xzReader, error) {
 	if _, err := io.ReadFull(x.in, header[:]); err != nil {
 		return nil, err
 	}
-	switch header[7] {
+	x.flags = [2]byte(header[6:])
+	if x.flags[0] != 0 || crc32.ChecksumIEEE(header[6:8]) != binary.LittleEndian.Uint32(header[8:]) {
+		return nil, checkpoint.Damaged("xz stream header without its checksum")
+	}
+	switch x.flags[1] {
 	case 0:
 	case 1:
 		x.sum, x.check = crc32.NewIEEE(), 4
@@ -59,7 +66,7 @@ func newXZReader(r *bufio.Reader) (*xzReader, error) {
 	case 10: // SHA-256 is not compared: nothing that trains writes it
 		x.check = 32
 	default:
-		return nil, checkpoint.Unsupported("xz check %d", header[7])
+		return nil, checkpoint.Unsupported("xz check %d", x.flags[1])
 	}
 	window, err := x.blockHeader()
 	if err != nil {
@@ -121,6 +128,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 		return 0, x.err
 	}
 	n, err := x.block.Read(p)
+	x.size += uint64(n)
 	if x.sum != nil {
 		x.sum.Write(p[:n])
 	}
@@ -131,8 +139,10 @@ func (x *xzReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// finish compares the check behind the block, and requires the index to follow; it returns io.EOF when all is well.
+// finish compares the check behind the block, and the index and footer that follow; it returns io.EOF when all is well.
 func (x *xzReader) finish() error {
+	const streamHeader = 12
+	unpadded := uint64(x.in.n) - streamHeader + uint64(x.check)
 	for x.in.n%4 != 0 {
 		if b, err := x.in.ReadByte(); err != nil || b != 0 {
 			return checkpoint.Damaged("xz block without its padding")
@@ -153,5 +163,25 @@ func (x *xzReader) finish() error {
 			}
 		}
 	}
+	rest := x.tail(unpadded)
+	got := make([]byte, len(rest))
+	if _, err := io.ReadFull(x.in, got); err != nil {
+		return checkpoint.Damaged("xz stream cut short")
+	}
+	if !bytes.Equal(got, rest) {
+		return checkpoint.Damaged("xz stream whose index or footer is not that of its block")
+	}
 	return io.EOF
+}
+
+// tail returns what ends a stream of one block of so many bytes, behind the index's first byte: its index and footer.
+func (x *xzReader) tail(unpadded uint64) []byte {
+	index := binary.AppendUvarint(binary.AppendUvarint([]byte{0, 1}, unpadded), x.size)
+	for len(index)%4 != 0 {
+		index = append(index, 0)
+	}
+	index = binary.LittleEndian.AppendUint32(index, crc32.ChecksumIEEE(index))
+	footer := append(binary.LittleEndian.AppendUint32(nil, uint32(len(index)/4-1)), x.flags[0], x.flags[1])
+	tail := binary.LittleEndian.AppendUint32(index[1:], crc32.ChecksumIEEE(footer))
+	return append(append(tail, footer...), "YZ"...)
 }

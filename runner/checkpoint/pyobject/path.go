@@ -1,6 +1,8 @@
 package pyobject
 
 import (
+	"math"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +77,33 @@ func keyStep(p *path, key pickle.Value) (*path, bool) {
 	}
 	text, ok := literal(key, 0)
 	return p.bracket(text), ok
+}
+
+// identity returns a value that has the same literal as every other key that Python takes for the same: 1, 1.0 and True
+// are one key of a dictionary. The key has a literal, which bounds the work.
+func identity(key pickle.Value) pickle.Value {
+	switch v := key.(type) {
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case float64:
+		if v == math.Trunc(v) && !math.IsInf(v, 0) {
+			n, _ := big.NewFloat(v).Int(nil)
+			if n.IsInt64() {
+				return n.Int64()
+			}
+			return n
+		}
+	case *pickle.Tuple:
+		t := &pickle.Tuple{Items: make([]pickle.Value, len(v.Items))}
+		for i, item := range v.Items {
+			t.Items[i] = identity(item)
+		}
+		return t
+	}
+	return key
 }
 
 // literal writes a simple value as Python would.

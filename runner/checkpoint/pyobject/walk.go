@@ -125,12 +125,18 @@ func (w *walker) set(p *path, s *pickle.Set) error {
 		typ = "frozenset"
 	}
 	members := make([]string, len(s.Items))
+	seen := make(map[string]bool, len(s.Items))
 	for i, item := range s.Items {
 		text, ok := literal(item, 0)
 		if !ok {
 			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.name(false), 80))
 		}
 		members[i] = text
+		if id, _ := literal(identity(item), 0); seen[id] {
+			return checkpoint.Damaged("set %q has the member %s twice", checkpoint.Clip(p.name(false), 80), checkpoint.Clip(text, 80))
+		} else {
+			seen[id] = true
+		}
 	}
 	slices.Sort(members)
 	var b []byte
@@ -179,6 +185,7 @@ func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 		}
 		id := step.key
 		if step.index {
+			id, _ = literal(identity(pair.Key), 0)
 			id = "[" + id
 		}
 		if _, ok := seen[id]; ok {

@@ -87,6 +87,9 @@ func (info *tensorInfo) tensor(r io.ReaderAt, start int64) (*checkpoint.Tensor, 
 	dtype := dtypeOf(info.dtype)
 	data := checkpoint.Section(r, start+info.begin, info.end-info.begin)
 	if bits := dtype.Bits(); bits > 0 {
+		if n, err := checkpoint.Elements(info.shape); err == nil && bits < 8 && n*int64(bits)%8 != 0 {
+			return nil, checkpoint.Damaged("%s%s does not fill its last byte", dtype, checkpoint.ShapeText(info.shape))
+		}
 		return checkpoint.NewTensor(dtype, bits, info.shape, data)
 	}
 	// A type of the future: its bytes can be compared, nothing more.
@@ -206,8 +209,8 @@ func parseHeader(text []byte, f *checkpoint.File) ([]tensorInfo, error) {
 			}
 			return err
 		})
-		if err == nil && (info.dtype == "" || info.begin < 0) {
-			err = checkpoint.Damaged("without type or offsets")
+		if err == nil && (info.dtype == "" || info.shape == nil || info.begin < 0) {
+			err = checkpoint.Damaged("without type, shape or offsets")
 		}
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", checkpoint.Clip(name, 80), err)

@@ -39,9 +39,10 @@ type Record struct {
 	CRC32  uint32
 	Stored bool
 
-	r    io.ReaderAt
-	off  int64
-	file *zip.File
+	r     io.ReaderAt
+	start int64 // of the header in front of the data
+	off   int64 // of the data
+	file  *zip.File
 }
 
 // Signature reports whether head begins like a ZIP file with at least one record.
@@ -64,7 +65,9 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	if err := checkDirectory(r, size); err != nil {
 		return nil, err
 	}
-	z, err := zip.NewReader(r, size)
+	headers := &localHeaders{r: r, note: true}
+	defer func() { headers.note = false }()
+	z, err := zip.NewReader(headers, size)
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, checkpoint.Damaged("%v", err)
 	}
@@ -93,12 +96,15 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 		if f.UncompressedSize64 > 1<<56 {
 			return nil, checkpoint.Damaged("record %q of %d bytes", checkpoint.Clip(f.Name, 80), f.UncompressedSize64)
 		}
+		if err := headers.check(f); err != nil {
+			return nil, err
+		}
 		if f.Method != zip.Store {
 			inflated, compressed = inflated+f.UncompressedSize64, compressed+f.CompressedSize64
 		}
 		a.byName[f.Name] = len(a.Records)
 		a.Records = append(a.Records, Record{
-			Name: f.Name, Size: int64(f.UncompressedSize64), CRC32: f.CRC32, Stored: f.Method == zip.Store, r: r, off: off, file: f,
+			Name: f.Name, Size: int64(f.UncompressedSize64), CRC32: f.CRC32, Stored: f.Method == zip.Store, r: r, off: off, start: headers.at, file: f,
 		})
 	}
 	if inflated > freeBytes && inflated > maxRatio*compressed {
@@ -113,12 +119,12 @@ func (a *Archive) checkOverlap() error {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(a.Records[i].off, a.Records[j].off), cmp.Compare(a.Records[i].file.CompressedSize64, a.Records[j].file.CompressedSize64))
+		return cmp.Or(cmp.Compare(a.Records[i].start, a.Records[j].start), cmp.Compare(a.Records[i].file.CompressedSize64, a.Records[j].file.CompressedSize64))
 	})
 	end := int64(0)
 	for _, i := range order {
 		rec := &a.Records[i]
-		if rec.off < end {
+		if rec.start < end {
 			return checkpoint.Damaged("record %q overlaps another one", checkpoint.Clip(rec.Name, 80))
 		}
 		end = rec.off + int64(rec.file.CompressedSize64)
