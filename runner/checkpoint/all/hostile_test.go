@@ -158,33 +158,44 @@ func gzipBomb(t testing.TB) []byte {
 func hostileFiles(t testing.TB) map[string][]byte {
 	one := record{"0", make([]byte, 16)}
 	files := map[string][]byte{
-		"pickle: bytes of 2^62":        []byte(proto + "\x8e" + le64(1<<62) + "."),
-		"pickle: frame of 2^62":        []byte("\x80\x04\x95" + le64(1<<62) + "N."),
-		"pickle: string of 4 GiB":      []byte(proto + "X\xff\xff\xff\xff."),
-		"pickle: long of 2 GiB":        []byte(proto + "\x8b\xff\xff\xff\x7f."),
-		"pickle: unknown opcode":       []byte(proto + "\xff."),
-		"pickle: empty stack":          []byte(proto + "."),
-		"pickle: pop below a mark":     []byte(proto + "N(a."),
-		"pickle: item set on a number": []byte(proto + "K\x01K\x02K\x03s."),
-		"pickle: append to a tuple":    []byte(proto + ")K\x01a."),
-		"pickle: state on a list":      []byte(proto + "]}b."),
-		"pickle: call of a number":     []byte(proto + "K\x01)R."),
-		"pickle: missing memo":         []byte(proto + "h\x05."),
-		"pickle: no end":               []byte(proto + "N"),
-		"pickle: values left over":     []byte(proto + "NN."),
-		"pickle: 10 MB of lists":       []byte(proto + strings.Repeat("]", 10<<20) + "."),
-		"pickle: 10 MB of nesting":     []byte(proto + strings.Repeat("]", 5<<20) + strings.Repeat("a", 5<<20-1) + "."),
-		"pickle: 10 MB of DUP":         []byte(proto + "N" + strings.Repeat("2", 10<<20) + "."),
-		"pickle: 10 MB of marks":       []byte(proto + strings.Repeat("(", 10<<20) + "."),
-		"pickle: 10 MB of MEMOIZE":     []byte("\x80\x04N" + strings.Repeat("\x94", 10<<20) + "."),
-		"pickle: nesting of 5,000":     []byte(proto + strings.Repeat("]", 5000) + strings.Repeat("a", 4999) + "."),
-		"pickle: billion laughs":       []byte(proto + "]" + laughs(40) + "."),
-		"pickle: wide laughs":          []byte(proto + "]" + wideLaughs(7, 50) + "."),
-		"pickle: two equal keys":       []byte(proto + "}(K\x01NK\x01Nu."),
-		"pickle: huge decimal integer": []byte(proto + "I" + strings.Repeat("9", 1<<19) + "\n."),
-		"pickle: endless line":         []byte(proto + "I" + strings.Repeat("9", 8<<20)),
-		"pickle: two pickles":          []byte(proto + "N." + proto + "N."),
-		"pickle: dict key is a cycle":  []byte(proto + "}(]q\x01h\x01aNu."),
+		"pickle: bytes of 2^62":         []byte(proto + "\x8e" + le64(1<<62) + "."),
+		"pickle: frame of 2^62":         []byte("\x80\x04\x95" + le64(1<<62) + "N."),
+		"pickle: string of 4 GiB":       []byte(proto + "X\xff\xff\xff\xff."),
+		"pickle: long of 2 GiB":         []byte(proto + "\x8b\xff\xff\xff\x7f."),
+		"pickle: unknown opcode":        []byte(proto + "\xff."),
+		"pickle: empty stack":           []byte(proto + "."),
+		"pickle: pop below a mark":      []byte(proto + "N(a."),
+		"pickle: item set on a number":  []byte(proto + "K\x01K\x02K\x03s."),
+		"pickle: append to a tuple":     []byte(proto + ")K\x01a."),
+		"pickle: state on a list":       []byte(proto + "]}b."),
+		"pickle: call of a number":      []byte(proto + "K\x01)R."),
+		"pickle: missing memo":          []byte(proto + "h\x05."),
+		"pickle: no end":                []byte(proto + "N"),
+		"pickle: values left over":      []byte(proto + "NN."),
+		"pickle: 10 MB of lists":        []byte(proto + strings.Repeat("]", 10<<20) + "."),
+		"pickle: 10 MB of nesting":      []byte(proto + strings.Repeat("]", 5<<20) + strings.Repeat("a", 5<<20-1) + "."),
+		"pickle: 10 MB of DUP":          []byte(proto + "N" + strings.Repeat("2", 10<<20) + "."),
+		"pickle: 10 MB of marks":        []byte(proto + strings.Repeat("(", 10<<20) + "."),
+		"pickle: 10 MB of MEMOIZE":      []byte("\x80\x04N" + strings.Repeat("\x94", 10<<20) + "."),
+		"pickle: nesting of 5,000":      []byte(proto + strings.Repeat("]", 5000) + strings.Repeat("a", 4999) + "."),
+		"pickle: billion laughs":        []byte(proto + "]" + laughs(40) + "."),
+		"pickle: wide laughs":           []byte(proto + "]" + wideLaughs(7, 50) + "."),
+		"pickle: two equal keys":        []byte(proto + "}(K\x01NK\x01Nu."),
+		"pickle: huge decimal integer":  []byte(proto + "I" + strings.Repeat("9", 1<<19) + "\n."),
+		"pickle: endless line":          []byte(proto + "I" + strings.Repeat("9", 8<<20)),
+		"pickle: two pickles":           []byte(proto + "N." + proto + "N."),
+		"pickle: dict key is a cycle":   []byte(proto + "}(]q\x01h\x01aNu."),
+		"pickle: keys 1 and True":       []byte(proto + "}(K\x01N\x88Nu."),
+		"pickle: keys (1,) and (1.0,)":  []byte(proto + "}(K\x01\x85NG\x3f\xf0" + strings.Repeat("\x00", 6) + "\x85Nu."),
+		"pickle: set with 1 twice":      []byte("\x80\x04\x8f(K\x01K\x01\x90."),
+		"pickle: 1,000,000 memo keys":   []byte(proto + sparseMemo(1_000_000) + "N."),
+		"pickle: long text repeated":    repeated(binUnicode(strings.Repeat("x", 1<<20)), 500),
+		"pickle: long texts in a row":   repeated(binUnicode(strings.Repeat("x", 1<<20)), 100_000),
+		"pickle: bytes repeated":        repeated("B\x00\x00\x10\x00"+strings.Repeat("y", 1<<20), 500),
+		"pickle: long number repeated":  repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 500),
+		"pickle: long numbers in a row": repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 100_000),
+		"pickle: long class repeated":   repeated("c"+strings.Repeat("a", 900_000)+"\nb\n", 500),
+		"pickle: set of long classes":   []byte("\x80\x04c" + strings.Repeat("a", 3000) + "\nb\nq\x000\x8f(" + instances(60_000) + "\x90."),
 
 		"torch: storage too small":         torchFile(t, proto+rebuild(storageRef("0", 400), 0, tuple(binInt(400)), tuple(binInt(1)))+".", one),
 		"torch: view outside":              torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(5)), tuple(binInt(1)))+".", one),
@@ -198,8 +209,11 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"torch: two data.pkl":              stored(t, record{"archive/data.pkl", []byte(proto + "N.")}, record{"archive/data.pkl", []byte(proto + "K\x01.")}),
 		"torch: compressed":                deflated(t, "archive/data.pkl", []byte(proto+"N.")),
 
-		"zip: no directory":  []byte("PK\x03\x04" + strings.Repeat("\x00", 5000)),
-		"zip: plain archive": stored(t, record{"readme.txt", []byte("hello")}),
+		"zip: header names another record": bytes.Replace(torchFile(t, proto+"N."), []byte("data.pkl"), []byte("data.pkX"), 1),
+		"zip: header with another method":  edited(stored(t, record{"archive/data.pkl", []byte("N.")}), 8, 8),
+		"zip: header with another size":    edited(stored(t, record{"archive/data.pkl", []byte("N.")}), 18, 1),
+		"zip: no directory":                []byte("PK\x03\x04" + strings.Repeat("\x00", 5000)),
+		"zip: plain archive":               stored(t, record{"readme.txt", []byte("hello")}),
 
 		"safetensors: header of 2^62":  []byte(le64(1<<62) + "{}"),
 		"safetensors: header too long": []byte(le64(1000) + "{}" + strings.Repeat(" ", 100)),
@@ -211,6 +225,8 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"safetensors: wrong size":      safetensorsFile(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,16]}}`, 16),
 		"safetensors: shape overflows": safetensorsFile(`{"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0),
 		"safetensors: backwards":       safetensorsFile(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[4,0]}}`, 4),
+		"safetensors: no shape":        safetensorsFile(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, 1),
+		"safetensors: half a byte":     safetensorsFile(`{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}`, 2),
 		"safetensors: deep":            safetensorsFile(`{"a":`+strings.Repeat("[", 1<<20), 0),
 
 		"xz: window of 4 GiB":   []byte("\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00\x21\x01\x28\x00\x00\x00" + "\xe6\xa0\x11\xb3" + "\x01\x00\x00N."),
@@ -227,6 +243,8 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"npy: code in header":   npyFile("{'descr': __import__('os').system('id'), 'fortran_order': False, 'shape': (1,), }", 8),
 		"npy: nested header":    npyFile("{'descr': "+strings.Repeat("[", 60000), 0),
 		"npy: version 9":        []byte("\x93NUMPY\x09\x00\x02\x00{}"),
+		"npy: huge integer":     npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': ("+strings.Repeat("9", 50000)+",), }", 0),
+		"npy: field twice":      npyFile("{'descr': [('a','<f4'),('a','<f4')], 'fortran_order': False, 'shape': (1,), }", 8),
 		"npy: key twice":        npyFile("{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (1,), }", 8),
 
 		"json: key twice":       []byte(`{"a": 1, "a": 2}`),
@@ -239,6 +257,39 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"zeros":                 make([]byte, 1024),
 	}
 	return files
+}
+
+// repeated is a pickle that holds one value n times: 400 times in each of n lists, or in one list where n is large.
+func repeated(value string, n int) []byte {
+	const most = 400 // so that it is not packed
+	list := "(" + strings.Repeat("h\x00", n) + "l"
+	if n <= 1000 {
+		list = "(" + strings.Repeat("("+strings.Repeat("h\x00", most)+"l", n) + "l"
+	}
+	return []byte(proto + value + "q\x000" + list + ".")
+}
+
+// sparseMemo stores None under n keys far from each other.
+func sparseMemo(n uint32) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("Nr" + string(binary.LittleEndian.AppendUint32(nil, i*2654435761)) + "0")
+	}
+	return b.String()
+}
+
+// instances makes n objects of the class in memo 0, with different arguments.
+func instances(n int64) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("h\x00" + binInt(i) + "\x85R")
+	}
+	return b.String()
+}
+
+func edited(data []byte, at int, b byte) []byte {
+	data[at] = b
+	return data
 }
 
 // laughs nests n lists that hold the previous one twice.

@@ -74,7 +74,7 @@ func onnxMessage(pairs ...any) string {
 	return string(b)
 }
 
-func onnxModel(graph string) []byte { return []byte(onnxMessage(1, 10, 2, "test", 7, graph)) }
+func onnxModel(graph string) []byte { return []byte(onnxMessage(1, 10, 2, "test", 8, "", 7, graph)) }
 
 // onnxTensor is a model with one initializer "w" of the type float32.
 func onnxTensor(pairs ...any) []byte {
@@ -87,10 +87,11 @@ func hostileONNX() map[string][]byte {
 		deep = onnxMessage(1, onnxMessage(4, "If", 5, onnxMessage(1, "then_branch", 6, deep)))
 	}
 	return map[string][]byte{
-		"no graph":               []byte(onnxMessage(1, 10, 2, "test")),
-		"two graphs":             []byte(onnxMessage(1, 10, 7, "", 7, "")),
-		"graph is a number":      []byte(onnxMessage(1, 10, 7, 3)),
-		"length of 2^62":         append([]byte(onnxMessage(1, 10, 2, "test")+"\x3a"), protowire.AppendVarint(nil, 1<<62)...),
+		"no graph":               []byte(onnxMessage(1, 10, 2, "test", 8, "")),
+		"no operator set":        []byte(onnxMessage(1, 10, 2, "test", 7, "")),
+		"two graphs":             []byte(onnxMessage(1, 10, 8, "", 7, "", 7, "")),
+		"graph is a number":      []byte(onnxMessage(1, 10, 8, "", 7, 3)),
+		"length of 2^62":         append([]byte(onnxMessage(1, 10, 2, "test", 8, "")+"\x3a"), protowire.AppendVarint(nil, 1<<62)...),
 		"cut short":              onnxTensor(1, 4, 9, strings.Repeat("\x00", 16))[:30],
 		"group":                  onnxModel("\x0b\x0c"),
 		"field 0":                onnxModel("\x00\x00"),
@@ -113,7 +114,7 @@ func hostileONNX() map[string][]byte {
 		"name is no UTF-8":       onnxModel(onnxMessage(5, onnxMessage(2, 1, 8, "\xff", 9, "\x00\x00\x00\x00"))),
 		"two of one name":        onnxModel(onnxMessage(5, onnxMessage(2, 1, 8, "w", 9, "\x00\x00\x00\x00"), 5, onnxMessage(2, 1, 8, "w", 9, "\x00\x00\x00\x00"))),
 		"sparse initializer":     onnxModel(onnxMessage(15, "")),
-		"training information":   []byte(onnxMessage(1, 10, 7, "", 20, "")),
+		"training information":   []byte(onnxMessage(1, 10, 8, "", 7, "", 20, "")),
 		"external data, no file": onnxTensor(1, 1, 13, onnxMessage(1, "location", 2, "w.bin"), 14, 1),
 		"external to nowhere":    onnxTensor(1, 1, 14, 1),
 		"external property":      onnxTensor(1, 1, 13, onnxMessage(1, "basepath", 2, "/"), 14, 1),

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -224,9 +225,13 @@ func (m *model) array(p *tree.Path, c column, text string, leaves int64) error {
 
 // rest adds what follows the trees: importances of features, parameters, categories.
 func (m *model) rest() error {
+	parameters := false
 	for {
 		err := m.next()
 		if err == io.EOF {
+			if !parameters {
+				return checkpoint.Damaged("the text ends before its parameters")
+			}
 			return nil
 		}
 		if err != nil {
@@ -236,12 +241,10 @@ func (m *model) rest() error {
 		case m.line == "feature_importances:":
 			err = m.importances()
 		case m.line == "parameters:":
+			parameters = true
 			err = m.parameters()
 		case strings.HasPrefix(m.line, "pandas_categorical:"):
-			var p *tree.Path
-			if p, err = m.root.Key("pandas_categorical"); err == nil {
-				err = m.tree.String(p, strings.TrimPrefix(m.line, "pandas_categorical:"))
-			}
+			err = m.categories(strings.TrimPrefix(m.line, "pandas_categorical:"))
 		default:
 			err = checkpoint.Unsupported("line %d behind the trees: %q", m.number, checkpoint.Clip(m.line, 60))
 		}
@@ -249,6 +252,18 @@ func (m *model) rest() error {
 			return err
 		}
 	}
+}
+
+// categories adds the values of categorical columns, which the Python package writes as JSON.
+func (m *model) categories(text string) error {
+	if !json.Valid([]byte(text)) {
+		return m.damaged("no JSON")
+	}
+	p, err := m.root.Key("pandas_categorical")
+	if err != nil {
+		return err
+	}
+	return m.tree.String(p, text)
 }
 
 func (m *model) importances() error {

@@ -28,6 +28,7 @@ const (
 	modelProducerVersion = 3
 	modelDoc             = 6
 	modelGraph           = 7
+	modelOperatorSet     = 8 // required since version 3 of the format, of 2017
 	modelMetadata        = 14
 	modelTraining        = 20
 )
@@ -76,7 +77,7 @@ type model struct {
 
 // header finds the graph and notes facts.
 func (x *model) header(root message) (graph message, err error) {
-	found := false
+	found, sets := false, false
 	err = root.each(func(f field) (err error) {
 		switch f.num {
 		case modelGraph:
@@ -94,6 +95,8 @@ func (x *model) header(root message) (graph message, err error) {
 			key, value, err := pair(f)
 			x.fact("metadata "+checkpoint.Clip(key, 200), value)
 			return err
+		case modelOperatorSet:
+			sets = true
 		case modelTraining:
 			return checkpoint.Unsupported("training information")
 		}
@@ -101,6 +104,9 @@ func (x *model) header(root message) (graph message, err error) {
 	})
 	if err == nil && !found {
 		err = checkpoint.Damaged("no graph")
+	}
+	if err == nil && !sets {
+		err = checkpoint.Damaged("no operator set, as where the file was cut short")
 	}
 	return graph, err
 }

@@ -18,9 +18,12 @@ const (
 )
 
 // pack writes a long sequence of plain values as tags and values; ok is false where a member is a container.
-func pack(items []pickle.Value) (string, bool) {
+func (w *walker) pack(items []pickle.Value) (packed string, ok bool, err error) {
 	var b []byte
 	for _, item := range items {
+		if int64(len(b)) > w.held {
+			return "", false, w.hold(int64(len(b)))
+		}
 		switch v := item.(type) {
 		case float64:
 			b = append(b, tagFloat)
@@ -30,12 +33,12 @@ func pack(items []pickle.Value) (string, bool) {
 		default:
 			text, ok := scalarText(v)
 			if !ok {
-				return "", false
+				return "", false, nil
 			}
 			b = appendText(b, tagRepr, text)
 		}
 	}
-	return string(b), true
+	return string(b), true, nil
 }
 
 func appendText(b []byte, tag byte, text string) []byte {

@@ -44,7 +44,8 @@ func Entries(f *checkpoint.File, root pickle.Value, src Source) error {
 	w := &walker{
 		file:   f,
 		src:    src,
-		onPath: map[pickle.Value]string{},
+		onPath: map[pickle.Value]*path{},
+		held:   heldBudget(src.FileSize),
 		budget: viewBudget(src.FileSize),
 	}
 	if err := w.walk(&path{}, root); err != nil {
@@ -57,6 +58,10 @@ func Entries(f *checkpoint.File, root pickle.Value, src Source) error {
 	return nil
 }
 
-// viewBudget bounds the bytes that all views of a file may have together: an expanded view of one element can claim
-// to be any size, and would be hashed for hours.
+// viewBudget bounds the bytes that all values of a file may have together: an expanded view of one element can claim
+// to be any size, and would be hashed for hours, and so would a long text that is in a thousand lists.
 func viewBudget(fileSize int64) int64 { return 256<<20 + 64*min(fileSize, 1<<50) }
+
+// heldBudget bounds the bytes of numbers, sequences and names that are written anew. A sequence takes at most five times
+// what it takes in the pickle, whose own values are bounded by pickle.LimitsFor.
+func heldBudget(fileSize int64) int64 { return 12<<20 + min(fileSize/2, 512<<20) }

@@ -1,6 +1,7 @@
 package pyobject
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/big"
@@ -106,7 +107,7 @@ func StringEntry(s string) checkpoint.Entry {
 
 func (w *walker) bytes(b *pickle.Bytes) checkpoint.Data {
 	if b.Held != nil || b.Len == 0 {
-		return checkpoint.Text(string(b.Held))
+		return bytes.NewReader(b.Held)
 	}
 	return checkpoint.Section(w.src.File, b.Off, b.Len)
 }

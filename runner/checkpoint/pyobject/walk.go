@@ -20,6 +20,8 @@ const (
 	maxDepth = 1000
 	// packFrom is the length from which a sequence of plain values is one entry instead of one for each value.
 	packFrom = 512
+	// maxGlobals bounds the classes that are listed.
+	maxGlobals = 256
 )
 
 type walker struct {
@@ -27,8 +29,9 @@ type walker struct {
 	src    Source
 	paths  []*path // of file.Entries
 	names  int     // bytes of all names
-	onPath map[pickle.Value]string
-	budget int64 // bytes that further tensors may have
+	onPath map[pickle.Value]*path
+	budget int64 // bytes that further values may have
+	held   int64 // bytes of further values that may be written anew, in memory
 
 	globals   map[string]int // classes and functions that stay uninterpreted, by how often they occur
 	dangerous map[string]string
@@ -40,13 +43,24 @@ func (w *walker) add(p *path, e checkpoint.Entry) error {
 	if len(w.paths) >= maxEntries || w.names > maxNames {
 		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
 	}
-	if t := e.Tensor(); t != nil {
-		if w.budget -= t.Size(); w.budget < 0 {
-			return checkpoint.Limit("the tensors of this file claim to be over 64 times its size, up to %q", checkpoint.Clip(e.Name, 80))
+	if w.budget -= e.Data.Size(); w.budget < 0 {
+		return checkpoint.Limit("the values of this file claim to be over 64 times its size, up to %q", checkpoint.Clip(e.Name, 80))
+	}
+	if e.Kind == checkpoint.KindNumber || e.Kind == checkpoint.KindObject {
+		if err := w.hold(e.Data.Size()); err != nil {
+			return err
 		}
 	}
 	w.file.Entries = append(w.file.Entries, e)
 	w.paths = append(w.paths, p)
+	return nil
+}
+
+// hold takes n bytes from what may be written anew: one value of the pickle can be in the tree many times.
+func (w *walker) hold(n int64) error {
+	if w.held -= n; w.held < 0 {
+		return checkpoint.Limit("values repeated until they take more memory than a file of this size may")
+	}
 	return nil
 }
 
@@ -70,10 +84,10 @@ func (w *walker) walk(p *path, v pickle.Value) error {
 	}
 	if at, ok := w.onPath[v]; ok {
 		return w.add(p, checkpoint.Entry{
-			Kind: checkpoint.KindObject, Type: "cycle", Text: "same object as " + strconv.Quote(at), Data: checkpoint.Text(at),
+			Kind: checkpoint.KindObject, Type: "cycle", Text: "same object as " + strconv.Quote(at.name(false)), Data: checkpoint.Text(at.name(false)),
 		})
 	}
-	w.onPath[v] = p.name(false)
+	w.onPath[v] = p
 	defer delete(w.onPath, v)
 
 	switch v := v.(type) {
@@ -101,7 +115,11 @@ func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
 		w.rng(p, "numpy-mt19937")
 	}
 	if len(items) >= packFrom {
-		if packed, ok := pack(items); ok {
+		packed, ok, err := w.pack(items)
+		if err != nil {
+			return err
+		}
+		if ok {
 			return w.add(p, checkpoint.Entry{
 				Kind: checkpoint.KindObject, Type: typ, Text: fmt.Sprintf("%d plain values", len(items)), Packed: true, Data: checkpoint.Text(packed),
 			})
@@ -130,6 +148,9 @@ func (w *walker) set(p *path, s *pickle.Set) error {
 		text, ok := literal(item, 0)
 		if !ok {
 			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.name(false), 80))
+		}
+		if err := w.hold(int64(len(text))); err != nil {
+			return err
 		}
 		members[i] = text
 		if id, _ := literal(identity(item), 0); seen[id] {
@@ -316,13 +337,20 @@ func (w *walker) see(p *path, g pickle.Global) {
 }
 
 func (w *walker) reportGlobals() {
-	for _, name := range slices.Sorted(maps.Keys(w.dangerous)) {
+	for i, name := range slices.Sorted(maps.Keys(w.dangerous)) {
+		if i == maxGlobals {
+			break
+		}
 		w.file.Findings = append(w.file.Findings, checkpoint.Finding{
 			ID: "code-execution", Name: w.dangerous[name],
 			Text: fmt.Sprintf("loading this file in Python could run code: it names %s", checkpoint.Clip(name, 80)),
 		})
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.globals)) {
+	for i, name := range slices.Sorted(maps.Keys(w.globals)) {
+		if i == maxGlobals {
+			w.file.Facts = append(w.file.Facts, checkpoint.Fact{Key: "further classes", Value: strconv.Itoa(len(w.globals) - maxGlobals)})
+			break
+		}
 		w.file.Facts = append(w.file.Facts, checkpoint.Fact{Key: "class " + checkpoint.Clip(name, 120), Value: strconv.Itoa(w.globals[name])})
 	}
 }
