@@ -210,6 +210,10 @@ func refine(id ID, e *checkpoint.Entry, below []segment) ID {
 			return Epoch
 		case strings.HasSuffix(last, "_in_epoch"):
 			return Sampler
+		case strings.HasSuffix(last, "_in_iteration"):
+			return Unknown
+		case strings.HasSuffix(last, "_wct"): // wall-clock time
+			return Metrics
 		}
 	}
 	return id

@@ -20,7 +20,7 @@ func ofKey(key string) (ID, bool) {
 	w := wordsOf(key)
 	settings := one(w, "args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
 		"settings", "kwargs", "name", "type", "arch")
-	done := !one(w, "max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "decay")
+	done := !one(w, "max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "skipped", "decay")
 	switch {
 	case one(w, "version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
 		return Version, true

@@ -76,6 +76,7 @@ type Checker struct {
 	noGPU     string // where the states of all GPUs were saved, of which there were none
 	wrapped   bool   // names have the prefix of DataParallel or DistributedDataParallel
 	epochs    string // what shows that the training counts epochs
+	position  bool   // a position within an epoch was saved
 	schedule  int64  // the furthest last_epoch of a scheduler
 	torch     bool   // PyTorch wrote a file
 	other     bool   // another framework wrote a file
@@ -169,6 +170,8 @@ func (c *Checker) progress(e *checkpoint.Entry, id component.ID, where string) {
 		if n, err := strconv.ParseInt(e.Text, 10, 64); err == nil {
 			c.schedule = max(c.schedule, n)
 		}
+	case id == component.Sampler && !e.Structure && e.Type != "None" && !overall.MatchString(last):
+		c.position = true
 	case id == component.Config && strings.Contains(strings.ToLower(last), "epoch") && e.Kind == checkpoint.KindNumber:
 		c.epochs = where
 	case e.Structure && e.Text == "0" && strings.Contains(strings.ToLower(last), "cuda") && e.Type != "dict" && id != component.Config:
@@ -240,12 +243,14 @@ func (c *Checker) Document() *Document {
 // epochInName is how examples of Accelerate name directories, and read the epoch from there.
 var epochInName = regexp.MustCompile(`epoch[_=-]?\d`)
 
+// overall are names of counts of samples since the training began, which say nothing of epochs.
+var overall = regexp.MustCompile(`global|seen|consumed|processed|total`)
+
 // countsSteps reports whether the training counts steps, and nothing shows that it counts epochs too: no number of epochs
 // in its configuration, no position within one, and no scheduler that is stepped less often than the optimizer.
 func (c *Checker) countsSteps() bool {
 	_, step := c.found[component.Step]
-	_, position := c.found[component.Sampler]
-	return step && !position && c.epochs == "" && (c.schedule == 0 || c.schedule >= c.optimizer.made)
+	return step && !c.position && c.epochs == "" && (c.schedule == 0 || c.schedule >= c.optimizer.made)
 }
 
 // judge applies one rule about a part of the training. What is optional in a training cannot be told missing.

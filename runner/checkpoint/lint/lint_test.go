@@ -92,12 +92,18 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 		"gpu-not-said":        {nil, []string{"CK015", "CK016"}, nil},
 		"steps-only":          {[]string{"CK006", "CK017"}, []string{"CK004", "CK009", "CK016"}, nil},
 		"schedule-by-epoch":   {[]string{"CK006", "CK017"}, []string{"CK009", "CK016"}, nil},
-		"two-ranks":           {nil, nil, nil},
-		"one-of-two-ranks":    {[]string{"CK016"}, nil, nil},
-		"one-rank":            {nil, nil, nil},
-		"code":                {nil, []string{"CK016"}, []string{"CK107"}},
-		"whole-objects":       {nil, []string{"CK016"}, nil},
-		"lightning":           {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015", "CK016"}, nil},
+		"steps-and-tokens":    {[]string{"CK006", "CK017"}, []string{"CK004", "CK016"}, nil},
+		"composer":            {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"composer-ranks":      {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+
+		"composer-one-of-two-ranks": {[]string{"CK016"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"deepspeed":                 {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015"}, nil},
+		"two-ranks":                 {nil, nil, nil},
+		"one-of-two-ranks":          {[]string{"CK016"}, nil, nil},
+		"one-rank":                  {nil, nil, nil},
+		"code":                      {nil, []string{"CK016"}, []string{"CK107"}},
+		"whole-objects":             {nil, []string{"CK016"}, nil},
+		"lightning":                 {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015", "CK016"}, nil},
 		"weights": {
 			[]string{"CK002", "CK003", "CK006", "CK007", "CK012", "CK013", "CK014", "CK017", "CK018"},
 			[]string{"CK004", "CK005", "CK008", "CK009", "CK010", "CK011", "CK015", "CK016"}, nil,
@@ -126,6 +132,21 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 			}
 		})
 	}
+	t.Run("zero", func(t *testing.T) {
+		d, err := Path(context.Background(), filepath.Join(dir, "zero"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"CK006", "CK012", "CK013", "CK014", "CK016"}
+		if got := with(d, Missing); !slices.Equal(got, want) || len(d.Damage) > 0 || len(d.Files) != 3 {
+			t.Errorf("missing %v, want %v; %+v", got, want, d)
+		}
+		for _, p := range d.Parts {
+			if want := map[string]string{"CK003": "base_optimizer_state.state[0].exp_avg", "CK007": "global_steps", "CK016": "2 ranks trained"}[p.Rule]; !strings.Contains(p.Why, want) {
+				t.Errorf("%s: %s, want %s", p.Rule, p.Why, want)
+			}
+		}
+	})
 	t.Run("cut-short", func(t *testing.T) {
 		d := check(t, filepath.Join(dir, "cut-short.pt"))
 		if got := damaged(d); !slices.Equal(got, []string{"CK101"}) || d.Resume != "no" || len(d.GoodFor) > 0 {

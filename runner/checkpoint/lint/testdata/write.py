@@ -122,3 +122,42 @@ save("lightning", {
 by_epoch = without("epoch", "config", "sampler", steps=4)
 by_epoch["scheduler"]["last_epoch"] = 2
 save("schedule-by-epoch", by_epoch)
+tokens = without("epoch", "config", "sampler", "scheduler", scheduler=False)
+save("steps-and-tokens", {**tokens, "tokens_seen": 4096})
+
+
+# The layouts of Composer 0.29 and of DeepSpeed 0.17 (plain, and stage 1 of ZeRO with a file of each rank), written after
+# composer/core/state.py, composer/trainer/trainer.py and deepspeed/runtime/engine.py.
+def composer(world, states):
+    stamp = {"iteration": 0, "epoch": 1, "batch": 2, "sample": 10, "token": 0, "epoch_in_iteration": 1, "token_in_iteration": 0,
+             "batch_in_epoch": 0, "sample_in_epoch": 0, "token_in_epoch": 0, "total_wct": 0.5, "epoch_wct": 0.5, "batch_wct": 0.1}
+    return {"rng": [one] * states, "state": {
+        "model": whole["model"], "optimizers": {"AdamW": whole["optimizer"]}, "schedulers": {"StepLR": whole["scheduler"]}, "algorithms": [],
+        "callbacks": {"SpeedMonitor": {"total_eval_wct": 0.0}}, "timestamp": {"Timestamp": stamp}, "run_name": "1-x", "rank_zero_seed": 17,
+        "dataset_state": {"train": None, "eval": {}}, "train_metrics": None, "eval_metrics": None, "integrations": {},
+        "metadata": {"composer_env_info": {"composer_version": "0.29.0"}, "torch_version": "2.15.0", "world_size": world}}}
+
+
+save("composer", composer(1, 1))
+save("composer-ranks", composer(2, 2))
+save("composer-one-of-two-ranks", composer(2, 1))
+
+
+def deepspeed(world, **more):
+    return {
+        "module": whole["model"], "buffer_names": [], "optimizer": None, "param_shapes": None, "shared_params": {}, "lr_scheduler": {"last_batch_iteration": 1},
+        "data_sampler": None, "random_ltd": None, "sparse_tensor_module_names": set(), "skipped_steps": 0, "global_steps": 2, "global_samples": 8,
+        "dp_world_size": world, "mp_world_size": 1, "ds_config": {"train_batch_size": 4}, "ds_version": "0.17.0", **more}
+
+
+save("deepspeed", deepspeed(1, optimizer=whole["optimizer"], epoch=1))
+os.makedirs(os.path.join(OUT, "zero", "global_step2"))
+save("zero/global_step2/mp_rank_00_model_states", deepspeed(2))
+for rank in range(2):
+    flat = torch.zeros(16)
+    save(f"zero/global_step2/bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states", {
+        "ds_config": {}, "ds_version": "0.17.0", "optimizer_state_dict": {
+            "loss_scaler": None, "dynamic_loss_scale": False, "overflow": False, "clip_grad": 0.0, "zero_stage": 1, "partition_count": [2],
+            "base_optimizer_state": {"state": {0: {"step": torch.tensor(2.0), "exp_avg": flat, "exp_avg_sq": flat.clone()}},
+                                     "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999), "params": [0]}]},
+            "single_partition_of_fp32_groups": [flat.clone()]}})
