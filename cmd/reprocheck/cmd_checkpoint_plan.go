@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint/plan"
@@ -23,7 +25,7 @@ Exit status: 0 it fits, or no disk was given; 1 it does not fit; ` + checkpointS
 		Flags: []cli.Flag{
 			&cli.Float64Flag{Name: "params", Usage: "the model has `N` parameters, such as 3e9"},
 			&cli.StringFlag{Name: "dtype", Value: "fp32", Usage: "their element type is `T`: fp64, fp32, bf16, fp16, fp8"},
-			&cli.StringFlag{Name: "optimizer", Value: "adamw", Usage: "the optimizer is `O`: adamw, adam, amsgrad, nadam, radam, lion, sgd-momentum, rmsprop, adagrad, sgd, none"},
+			&cli.StringFlag{Name: "optimizer", Value: "adamw", Usage: "the optimizer is `O`: " + strings.Join(plan.Optimizers(), ", ")},
 			&cli.BoolFlag{Name: "masters", Usage: "mixed precision keeps float32 copies of the weights, and float32 moments"},
 			&cli.BoolFlag{Name: "ema", Usage: "an average of the weights is saved too"},
 			&cli.IntFlag{Name: "last", Value: 1, Usage: "keep the newest `N`"},

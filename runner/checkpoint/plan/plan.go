@@ -1,16 +1,17 @@
 // Package plan computes what checkpoints will take on a disk, before a training is started.
 //
-// The formulas count values: a model of N parameters stores N of its element type. Adam and its kin add two moments of N,
-// Lion, momentum SGD, RMSprop and Adagrad one, in the parameters' type, as torch.optim creates them with zeros_like. With
-// float32 masters (Apex O2, Megatron-LM, DeepSpeed; "Mixed Precision Training", Micikevicius et al., 2018) the file
-// holds a float32 copy of the parameters too and the moments are float32: 2+4+4+4 bytes a parameter for bfloat16 and
-// Adam, the 16 bytes of the ZeRO paper (Rajbhandari et al., 2020) less the gradients, which are not saved.
-// Buffers, the container (some hundred bytes a tensor) and Adam's step counters (4 bytes a tensor) come on top.
+// The formulas count values: a model of N parameters stores N of its element type, and an optimizer for each parameter what
+// the table of optimizers says. With float32 masters (Apex O2, Megatron-LM, DeepSpeed; "Mixed Precision Training",
+// Micikevicius et al., 2018) the file holds a float32 copy of the parameters too and the moments are float32: 2+4+4+4 bytes
+// a parameter for bfloat16 and Adam, the 16 bytes of the ZeRO paper (Rajbhandari et al., 2020) less the gradients, which
+// are not saved. Buffers, the container (some hundred bytes a tensor) and step counters (4 bytes a tensor) come on top.
 package plan
 
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // SchemaVersion names the JSON form of a Document.
@@ -22,8 +23,11 @@ type Size struct {
 	Masters   int64 `json:"masters"`   // float32 copies of the weights
 	Optimizer int64 `json:"optimizer"` // moments
 	Other     int64 `json:"other"`     // everything else: averaged weights, random states, the container
-	// Source says where the numbers come from.
-	Source string `json:"source"`
+	// Source says where the numbers come from, and Formulas, for N parameters, how they were computed.
+	Source   string   `json:"source"`
+	Formulas []string `json:"formulas,omitempty"`
+	// WithMasters is what a checkpoint takes if the training of 16-bit weights keeps float32 masters, where that was not said.
+	WithMasters int64 `json:"with_masters,omitempty"`
 }
 
 // Full is the size of a checkpoint to resume from.
@@ -33,7 +37,7 @@ func (s Size) Full() int64 { return s.Model + s.Masters + s.Optimizer + s.Other 
 type Training struct {
 	Parameters float64 // a count; flags give it as 3e9
 	DType      string  // "float32", "bfloat16", "float16", "float64", or a short name: "fp32", "bf16", "fp16"
-	Optimizer  string  // "adamw", "adam", "sgd", "sgd-momentum", "lion", "rmsprop", "adagrad", "none"
+	Optimizer  string  // one of Optimizers
 	Masters    bool    // float32 copies of the weights and float32 moments
 	EMA        bool    // an average of the weights, in their own type
 }
@@ -50,23 +54,38 @@ func Estimate(t Training) (Size, error) {
 	if !ok {
 		return Size{}, fmt.Errorf("element type %q is not known: use fp64, fp32, bf16, fp16 or fp8", t.DType)
 	}
-	moments, ok := map[string]int64{
-		"adamw": 2, "adam": 2, "nadam": 2, "radam": 2, "amsgrad": 3, "lion": 1, "sgd-momentum": 1, "rmsprop": 1, "adagrad": 1,
-		"sgd": 0, "none": 0,
-	}[t.Optimizer]
+	o, ok := optimizers[t.Optimizer]
 	if !ok {
-		return Size{}, fmt.Errorf("optimizer %q is not known: use adamw, adam, amsgrad, nadam, radam, lion, sgd-momentum, rmsprop, adagrad, sgd or none", t.Optimizer)
+		return Size{}, fmt.Errorf("optimizer %q is not known: use %s", t.Optimizer, strings.Join(Optimizers(), ", "))
 	}
 	s := Size{Model: n * width, Source: fmt.Sprintf("%d parameters of %s, %s", n, t.DType, t.Optimizer)}
+	s.Formulas = append(s.Formulas, fmt.Sprintf("model: N*%d", width))
 	momentWidth := width
 	if t.Masters && width < 4 {
 		s.Masters, momentWidth = 4*n, 4
 		s.Source += ", float32 masters"
+		s.Formulas = append(s.Formulas, "float32 masters: N*4 (Micikevicius et al., 2018; Rajbhandari et al., 2020)")
 	}
-	s.Optimizer = moments * n * momentWidth
+	if o.bytes > 0 {
+		s.Optimizer = int64(math.Ceil(o.bytes * float64(n)))
+		s.Formulas = append(s.Formulas, fmt.Sprintf("optimizer moments: N*%s, %s", strconv.FormatFloat(o.bytes, 'f', -1, 64), o.keeps))
+	}
+	if o.moments > 0 {
+		s.Optimizer = int64(math.Ceil(o.moments * float64(n*momentWidth)))
+		s.Formulas = append(s.Formulas, fmt.Sprintf("optimizer moments: %s*N*%d, %s", strconv.FormatFloat(o.moments, 'f', -1, 64), momentWidth, o.keeps))
+	}
 	if t.EMA {
 		s.Other = n * width
 		s.Source += ", averaged weights"
+		s.Formulas = append(s.Formulas, fmt.Sprintf("averaged weights: N*%d", width))
+	}
+	if width == 2 && !t.Masters && t.Optimizer != "none" {
+		t.Masters = true
+		mixed, err := Estimate(t)
+		if err != nil {
+			return Size{}, err
+		}
+		s.WithMasters = mixed.Full()
 	}
 	return s, nil
 }

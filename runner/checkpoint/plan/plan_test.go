@@ -23,12 +23,20 @@ func TestEstimate(t *testing.T) {
 		"bf16 with masters":        {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw", Masters: true}, 6e9, 12e9, 24e9, 0},
 		"masters of fp32 are none": {Training{Parameters: 1e6, DType: "fp32", Optimizer: "adam", Masters: true}, 4e6, 0, 8e6, 0},
 		"sgd":                      {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd"}, 4e6, 0, 0, 0},
+		"adafactor":                {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adafactor"}, 2e6, 0, 2e4, 0},
+		"8 bits":                   {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adamw8bit", Masters: true}, 2e6, 4e6, 2e6 + 2*4*1e6/256, 0},
 		"momentum and EMA":         {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd-momentum", EMA: true}, 4e6, 0, 4e6, 4e6},
 	} {
 		s, err := Estimate(test.training)
 		if err != nil || s.Model != test.model || s.Masters != test.masters || s.Optimizer != test.optimizer || s.Other != test.other {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
+	}
+	if s, err := Estimate(Training{Parameters: 1e6, DType: "bf16", Optimizer: "adamw"}); err != nil || s.WithMasters != (2+4+4+4)*1e6 {
+		t.Errorf("with masters %d, %v", s.WithMasters, err)
+	}
+	if s, err := Estimate(Training{Parameters: 1e6, DType: "fp32", Optimizer: "adamw"}); err != nil || s.WithMasters != 0 {
+		t.Errorf("masters of float32: %d, %v", s.WithMasters, err)
 	}
 	for name, bad := range map[string]Training{
 		"no parameters": {DType: "fp32", Optimizer: "adam"}, "dtype": {Parameters: 1, DType: "int3", Optimizer: "adam"},
@@ -94,8 +102,8 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// TestFormulasAgreeWithRealFiles compares the formulas with what PyTorch writes. Adam's step counters, 4 bytes for each
-// of the parameters' tensors, are the whole difference.
+// TestFormulasAgreeWithRealFiles compares the formulas with what PyTorch writes for each of its optimizers, to the byte: 4
+// bytes for each counter of a parameter's tensor are the whole difference, and for Adafactor what the shapes say.
 func TestFormulasAgreeWithRealFiles(t *testing.T) {
 	python := fixtures.Python(t)
 	if !fixtures.HasModule(t, python, "torch") {
@@ -103,11 +111,16 @@ func TestFormulasAgreeWithRealFiles(t *testing.T) {
 	}
 	const program = `
 import sys, torch
+from torch import optim
+kinds = {"adamw": optim.AdamW, "adam": optim.Adam, "amsgrad": lambda p: optim.Adam(p, amsgrad=True), "nadam": optim.NAdam, "radam": optim.RAdam,
+         "adamax": optim.Adamax, "adadelta": optim.Adadelta, "rprop": optim.Rprop, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad, "asgd": optim.ASGD,
+         "sgd": lambda p: optim.SGD(p, lr=.1), "sgd-momentum": lambda p: optim.SGD(p, lr=.1, momentum=.9)}
+if hasattr(optim, "Adafactor"):  # since 2.5
+    kinds["adafactor"] = optim.Adafactor
 for dtype in ("float32", "bfloat16"):
-    for name, make in (("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD),
-                       ("sgd-momentum", lambda p: torch.optim.SGD(p, lr=.1, momentum=.9))):
+    for name, make in kinds.items():
         model = torch.nn.Sequential(torch.nn.Linear(7, 11), torch.nn.Linear(11, 5)).to(getattr(torch, dtype))
-        optimizer = make(model.parameters()) if name != "sgd" else make(model.parameters(), lr=.1)
+        optimizer = make(model.parameters())
         model(torch.ones(2, 7, dtype=getattr(torch, dtype))).sum().backward()
         optimizer.step()
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, f"{sys.argv[1]}/{dtype}.{name}.pt")
@@ -119,18 +132,26 @@ for dtype in ("float32", "bfloat16"):
 		t.Fatalf("%v\n%s", err, out)
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*.pt"))
-	if err != nil || len(paths) != 6 {
+	if err != nil || len(paths) < 2*13 {
 		t.Fatalf("%d files: %v", len(paths), err)
 	}
+	const tensors = 4
+	counters := map[string]int64{"sgd": 0, "sgd-momentum": 0, "nadam": 2, "asgd": 3} // NAdam's product, ASGD's eta and mu; all others have a step
 	for _, path := range paths {
 		parts := strings.Split(filepath.Base(path), ".")
 		want, err := Estimate(Training{Parameters: 7*11 + 11 + 11*5 + 5, DType: parts[0], Optimizer: parts[1]})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if parts[1] == "adamw" {
-			want.Optimizer += 4 * 4
+		if parts[1] == "adafactor" {
+			width := want.Model / (7*11 + 11 + 11*5 + 5)
+			want.Optimizer = (7 + 11 + 11 + 11 + 5 + 5) * width // rows and columns of two matrices, two biases whole
 		}
+		n, ok := counters[parts[1]]
+		if !ok {
+			n = 1
+		}
+		want.Optimizer += 4 * n * tensors
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)

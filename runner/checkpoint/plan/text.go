@@ -28,6 +28,15 @@ func (d *Document) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for i, f := range d.Size.Formulas {
+		if i == 0 {
+			b.WriteString("\nFormulas; buffers, step counters and the container come on top:\n")
+		}
+		fmt.Fprintf(b, "  %s\n", f)
+	}
+	if d.Size.WithMasters > 0 {
+		fmt.Fprintf(b, "\nWith float32 masters, as mixed precision keeps in Apex, Megatron-LM and DeepSpeed (--masters), it has %s.\n", inspect.Size(d.Size.WithMasters))
+	}
 	fmt.Fprintf(b, "\n%s, %d saves: %s kept at the end, %s while the last one is written\n",
 		d.Policy, d.Saves, inspect.Size(d.Steady), inspect.Size(d.Peak))
 	switch {
