@@ -153,7 +153,7 @@ func isEvidence(id component.ID, e *checkpoint.Entry, format string) bool {
 	case id == component.EMA:
 		return e.Tensor() != nil
 	case id == component.Optimizer:
-		return isOptimizerState(e)
+		return component.IsOptimizerState(e)
 	}
 	return true
 }

@@ -28,17 +28,12 @@ type optimizerEvidence struct {
 // Adam and its kin, RMSprop and ASGD, Adadelta, Adagrad, Rprop, Adafactor.
 var keeping = map[string]bool{"betas": true, "alpha": true, "rho": true, "lr_decay": true, "etas": true, "beta2_decay": true}
 
-// isOptimizerState tells an optimizer's state_dict from a mere count or name of optimizers.
-func isOptimizerState(e *checkpoint.Entry) bool {
-	return e.Tensor() != nil || slices.Contains(component.Path(e.Name), "param_groups")
-}
-
 func (o *optimizerEvidence) see(e *checkpoint.Entry) error {
 	path := component.Path(e.Name)
 	if len(path) == 0 {
 		return nil
 	}
-	o.seen = o.seen || isOptimizerState(e)
+	o.seen = o.seen || component.IsOptimizerState(e)
 	last := path[len(path)-1]
 	group := slices.Contains(path, "param_groups")
 	switch {

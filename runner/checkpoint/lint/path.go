@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
 // Path checks the checkpoint at path: a file, or a directory over whose files it is spread. A file that claims a format
@@ -20,7 +21,7 @@ func Path(ctx context.Context, path string) (*Document, error) {
 		return nil, err
 	}
 	c := NewChecker(path)
-	var several units
+	var several component.Units
 	for _, item := range items {
 		if err := c.item(ctx, item, &several); err != nil {
 			return nil, err
@@ -29,13 +30,13 @@ func Path(ctx context.Context, path string) (*Document, error) {
 	if len(c.files) == 0 {
 		return nil, fmt.Errorf("%s: no file in it is a checkpoint: %w", path, checkpoint.ErrUnknownFormat)
 	}
-	if names := several.names(); len(names) > 1 {
-		return nil, fmt.Errorf("%s holds %d checkpoints, to be checked one by one: %s", path, len(names), shortList(names))
+	if err := several.One(path); err != nil {
+		return nil, err
 	}
 	return c.Document(), nil
 }
 
-func (c *Checker) item(ctx context.Context, item all.Item, several *units) error {
+func (c *Checker) item(ctx context.Context, item all.Item, several *component.Units) error {
 	f, err := all.Open(ctx, item.Path)
 	var damaged *checkpoint.DamagedError
 	switch {
@@ -51,7 +52,7 @@ func (c *Checker) item(ctx context.Context, item all.Item, several *units) error
 		return err
 	}
 	defer f.Close()
-	several.add(item.Name, f)
+	several.Add(item.Name, f)
 	return c.Add(ctx, item.Name, f)
 }
 
@@ -59,21 +60,6 @@ func (c *Checker) item(ctx context.Context, item all.Item, several *units) error
 // files, and a crash some of zeros, which are of no known format.
 func promises(name string) bool {
 	return slices.Contains([]string{".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5"}, filepath.Ext(name))
-}
-
-func shortList(names []string) string {
-	const most = 5
-	text := ""
-	for i, n := range names {
-		if i == most {
-			return text + fmt.Sprintf(" and %d more", len(names)-most)
-		}
-		if i > 0 {
-			text += ", "
-		}
-		text += n
-	}
-	return text
 }
 
 // Unreadable reports whether a file of the checkpoint could not be read at all.

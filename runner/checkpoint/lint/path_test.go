@@ -88,7 +88,7 @@ func TestCheckpointsBesideEachOther(t *testing.T) {
 		"the parts of one":              {[]string{"m.safetensors", "trainer_state.json"}, ""},
 		"one with its parts in two":     {[]string{"model/m.safetensors", "state/trainer_state.json"}, ""},
 		"one directory below":           {[]string{"checkpoint-5/m.safetensors", "checkpoint-5/trainer_state.json"}, ""},
-		"two steps of one training":     {[]string{"checkpoint-5/m.safetensors", "checkpoint-5/trainer_state.json", "checkpoint-9/m.safetensors", "checkpoint-9/trainer_state.json"}, "2 checkpoints, to be checked one by one: checkpoint-5, checkpoint-9"},
+		"two steps of one training":     {[]string{"checkpoint-5/m.safetensors", "checkpoint-5/trainer_state.json", "checkpoint-9/m.safetensors", "checkpoint-9/trainer_state.json"}, "2 checkpoints, to be looked at one by one: checkpoint-5, checkpoint-9"},
 		"the last and its best weights": {[]string{"last/m.safetensors", "last/trainer_state.json", "best/m.safetensors"}, ""},
 	} {
 		dir := t.TempDir()

@@ -13,13 +13,18 @@ import (
 // beyond the tensors of the model and the optimizer counts as other.
 func Measure(ctx context.Context, path string) (Size, error) {
 	s := Size{Source: path}
-	err := all.Each(ctx, path, func(_ all.Item, f *checkpoint.File, err error) error {
+	var several component.Units
+	err := all.Each(ctx, path, func(item all.Item, f *checkpoint.File, err error) error {
 		if err == nil {
+			several.Add(item.Name, f)
 			s.add(f)
 		}
 		return err
 	})
 	if err != nil {
+		return Size{}, err
+	}
+	if err := several.One(path); err != nil {
 		return Size{}, err
 	}
 	if s.Model == 0 {

@@ -39,3 +39,28 @@ func TestMeasureADirectory(t *testing.T) {
 		t.Errorf("a text was measured: %+v", s)
 	}
 }
+
+// TestMeasureRefusesSeveralCheckpoints, of which the sizes are not those of one.
+func TestMeasureRefusesSeveralCheckpoints(t *testing.T) {
+	dir := t.TempDir()
+	header := `{"fc.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`
+	for _, step := range []string{"checkpoint-5", "checkpoint-9"} {
+		if err := os.Mkdir(filepath.Join(dir, step), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{
+			"m.safetensors":      string(rune(len(header))) + strings.Repeat("\x00", 7) + header + "12345678",
+			"trainer_state.json": `{"global_step": 5, "log_history": []}`,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, step, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if s, err := Measure(context.Background(), dir); err == nil || !strings.Contains(err.Error(), "checkpoint-5, checkpoint-9") {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if s, err := Measure(context.Background(), filepath.Join(dir, "checkpoint-9")); err != nil || s.Model != 8 {
+		t.Errorf("one of them: %+v, %v", s, err)
+	}
+}
