@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.
 BINARY  := bin/reprocheck
 SOURCES := $(shell find cmd runner seed compare report -name '*.go' -o -path 'seed/probe/py/*' -name '*.py') go.mod go.sum
 
-.PHONY: demo test accuracy bench fuzz vet clean
+.PHONY: demo test simd accuracy bench fuzz vet clean
 
 $(BINARY): $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags '-X main.version=$(VERSION)' -o $@ ./cmd/reprocheck
@@ -15,8 +15,17 @@ demo: $(BINARY)
 	@sh examples/demo.sh
 
 # Sets up the Python environment that the tests use (kept in the user's cache, keyed by its requirements), then runs every test.
-test: vet $(BINARY)
+test: vet simd $(BINARY)
 	REPROCHECK_PYTHON=$${REPROCHECK_PYTHON:-$$(sh .ci/python-env)} $(GO) test -timeout 40m ./...
+
+# The loops that compare tensors by vector instructions exist under an experiment of Go 1.26 only.
+simd:
+	@if [ "$$($(GO) env GOARCH)" = amd64 ] && GOEXPERIMENT=simd $(GO) list simd/archsimd >/dev/null 2>&1; then \
+		export GOEXPERIMENT=simd; \
+		$(GO) vet ./compare/tensordiff && $(GO) test -v -run '^TestVectorLoops$$' ./compare/tensordiff && $(GO) test ./compare/tensordiff; \
+	else \
+		echo 'compare/tensordiff: this toolchain cannot build GOEXPERIMENT=simd, so the vector loops are not tested'; \
+	fi
 
 vet:
 	$(GO) vet ./...

@@ -24,6 +24,8 @@ type realFormat struct {
 	widen func(dst []float64, src []byte)
 	// differing counts the elements of two blocks that differ, and reports whether some are zeros of two signs.
 	differing func(a, b []byte, low uint64) (n int, zeros bool)
+	// exceeding counts the pairs of values that a tolerance does not accept, and reports whether all differences are finite.
+	exceeding func(x, y []float64, tol Tolerance) (n int, finite bool)
 }
 
 // maxima are what a pair has to exceed to be of interest.
@@ -43,8 +45,8 @@ func (s *Stats) maxima() maxima {
 var plainFormats = map[checkpoint.DType]realFormat{
 	checkpoint.Float16:  half(float16),
 	checkpoint.BFloat16: half(bfloat16),
-	checkpoint.Float32:  {4, 0x0000_0001_0000_0001, scanFloat32, widenFloat32, differing},
-	checkpoint.Float64:  {8, 1, scanFloat64, widenFloat64, differing},
+	checkpoint.Float32:  {4, 0x0000_0001_0000_0001, scanFloat32, widenFloat32, differing, exceeding},
+	checkpoint.Float64:  {8, 1, scanFloat64, widenFloat64, differing, exceeding},
 }
 
 var realFormats = accelerated(plainFormats)
@@ -60,7 +62,7 @@ func half(decode func(uint16) float32) realFormat {
 		return &values
 	})
 	return realFormat{
-		size: 2, low: 0x0001_0001_0001_0001, differing: differing,
+		size: 2, low: 0x0001_0001_0001_0001, differing: differing, exceeding: exceeding,
 		scan:  func(a, b []byte, m maxima) int { return scanHalf(table(), a, b, m) },
 		widen: func(dst []float64, src []byte) { widenHalf(table(), dst, src) },
 	}
@@ -140,26 +142,35 @@ func (f realFormat) look(s *Stats, a, b []byte, first int64, w *widened) {
 
 // beyond counts the differing elements that a tolerance does not accept.
 func (f realFormat) beyond(a, b []byte, tol Tolerance, w *widened) (n int64) {
-	const infinity = 0x7ff << 52
 	for len(a) > 0 {
 		end := min(stretchBytes, len(a))
 		x, y := f.widenBoth(w, a[:end], b[:end])
-		for i := range x {
-			d := math.Float64bits(y[i]-x[i]) &^ (1 << 63)
-			if d >= infinity {
-				if f.bits(a[i*f.size:]) != f.bits(b[i*f.size:]) {
-					n++
+		far, finite := f.exceeding(x, y, tol)
+		if !finite {
+			far = 0
+			for i := range x {
+				if f.bits(a[i*f.size:]) != f.bits(b[i*f.size:]) && !tol.accepts(math.Abs(y[i]-x[i]), math.Abs(x[i])) {
+					far++
 				}
-				continue
-			}
-			// The order of positive floats is that of their bits.
-			if d > math.Float64bits(tol.limit(math.Abs(x[i]))) {
-				n++
 			}
 		}
+		n += int64(far)
 		a, b = a[end:], b[end:]
 	}
 	return n
+}
+
+// exceeding counts pairs that a tolerance does not accept, which is meaningful where all differences are finite. It has
+// no branches, which would often be mispredicted: the order of positive floats is that of their bits.
+func exceeding(x, y []float64, tol Tolerance) (n int, finite bool) {
+	var largest uint64
+	y = y[:len(x)]
+	for i := range x {
+		d := math.Float64bits(y[i]-x[i]) &^ (1 << 63)
+		largest = max(largest, d)
+		n += int((math.Float64bits(tol.limit(math.Abs(x[i]))) - d) >> 63)
+	}
+	return n, largest < math.Float64bits(math.Inf(1))
 }
 
 // differing treats all elements of a word at once. The sign bit of an element of (z & low bits) + low bits | z, low bits
@@ -192,9 +203,10 @@ func differing(a, b []byte, low uint64) (n int, zeros bool) {
 // The scans below differ in how an element is decoded. A difference is of interest by any of:
 //   - |y-x| above the maximum. Compared as integers, infinities and NaN are above all numbers.
 //   - |y-x| / |x| above the maximum. It is tested without division: where the rounded product of the maximum and |x| is
-//     above |y-x|, so is the exact one, and where they are equal, as if all numbers were halved, it is divided. Subtracting 1 makes a product of zero the largest, for x = 0 has no ratio.
+//     above |y-x|, so is the exact one, and where they are equal, as if all numbers were halved, it is divided.
+//     Subtracting 1 makes a product of zero the largest, for x = 0 has no ratio.
 //   - the ULPs between them above the maximum. Clearing a negative number's sign and inverting the rest gives integers in
-//     the order of the numbers. -0 being next to 0 there, numbers of two signs are one too far apart.
+//     the order of the numbers. -0 being next to 0 there, numbers of two signs are one too far apart: they are counted anew.
 //
 // Doubling the bits of a float64 drops its sign.
 
@@ -211,7 +223,7 @@ func scanFloat32(a, b []byte, m maxima) int {
 		d := math.Float64bits(float64(math.Float32frombits(y))-fx) << 1
 		p := math.Float64bits(m.rel*fx)<<1 - 1
 		u := int64(int32(x^uint32(int32(x)>>31)>>1)) - int64(int32(y^uint32(int32(y)>>31)>>1))
-		if d > abs || d > p && ratio(d, fx) > m.rel || uint64(u+ulp) > uint64(2*ulp) {
+		if d > abs || d > p && ratio(d, fx) > m.rel || uint64(u+ulp) > uint64(2*ulp) && ulps(uint64(x), uint64(y), 1<<31) > m.ulp {
 			break
 		}
 	}
@@ -228,7 +240,7 @@ func scanHalf(values *[1 << 16]float32, a, b []byte, m maxima) int {
 		d := math.Float64bits(float64(values[y])-fx) << 1
 		p := math.Float64bits(m.rel*fx)<<1 - 1
 		u := int32(int16(x^uint16(int16(x)>>15)>>1)) - int32(int16(y^uint16(int16(y)>>15)>>1))
-		if d > abs || d > p && ratio(d, fx) > m.rel || uint32(u+ulp) > uint32(2*ulp) {
+		if d > abs || d > p && ratio(d, fx) > m.rel || uint32(u+ulp) > uint32(2*ulp) && ulps(uint64(x), uint64(y), 1<<15) > m.ulp {
 			break
 		}
 	}
@@ -248,7 +260,7 @@ func scanFloat64(a, b []byte, m maxima) int {
 		p := math.Float64bits(m.rel*fx)<<1 - 1
 		kx, ky := int64(x^uint64(int64(x)>>63)>>1), int64(y^uint64(int64(y)>>63)>>1)
 		u := uint64(max(kx, ky)) - uint64(min(kx, ky))
-		if d > abs || d > p && ratio(d, fx) > m.rel || u > m.ulp || x<<1-1 < tiny<<1-1 {
+		if d > abs || d > p && ratio(d, fx) > m.rel || u > m.ulp && ulps(x, y, 1<<63) > m.ulp || x<<1-1 < tiny<<1-1 {
 			break
 		}
 	}

@@ -133,6 +133,20 @@ var pairs = map[string]func(l layout, rng *rand.Rand, i int) (uint64, uint64){
 		x := l.number(rng)
 		return x, x ^ 1<<(l.bits-1)
 	},
+	// Some pairs have more ULPs between them than all before, and no larger difference or ratio.
+	"apart by ULPs alone": func(l layout, rng *rand.Rand, i int) (uint64, uint64) {
+		two := (uint64(1) << (l.bits - 2 - l.mantissa)) << l.mantissa
+		switch {
+		case i == 0:
+			return two + 10<<l.mantissa, two + 11<<l.mantissa
+		case i == 1:
+			return 1, two
+		case i > 200 && rng.IntN(100) == 0:
+			x := two + uint64(i)%(1<<l.mantissa)
+			return x, x | 1<<(l.bits-1)
+		}
+		return two, two + 1
+	},
 	"twice as large": func(l layout, rng *rand.Rand, _ int) (uint64, uint64) {
 		x := l.number(rng)
 		return x, x + 1<<l.mantissa

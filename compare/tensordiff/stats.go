@@ -16,6 +16,9 @@ type Tolerance struct{ RTol, ATol float64 }
 // compiler from fusing the sum with the product, which would make it depend on the processor.
 func (t Tolerance) limit(a float64) float64 { return t.ATol + float64(t.RTol*a) }
 
+// accepts reports whether a difference of d from an expected value of magnitude a is accepted; NaN and infinity never are.
+func (t Tolerance) accepts(d, a float64) bool { return d <= t.limit(a) && !math.IsInf(d, 1) }
+
 // DefaultTolerance returns what torch.testing.assert_close uses for an element type; integers and bool must be equal.
 func DefaultTolerance(d checkpoint.DType) Tolerance {
 	switch d {
@@ -134,9 +137,9 @@ func (s *Stats) distance(at int64, d, a float64) {
 	}
 }
 
-// accept counts an element with |b-a| = d that the tolerance does not accept; NaN is never accepted.
+// accept counts an element with |b-a| = d that the tolerance does not accept.
 func (s *Stats) accept(d, a float64, tol Tolerance) {
-	if tol == (Tolerance{}) || !(d <= tol.limit(a)) || math.IsInf(d, 1) {
+	if tol == (Tolerance{}) || !tol.accepts(d, a) {
 		s.Beyond++
 	}
 }
