@@ -202,7 +202,10 @@ func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 			if err := w.walk(p.bracket("key "+number), pair.Key); err != nil {
 				return err
 			}
-			step = p.bracket("value " + number)
+			if err := w.walk(p.bracket("value "+number), pair.Value); err != nil {
+				return err
+			}
+			continue
 		}
 		id := step.key
 		if step.index {
