@@ -34,6 +34,7 @@ type Collector struct {
 	key    []byte
 	epoch  int64 // printed on a line of its own, and holding for the lines below it
 	inside bool  // epoch is set
+	lane   []byte
 }
 
 // series is a record.Series in the making.
@@ -67,7 +68,9 @@ func (c *Collector) Series() []record.Series {
 }
 
 func (c *Collector) line(number int64, line []byte) {
-	c.take(number, c.reader.read(line))
+	fields := c.reader.read(line)
+	c.lane, fields = lane(line, fields)
+	c.take(number, fields)
 }
 
 // take adds the numbers of one line.
@@ -127,6 +130,9 @@ func (c *Collector) find(f *field) *series {
 		c.key = append(c.key, ']')
 	}
 	named := len(c.key)
+	if c.lane != nil {
+		c.key = append(append(c.key, 1), c.lane...)
+	}
 	if f.why != "" {
 		c.key = append(append(c.key, 0), f.why...)
 	}
@@ -146,6 +152,9 @@ func (c *Collector) open(key, name string, f *field) *series {
 	name = strings.ToValidUTF8(name, "?")
 	name, _ = volatile.Mask(name)
 	why := f.volatile(name)
+	if c.lane != nil {
+		name += " (" + strings.ToValidUTF8(string(c.lane), "?") + ")"
+	}
 	if f.why != "" && f.label == nil {
 		name = why
 	}

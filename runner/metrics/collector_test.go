@@ -106,9 +106,42 @@ func letters(i int) string {
 	return s
 }
 
+// Workers write their lines in any order.
+func TestLanes(t *testing.T) {
+	for _, lines := range [][]string{
+		{"rank 0 | step 1 | loss 0.5 | time 1.5", "rank 1 | step 1 | loss 0.75 | time 1.25"},
+		{"[rank0]: loss=0.5", "[rank1]: loss=0.75"},
+		{"[default0]:loss=0.5", "[default1]:loss=0.75"},
+		{"[1,0]<stdout>:loss=0.5", "[1,1]<stdout>:loss=0.75"},
+		{"worker 0: loss 0.5", "worker 1: loss 0.75"},
+		{"2026-11-23 16:04:11,123 INFO rank 0 epoch 1 loss 0.5", "2026-11-23 16:04:11,123 INFO rank 1 epoch 1 loss 0.75"},
+		{`{"rank": 0, "step": 1, "loss": 0.5}`, `{"rank": 1, "step": 1, "loss": 0.75}`},
+	} {
+		one, other := read(t, lines[0]+"\n"+lines[1]+"\n"), read(t, lines[1]+"\n"+lines[0]+"\n")
+		byName := map[string]string{}
+		for _, s := range one {
+			if s.Volatile == "" {
+				byName[s.Name] = fmt.Sprint(s.Points[0].Step, s.Points[0].Text, len(s.Points))
+			}
+		}
+		if len(byName) != 2 {
+			t.Errorf("%q: %v", lines, byName)
+		}
+		for _, s := range other {
+			if s.Volatile == "" && byName[s.Name] != fmt.Sprint(s.Points[0].Step, s.Points[0].Text, len(s.Points)) {
+				t.Errorf("%q: %s depends on the order of the lines", lines, s.Name)
+			}
+		}
+	}
+	if got := show(read(t, "rank 3\nmean rank 2.5\nmatrix rank 3, loss 0.5\n[10] loss 0.5\n")); got != "rank@0=3\nmean rank@0=2.5\nmatrix rank@0=3\nloss@0=0.5\nloss@10=0.5" {
+		t.Errorf("no worker is named there:\n%s", got)
+	}
+}
+
 // Two runs whose output differs only by nature have the same series that count.
 func TestVolatileTwins(t *testing.T) {
 	twins := [][2]string{
+		{"Epoch: [0][ 10/391]\tTime  0.101 ( 0.234)\tData  0.012 ( 0.034)\tLoss 2.3\n", "Epoch: [0][ 10/391]\tTime  0.201 ( 0.334)\tData  0.022 ( 0.044)\tLoss 2.3\n"},
 		{"epoch 1 took 3.2s loss 0.5\n", "epoch 1 took 1m 3s loss 0.5\n"},
 		{"saved /tmp/tmpab12cd34/m-1.pt acc 0.5\n", "saved /tmp/tmpzz99xx11/m-2.pt acc 0.5\n"},
 		{"PID 123: loss 0.5\n", "PID 456: loss 0.5\n"},

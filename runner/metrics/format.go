@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"regexp"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
@@ -84,8 +85,27 @@ func (r *lineReader) read(line []byte) []field {
 		r.columns.words(line)
 	} else {
 		r.columns.label(r.fields)
+		dataTimes(r.fields)
 	}
 	return r.fields
+}
+
+// dataTimes marks the numbers called "Data" behind one called "Time": the meters of PyTorch's ImageNet example, and of the many loops written
+// after it, print how long a batch took to load under that name.
+func dataTimes(fields []field) {
+	behind := false
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case f.role != measured:
+		case bytes.EqualFold(f.label, []byte("time")):
+			behind = true
+		case behind && bytes.EqualFold(f.label, []byte("data")) && f.why == "" && bytes.IndexByte(f.text, '.') >= 0:
+			f.why = volatile.Time
+		default:
+			behind = false
+		}
+	}
 }
 
 // interesting reports whether a line can hold a number at all, which few lines of a log's bulk may.

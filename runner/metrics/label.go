@@ -1,6 +1,10 @@
 package metrics
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+	"unicode"
+)
 
 const (
 	maxLabel      = 64
@@ -21,16 +25,21 @@ func labelBefore(text []byte) []byte {
 		}
 		end = trimLabelRight(text, short)
 	}
-	end = trimCopula(text, end)
+	end = trimVerb(text, end)
 	start := clauseStart(text, end)
 	for start < end && (text[start] == ' ' || text[start] == '-' || text[start] == '*' || text[start] == '+' || text[start] == '.' ||
 		text[start] == '\t' || text[start] == '/' || text[start] == '_' && start+1 < end && text[start+1] == ' ') {
 		start++
 	}
-	if start >= end {
-		return nil
+	if label := trimArticle(text[start:max(start, end)]); hasName(label) {
+		return label
 	}
-	return text[start:end]
+	return nil
+}
+
+// hasName reports whether a label is more than a rule drawn with punctuation.
+func hasName(label []byte) bool {
+	return bytes.ContainsFunc(label, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsSymbol(r) && r > 0x7F })
 }
 
 // trimLabelRight drops the punctuation between a name and its value.
@@ -74,20 +83,52 @@ func trimWrapper(text []byte, end int) int {
 	return end
 }
 
-// trimCopula drops "is", "of" and the like between a name and its value.
-func trimCopula(text []byte, end int) int {
-	for {
-		space := bytes.LastIndexByte(text[:end], ' ')
-		if space <= 0 {
+// trimVerb drops what a sentence puts between a name and its value: "the loss came to 0.5", "val_loss improved from 0.5 to 0.4". What is
+// nothing else has no name: the number is a further value of what was named before.
+func trimVerb(text []byte, end int) int {
+	for end > 0 {
+		start := end
+		for start > 0 && (isLetter(text[start-1]) || text[start-1] == '_') {
+			start--
+		}
+		if start == end || start > 0 && text[start-1] != ' ' || !verbs[string(text[start:end])] {
 			return end
 		}
-		switch string(text[space+1 : end]) {
-		case "is", "was", "are", "of", "at", "to", "equals", "the", "a":
-			end = trimLabelRight(text, space)
-		default:
+		rest := trimLabelRight(text, start)
+		if rest == 0 && !connectives[string(text[start:end])] {
 			return end
 		}
+		end = rest
 	}
+	return end
+}
+
+// trimArticle drops "the" and its like, and the level of a log line, from the front of a name.
+func trimArticle(label []byte) []byte {
+	for {
+		word, rest, found := bytes.Cut(label, []byte(" "))
+		if !found || !articles[string(bytes.ToLower(word))] && !levels[string(word)] {
+			return label
+		}
+		label = bytes.TrimLeft(rest, " ")
+	}
+}
+
+var (
+	verbs = wordSet(`is was are were be been of at to from by for a an about approximately equals equal came comes fell dropped drops rose went
+		goes improved improves decreased decreases increased increases reached reaches became becomes got gets stands ended has had now`)
+	// connectives are never the name of anything.
+	connectives = wordSet(`is was are were of at to from by for a an about approximately equals`)
+	levels      = wordSet(`DEBUG INFO WARN WARNING ERROR`)
+	articles    = wordSet(`the a an our its their this that and then with`)
+)
+
+func wordSet(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
 }
 
 // clauseStart is where the clause that ends at end begins.

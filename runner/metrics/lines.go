@@ -111,10 +111,10 @@ func (l *Lines) segments(line []byte) {
 	}
 }
 
-// needsCleaning reports whether a line holds control characters other than tab, or box-drawing characters.
+// needsCleaning reports whether a line holds control characters other than tab, or characters that stand for punctuation of ASCII.
 func needsCleaning(line []byte) bool {
 	for _, c := range line {
-		if c < ' ' && c != '\t' || c == 0xE2 || c == 0x7F {
+		if c < ' ' && c != '\t' || c == 0xE2 || c == 0xE3 || c == 0xEF || c == 0xC2 || c == 0x7F {
 			return true
 		}
 	}
@@ -144,6 +144,18 @@ func clean(line []byte) []byte {
 			i += 3
 		case c < ' ' && c != '\t' || c == 0x7F:
 			i++
+		case c == 0xE2 && bytes.HasPrefix(line[i:], []byte("−")):
+			out = append(out, '-')
+			i += 3
+		case c == 0xC2 && i+1 < len(line) && line[i+1] == 0xA0: // a blank that does not break
+			out = append(out, ' ')
+			i += 2
+		case c == 0xE3 && bytes.HasPrefix(line[i:], []byte("\u3000")):
+			out = append(out, ' ')
+			i += 3
+		case c == 0xEF && i+2 < len(line) && line[i+1] == 0xBC && line[i+2] >= 0x81:
+			out = append(out, line[i+2]-0x80+' ') // full-width forms, U+FF01 to U+FF3F: "loss：0.5"
+			i += 3
 		default:
 			out = append(out, c)
 			i++

@@ -66,6 +66,36 @@ func parseNumber(s []byte) number {
 	return n
 }
 
+// grouped reads a number whose thousands are set apart, "1,234,567.8" or "10_000", at the start of s; ok is false where there is none.
+func grouped(s []byte) (n number) {
+	i := 0
+	for i < len(s) && i < 4 && isDigit(s[i]) {
+		i++
+	}
+	if i == 0 || i > 3 || i >= len(s) || s[i] != ',' && s[i] != '_' {
+		return number{}
+	}
+	separator := s[i]
+	plain := append(make([]byte, 0, 32), s[:i]...)
+	for i+3 < len(s) && s[i] == separator && isDigit(s[i+1]) && isDigit(s[i+2]) && isDigit(s[i+3]) && len(plain) < 300 {
+		plain = append(plain, s[i+1:i+4]...)
+		i += 4
+	}
+	if len(plain) < 4 || i < len(s) && (isDigit(s[i]) || s[i] == separator && i+1 < len(s) && isWord(s[i+1])) {
+		return number{}
+	}
+	n = number{size: i, integer: true, ok: true}
+	if i+1 < len(s) && s[i] == '.' && isDigit(s[i+1]) {
+		start := i
+		for i++; i < len(s) && isDigit(s[i]); i++ {
+		}
+		plain = append(plain, s[start:i]...)
+		n.size, n.integer = i, false
+	}
+	n.value = decimal(plain, 0)
+	return n
+}
+
 // decimal converts the digits that parseNumber has delimited.
 func decimal(s []byte, exponent byte) float64 {
 	if v, ok := shortDecimal(s); ok {

@@ -138,6 +138,9 @@ func (s *pairScanner) numeric(i int) int {
 	if !n.ok {
 		return s.word(i)
 	}
+	if g := grouped(line[i:]); g.ok && s.named(i) {
+		n = g
+	}
 	if i > 0 && line[i-1] == ':' && isAddress(labelBefore(line[s.open:i])) {
 		return s.shape(i, n.size, volatile.Identifier)
 	}
@@ -177,6 +180,14 @@ func (s *pairScanner) numeric(i int) int {
 		return s.word(end) // "1.2.3", "10-fold", "5_000"
 	}
 	return s.add(i, n, end, "")
+}
+
+// named reports whether words or a sign stand right before the number at i: elsewhere "1,234" is two numbers of a list or a table.
+func (s *pairScanner) named(i int) bool {
+	if i == 0 || s.line[i-1] == '[' || s.line[i-1] == '(' || s.line[i-1] == ',' {
+		return false
+	}
+	return labelBefore(s.line[s.open:i]) != nil
 }
 
 // attachedUnit reads "5ms/step", "9.1it/s", "1.2M"; what is no unit makes a word of the number ("3d", "128x128", "1st").
