@@ -81,6 +81,9 @@ func align(a, b *checkpoint.File) alignment {
 	return al
 }
 
+// numberedKeys is why names match that differ in nothing else.
+const numberedKeys = "keys are numbers in one file and texts in the other, as torch.distributed.checkpoint makes them"
+
 // bareName is a name without what wrappers add, and with keys that are numbers written as those that are texts:
 // torch.distributed.checkpoint makes optimizer.state.0.step of optimizer.state[0].step.
 func bareName(name string) string {
@@ -120,7 +123,7 @@ func explainNames(a, b string, averagedA, averagedB bool) string {
 	if why := explainWrappers(whyA, whyB); why != "" {
 		return why
 	}
-	return "keys are numbers in one file and texts in the other, as torch.distributed.checkpoint makes them"
+	return numberedKeys
 }
 
 const parallel = "DataParallel or DistributedDataParallel"

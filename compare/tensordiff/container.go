@@ -9,33 +9,42 @@ import (
 
 // structure lists the containers that differ in type, and those of one side whose type is not told by their members.
 func structure(a, b *checkpoint.File) []string {
-	out := []string{}
+	key := func(name string) string { return name }
+	kept := func(*checkpoint.Entry) bool { return true }
+	if distributed(a) != distributed(b) {
+		key = bareName
+		kept = func(e *checkpoint.Entry) bool { return e.Text != "0" } // torch.distributed.checkpoint keeps no empty containers
+	}
 	types := func(f *checkpoint.File) map[string]string {
 		m := map[string]string{}
 		for i := range f.Entries {
 			if e := &f.Entries[i]; e.Structure {
-				m[e.Name] = e.Type
+				m[key(e.Name)] = e.Type
 			}
 		}
 		return m
 	}
+	out := []string{}
 	typeA, typeB := types(a), types(b)
 	for i := range a.Entries {
 		e := &a.Entries[i]
-		if other, ok := typeB[e.Name]; e.Structure && ok && other != e.Type {
+		if other, ok := typeB[key(e.Name)]; e.Structure && ok && other != e.Type {
 			out = append(out, fmt.Sprintf("%s is a %s in the first file and a %s in the second", display(e.Name), e.Type, other))
-		} else if e.Structure && !ok {
+		} else if e.Structure && !ok && kept(e) {
 			out = append(out, fmt.Sprintf("%s, a %s, is in the first file only", display(e.Name), e.Type))
 		}
 	}
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		if _, ok := typeA[e.Name]; e.Structure && !ok {
+		if _, ok := typeA[key(e.Name)]; e.Structure && !ok && kept(e) {
 			out = append(out, fmt.Sprintf("%s, a %s, is in the second file only", display(e.Name), e.Type))
 		}
 	}
 	return out
 }
+
+// distributed reports whether a file is of torch.distributed.checkpoint, which writes keys that are numbers as texts.
+func distributed(f *checkpoint.File) bool { return f.Format == "torch-dcp" }
 
 func display(name string) string {
 	if name == "" {

@@ -56,6 +56,9 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 		Changed: []Change{}, Renamed: []Rename{},
 		Structure: structure(a, b), Container: container(a, b),
 	}
+	if distributed(a) != distributed(b) {
+		r.forgiveKeys(al.matches)
+	}
 	if err := r.compareMatches(ctx, al.matches, orderA.part, o); err != nil {
 		return nil, err
 	}
@@ -72,6 +75,20 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 	}
 	r.Verdict = r.verdict()
 	return r, nil
+}
+
+// forgiveKeys takes keys that are numbers for equal to the texts that one of the formats makes of them.
+func (r *Result) forgiveKeys(matches []match) {
+	n := 0
+	for i := range matches {
+		if matches[i].why == numberedKeys {
+			matches[i].why = ""
+			n++
+		}
+	}
+	if n > 0 {
+		r.Container = append(r.Container, fmt.Sprintf("%s: %s", numberedKeys, count(n, "value")))
+	}
 }
 
 // models lists the tensors of the model.

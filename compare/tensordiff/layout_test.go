@@ -232,3 +232,33 @@ func TestLongListsAreCutByReason(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbersThatADistributedCheckpointMadeTexts are the same keys, and with other values they are the same values changed.
+func TestNumbersThatADistributedCheckpointMadeTexts(t *testing.T) {
+	one, two := []float32{1}, []float32{2}
+	build := func(format, key string, v []float32) *checkpoint.File {
+		f := file(t, "optim.state"+key+".exp_avg", v)
+		f.Format = format
+		f.Entries = append(f.Entries, checkpoint.Entry{Name: "optim.state" + key, Kind: checkpoint.KindObject, Type: "dict", Structure: true, Data: checkpoint.Text("1")})
+		return f
+	}
+	for name, test := range map[string]struct {
+		a, b    *checkpoint.File
+		verdict Verdict
+		renamed int
+	}{
+		"directory and file":  {build("torch-dcp", ".0", one), build("torch-zip", "[0]", one), SameContent, 0},
+		"file and directory":  {build("torch-zip", "[0]", one), build("torch-dcp", ".0", one), SameContent, 0},
+		"with another value":  {build("torch-zip", "[0]", one), build("torch-dcp", ".0", two), Different, 0},
+		"two files":           {build("torch-zip", "[0]", one), build("torch-zip", ".0", one), Different, 1},
+		"another of the keys": {build("torch-dcp", ".1", one), build("torch-zip", "[0]", one), Different, 1},
+	} {
+		if test.a.Format == "torch-zip" {
+			test.a.Entries = append(test.a.Entries, checkpoint.Entry{Name: "empty", Kind: checkpoint.KindObject, Type: "dict", Text: "0", Structure: true, Data: checkpoint.Text("0")})
+		}
+		r := diff(t, test.a, test.b, Options{})
+		if r.Verdict != test.verdict || len(r.Renamed) != test.renamed || len(r.Structure) > 0 && test.renamed == 0 {
+			t.Errorf("%s: %s, renamed %+v, structure %q", name, r.Verdict, r.Renamed, r.Structure)
+		}
+	}
+}

@@ -18,6 +18,10 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 	}
 	dir := write(t, "write_dcp.py", "torch")
 	compareAll(t, dir)
+	_, one := open(t, filepath.Join(dir, "names.pt"))
+	if _, spread := open(t, filepath.Join(dir, "names")); spread.Content != one.Content {
+		t.Errorf("the digest of a state in one file is %s, that of the directory %s", one.Content, spread.Content)
+	}
 	f, _ := open(t, filepath.Join(dir, "real"))
 	found := false
 	shared := map[string][]string{}

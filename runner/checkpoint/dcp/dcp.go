@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
@@ -55,10 +54,9 @@ func load(ctx context.Context, f *checkpoint.File, dir string, open Opener) erro
 		return err
 	}
 	l := &loader{ctx: ctx, f: f, dir: dir, open: open, pool: pool, home: home, files: map[string]storedFile{}, parts: md.parts}
-	count := strconv.Itoa(len(md.values))
-	f.Entries = append(f.Entries, checkpoint.Entry{
-		Kind: checkpoint.KindObject, Type: "dict", Text: count, Structure: true, Data: checkpoint.Text(count),
-	})
+	for _, c := range md.nest() {
+		f.Entries = append(f.Entries, c.entry())
+	}
 	for _, v := range md.values {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -113,7 +111,7 @@ func (l *loader) value(v value) error {
 		if len(parts) != 1 {
 			return checkpoint.Damaged("object in %d parts", len(parts))
 		}
-		return l.object(v.name, parts[0])
+		return l.object(v.as, parts[0])
 	}
 	if _, err := checkpoint.Elements(v.tensor.size); err != nil {
 		return err
@@ -146,7 +144,7 @@ func (l *loader) value(v value) error {
 	if err != nil {
 		return err
 	}
-	l.f.Entries = append(l.f.Entries, checkpoint.Entry{Name: v.name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	l.f.Entries = append(l.f.Entries, checkpoint.Entry{Name: v.as, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
 	return nil
 }
 
@@ -210,10 +208,12 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 type metadata struct {
 	values []value
 	parts  map[string][]part
+	paths  map[string][]pickle.Value
 }
 
 type value struct {
 	name   string
+	as     string      // the name among the members of containers
 	tensor *tensorInfo // nil for pickled objects
 }
 
@@ -283,6 +283,7 @@ func parseMetadata(root pickle.Value) (*metadata, error) {
 		}
 		md.values = append(md.values, v)
 	}
+	md.addPaths(top["planner_data"])
 	for _, pair := range stored.Items {
 		if err := md.addPart(pair); err != nil {
 			return nil, err

@@ -56,6 +56,22 @@ func (p *path) name(quoteAll bool) string {
 	return b.String()
 }
 
+// Name names a value below the root by the keys and indices that lead to it, texts and int64.
+func Name(steps []pickle.Value) (string, bool) {
+	p := &path{}
+	for _, step := range steps {
+		switch v := step.(type) {
+		case string:
+			p = p.member(v)
+		case int64:
+			p = p.bracket(strconv.FormatInt(v, 10))
+		default:
+			return "", false
+		}
+	}
+	return p.name(false), true
+}
+
 // unambiguous renames entries whose dotted names collide.
 func (w *walker) unambiguous() error {
 	count := make(map[string]int, len(w.file.Entries))

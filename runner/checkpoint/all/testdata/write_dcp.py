@@ -69,3 +69,10 @@ loaded = {k: torch.zeros_like(v) for k, v in whole.items()}
 dcp.load(loaded, checkpoint_id=path)
 assert all(torch.equal(loaded[k], whole[k]) for k in whole)
 expect(path, whole)
+
+# The same state in one file: by the names of parameters it is the same, by their numbers the keys have become texts.
+by_name = {"model": model.state_dict(), "list": [{"lr": 0.1, "w": torch.ones(2)}, {"lr": 0.2, "w": torch.zeros(2)}], "epoch": 3}
+dcp.save(by_name, checkpoint_id=os.path.join(OUT, "names"))
+torch.save(by_name, os.path.join(OUT, "names.pt"))
+by_number = {"model": model.state_dict(), "optim": optimizer.state_dict(), "epoch": 3}
+torch.save(by_number, os.path.join(OUT, "numbers.pt"))
