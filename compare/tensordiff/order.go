@@ -13,7 +13,7 @@ import (
 
 // orderless are formats that sort names, or keep tensors by size: the order of their entries says nothing of the model's.
 var orderless = map[string]bool{
-	"safetensors": true, "sharded": true, "torch-dcp": true, "hdf5": true, "keras": true, "orbax": true, "tensorbundle": true,
+	"safetensors": true, "sharded": true, "hdf5": true, "keras": true, "orbax": true, "tensorbundle": true,
 }
 
 // ordering puts the model before other parts of a training, and its layers as they follow each other.

@@ -2,6 +2,7 @@
 package all
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,6 +116,12 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*c
 			return nil, fmt.Errorf("%s: %w", reader.Format(), err)
 		}
 		return f, nil
+	}
+	switch {
+	case size == 0:
+		return nil, fmt.Errorf("%w: the file is empty", checkpoint.ErrUnknownFormat)
+	case len(bytes.TrimLeft(head, "\x00")) == 0:
+		return nil, fmt.Errorf("%w: it begins with %d zero bytes, as a file does that was never written out", checkpoint.ErrUnknownFormat, len(head))
 	}
 	return nil, checkpoint.ErrUnknownFormat
 }
