@@ -161,6 +161,12 @@ func (r *Result) compareMatches(ctx context.Context, matches []match, parts map[
 			}
 		case ta.DType != tb.DType:
 			c.Class = "dtype"
+			if slices.Equal(ta.Shape, tb.Shape) {
+				var err error
+				if c.Precision, err = precision(ctx, ta, tb); err != nil {
+					return fmt.Errorf("%q: %w", checkpoint.Clip(m.a.Name, 80), err)
+				}
+			}
 		case !slices.Equal(ta.Shape, tb.Shape):
 			c.Class = "shape"
 		case ta.Attrs != tb.Attrs:

@@ -62,6 +62,8 @@ type Change struct {
 	// A and B describe the two values.
 	A string `json:"a"`
 	B string `json:"b"`
+	// Precision relates values of two floating-point types.
+	Precision string `json:"precision,omitempty"`
 	// Stats is set where elements were compared.
 	Stats *ChangeStats `json:"stats,omitempty"`
 	// Within tells that the tolerance accepts the difference.

@@ -80,6 +80,9 @@ func (c *Change) text() string {
 		if c.Class == "shape" && c.Part == component.Model {
 			text += ", which load_state_dict refuses, with strict=False too"
 		}
+		if c.Precision != "" {
+			text += ", " + c.Precision
+		}
 		return text
 	}
 	s := c.Stats
