@@ -85,9 +85,15 @@ func writeHashes(p process, c *cli.Context) error {
 			}
 			if err := d.Err(); err != nil && (item.Path == arg || !all.Foreign(item.Name, err)) {
 				failed = append(failed, fmt.Errorf("the content cannot be digested: %w", err))
+			} else if err != nil && d.SHA256 == "" {
+				if err := d.Sum(c.Context); err != nil {
+					return err
+				}
 			}
 			result.Files = append(result.Files, d)
-			lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: item.Path})
+			if d.SHA256 != "" || d.Content != "" {
+				lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: item.Path})
+			}
 		}
 	}
 	if path := c.String("write"); path != "" {

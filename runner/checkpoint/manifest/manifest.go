@@ -28,7 +28,7 @@ type Document struct {
 	Schema string `json:"schema"`
 	Path   string `json:"path"`
 	Format string `json:"format,omitempty"`
-	// SHA256 is that of the file's bytes, empty for a directory.
+	// SHA256 is that of the file's bytes, empty for a directory, and where Hash left it out.
 	SHA256 string `json:"sha256,omitempty"`
 	// Content is the digest of docs/checkpoint-digest.md, empty where the file is no checkpoint that can be read;
 	// Unread says why then.
@@ -50,21 +50,26 @@ type Value struct {
 	Digest string  `json:"digest"`
 }
 
-// Hash reads a file twice: its bytes, and its content. Of a directory that is one checkpoint it reads the content.
+// maxUnread is the size in bytes up to which a file that is no readable checkpoint is hashed all the same. A sparse file
+// of a few bytes can claim to be of any size.
+const maxUnread = 1 << 30
+
+// Hash reads a file twice: its bytes, and its content. Of a directory that is one checkpoint it reads the content; of a
+// large file that is no readable checkpoint neither, and Sum reads the bytes of that.
 func Hash(ctx context.Context, path string) (*Document, error) {
 	d := &Document{Schema: SchemaVersion, Path: path}
-	if !all.IsDirectory(path) {
-		var err error
-		if d.SHA256, err = sum(ctx, path); err != nil {
-			return nil, err
-		}
-	}
 	f, err := all.Open(ctx, path)
 	if err != nil {
 		d.Unread, d.err = err.Error(), err
-		return d, nil
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > maxUnread {
+			return d, nil
+		}
+		return d, d.Sum(ctx)
 	}
 	defer f.Close()
+	if err := d.Sum(ctx); err != nil {
+		return nil, err
+	}
 	digests, err := checkpoint.Digest(ctx, f)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -89,6 +94,14 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 		d.Values = append(d.Values, v)
 	}
 	return d, nil
+}
+
+// Sum hashes the bytes of the file, which a directory does not have.
+func (d *Document) Sum(ctx context.Context) (err error) {
+	if !all.IsDirectory(d.Path) {
+		d.SHA256, err = sum(ctx, d.Path)
+	}
+	return err
 }
 
 // sum returns the SHA-256 of a file's bytes.
