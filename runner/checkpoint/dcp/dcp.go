@@ -3,10 +3,12 @@
 package dcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,8 +22,12 @@ import (
 // MetadataName is the file that makes a directory a checkpoint.
 const MetadataName = ".metadata"
 
-// maxParts bounds the parts of all tensors.
-const maxParts = 1 << 16
+const (
+	// maxParts bounds the parts of all tensors, and the pickled objects.
+	maxParts = 1 << 16
+	// maxEntries bounds the values of all objects.
+	maxEntries = 1 << 17
+)
 
 // Opener opens one part, a file of torch.save.
 type Opener func(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error)
@@ -101,17 +107,18 @@ type loader struct {
 	pool  *filepool.Pool
 	home  []string
 	files map[string]storedFile
-	parts map[string][]part
+	parts map[string]map[string]part
 }
 
 // value adds a tensor or a pickled object.
 func (l *loader) value(v value) error {
 	parts := l.parts[v.name]
 	if v.tensor == nil {
-		if len(parts) != 1 {
+		whole, ok := parts[noOffset]
+		if !ok || len(parts) != 1 {
 			return checkpoint.Damaged("object in %d parts", len(parts))
 		}
-		return l.object(v.as, parts[0])
+		return l.object(v.as, whole)
 	}
 	if _, err := checkpoint.Elements(v.tensor.size); err != nil {
 		return err
@@ -119,11 +126,11 @@ func (l *loader) value(v value) error {
 	var tiles []tile
 	var dtype checkpoint.DType
 	for _, chunk := range v.tensor.chunks {
-		i := slices.IndexFunc(parts, func(p part) bool { return slices.Equal(p.offset, chunk.offsets) })
-		if i < 0 {
+		p, ok := parts[checkpoint.ShapeText(chunk.offsets)]
+		if !ok {
 			return checkpoint.Damaged("no data for the part at %s", checkpoint.ShapeText(chunk.offsets))
 		}
-		file, err := l.part(parts[i])
+		file, err := l.part(p)
 		if err != nil {
 			return err
 		}
@@ -153,6 +160,9 @@ func (l *loader) object(name string, p part) error {
 	file, err := l.part(p)
 	if err != nil {
 		return err
+	}
+	if len(l.f.Entries)+len(file.Entries) > maxEntries {
+		return checkpoint.Limit("more than %d values", maxEntries)
 	}
 	l.f.Findings = append(l.f.Findings, file.Findings...)
 	for _, e := range file.Entries {
@@ -207,8 +217,9 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 // metadata is torch.distributed.checkpoint.metadata.Metadata.
 type metadata struct {
 	values []value
-	parts  map[string][]part
-	paths  map[string][]pickle.Value
+	// parts by the name of the value and the text of their offset.
+	parts map[string]map[string]part
+	paths map[string][]pickle.Value
 }
 
 type value struct {
@@ -226,10 +237,12 @@ type chunk struct{ offsets, sizes []int64 }
 
 // part is where a chunk, or an object, lies.
 type part struct {
-	offset      []int64
 	path        string
 	off, length int64
 }
+
+// noOffset stands for the offset of an object, which is in one part.
+const noOffset = ""
 
 // fields returns the attributes of an instance of a class.
 func fields(v pickle.Value, class string) (map[string]pickle.Value, error) {
@@ -244,9 +257,11 @@ func fields(v pickle.Value, class string) (map[string]pickle.Value, error) {
 	}
 	m := make(map[string]pickle.Value, len(d.Items))
 	for _, pair := range d.Items {
-		if key, ok := pair.Key.(string); ok {
-			m[key] = pair.Value
+		key, ok := pair.Key.(string)
+		if _, twice := m[key]; !ok || twice {
+			return nil, checkpoint.Damaged("metadata with an attribute of %s twice, or without a name", class)
 		}
+		m[key] = pair.Value
 	}
 	return m, nil
 }
@@ -261,7 +276,7 @@ func parseMetadata(root pickle.Value) (*metadata, error) {
 	if !ok1 || !ok2 {
 		return nil, checkpoint.Damaged("metadata without state_dict_metadata or storage_data")
 	}
-	md := &metadata{parts: map[string][]part{}}
+	md := &metadata{parts: map[string]map[string]part{}}
 	count := 0
 	for _, pair := range values.Items {
 		name, ok := pair.Key.(string)
@@ -271,6 +286,7 @@ func parseMetadata(root pickle.Value) (*metadata, error) {
 		v := value{name: name}
 		if o, ok := pair.Value.(*pickle.Object); ok {
 			if g, _ := o.Global(); g.Name == "BytesStorageMetadata" {
+				count++
 				md.values = append(md.values, v)
 				continue
 			}
@@ -283,13 +299,16 @@ func parseMetadata(root pickle.Value) (*metadata, error) {
 		}
 		md.values = append(md.values, v)
 	}
+	if count > maxParts {
+		return nil, checkpoint.Limit("more than %d objects", maxParts)
+	}
 	md.addPaths(top["planner_data"])
 	for _, pair := range stored.Items {
 		if err := md.addPart(pair); err != nil {
 			return nil, err
 		}
 	}
-	return md, nil
+	return md, md.checkOverlap()
 }
 
 func parseTensor(v pickle.Value) (*tensorInfo, error) {
@@ -345,13 +364,44 @@ func (md *metadata) addPart(pair pickle.Pair) error {
 			return checkpoint.Unsupported("compressed parts")
 		}
 	}
+	offset := noOffset
 	if o, ok := index["offset"]; ok {
 		if _, none := o.(pickle.None); !none {
-			if p.offset, ok = pyobject.Integers(o); !ok {
+			at, ok := pyobject.Integers(o)
+			if !ok {
 				return checkpoint.Damaged("metadata of a part with an offset of another type")
 			}
+			offset = checkpoint.ShapeText(at)
 		}
 	}
-	md.parts[name] = append(md.parts[name], p)
+	if _, twice := md.parts[name][offset]; twice {
+		return checkpoint.Damaged("metadata places the part of %q at %s twice", checkpoint.Clip(name, 80), offset)
+	}
+	if md.parts[name] == nil {
+		md.parts[name] = map[string]part{}
+	}
+	md.parts[name][offset] = p
+	return nil
+}
+
+// checkOverlap requires every part to have bytes of its own, as PyTorch writes them.
+func (md *metadata) checkOverlap() error {
+	var all []part
+	for _, parts := range md.parts {
+		for _, p := range parts {
+			if p.off < 0 || p.length < 0 || p.length > math.MaxInt64-p.off {
+				return checkpoint.Damaged("part of %d bytes at %d", p.length, p.off)
+			}
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b part) int {
+		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.off, b.off), cmp.Compare(a.length, b.length))
+	})
+	for i := 1; i < len(all); i++ {
+		if a, b := all[i-1], all[i]; a.path == b.path && a.off+a.length > b.off {
+			return checkpoint.Damaged("two parts overlap at %d of %q", b.off, checkpoint.Clip(b.path, 80))
+		}
+	}
 	return nil
 }
