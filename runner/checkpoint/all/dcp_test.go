@@ -58,3 +58,17 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 		}
 	}
 }
+
+func TestTensorsCutOverRanksAreReadAsPyTorchSavedThem(t *testing.T) {
+	if err := exec.Command(fixtures.Python(t), "-W", "ignore", "-c", "import torch.distributed.tensor, torch.distributed.fsdp; torch.distributed.fsdp.fully_shard").Run(); err != nil {
+		t.Skip("no DTensor")
+	}
+	dir := write(t, "write_ranks.py", "torch")
+	compareAll(t, dir)
+	f, _ := open(t, filepath.Join(dir, "rank1.pt"))
+	for _, e := range f.Entries {
+		if x := e.Tensor(); x == nil && !e.Structure {
+			t.Errorf("%s is %s, of what only arranges tensors", e.Name, e.Type)
+		}
+	}
+}

@@ -25,6 +25,9 @@ func TestFilesThatAreCutShortAreRefused(t *testing.T) {
 			// LightGBM's own program ends here; its Python package adds a line.
 			end = bytes.Index(data, []byte("end of parameters")) + len("end of parameters")
 		}
+		if _, err := readAll(data, filepath.Base(path)); err != nil {
+			t.Errorf("%s as it is: %v", path, err)
+		}
 		for n := range end {
 			f, err := readAll(data[:n], filepath.Base(path))
 			if err == nil {

@@ -348,10 +348,15 @@ func (w *walker) fromType(p *path, args []pickle.Value) error {
 	if !ok || !ok2 {
 		return checkpoint.Damaged("tensor subclass %q without a constructor", checkpoint.Clip(p.name(false), 80))
 	}
+	typ, ok := args[1].(pickle.Global)
+	if ok {
+		if done, err := w.distributed(p, typ, args[3]); done || err != nil {
+			return err
+		}
+	}
 	if err := w.walk(p, &pickle.Object{Func: fn, Args: inner}); err != nil {
 		return err
 	}
-	typ, ok := args[1].(pickle.Global)
 	if ok && typ.String() != "torch._tensor.Tensor" && typ.String() != "torch.Tensor" && typ.Name != "Parameter" {
 		e := checkpoint.Entry{Kind: checkpoint.KindObject, Type: "class", Text: typ.String(), Data: checkpoint.Text(typ.String())}
 		if err := w.add(p.bracket("class"), e); err != nil {
