@@ -23,9 +23,10 @@ def install(probe):
     sightings = Sightings(probe, _OF_A_LINE)
 
     def seen(op, frame):
-        where = probe.where(frame)
-        if where is not None and sightings.first(op, _line_of(probe, frame)):
-            probe.emit("op", SOURCE, where, None, {"op": op})
+        # It is the user's line that is counted, not the library's.
+        found, below = probe.frames.search(frame)
+        if found is not None and sightings.first(op, found):
+            probe.emit("op", SOURCE, probe.frames.place(found, below), None, {"op": op})
 
     def always(op):
         return lambda frame, args, kwargs: seen(op, frame)
@@ -57,9 +58,3 @@ def install(probe):
         Calls(probe, torch.Tensor, "__getitem__", indexed, method=True)
 
     probe.imports.when("torch", watch)
-
-
-def _line_of(probe, frame):
-    """Returns the user's frame, so that it is the user's line that is counted, not the library's."""
-    found, _ = probe.frames.search(frame)
-    return found
