@@ -45,6 +45,9 @@ func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks
 	case id == component.Optimizer:
 		out.Class = "optimizer"
 		out.Why = "state of the optimizer: it starts again from zero, and the next steps are other ones"
+	case id == component.EMA && last != "n_averaged":
+		out.Class = "ema"
+		out.Why = "averaged weights: the average starts again from the current ones, and what is evaluated is another model"
 	case id == component.RNGPython || id == component.RNGNumPy || id == component.RNGTorch || id == component.RNGCUDA:
 		out.Class = "rng"
 		out.Why = "state of a random number generator: what is drawn next is other"

@@ -181,8 +181,9 @@ func explainWrappers(a, b []string) string {
 }
 
 // byPrefix pairs the tensors of two models of which one is kept under a key, as in a checkpoint of Lightning, whose names
-// begin with the attribute that holds the network. More than half of the smaller model has to fit, by name, type and shape.
-func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) {
+// begin with the attribute that holds the network. More than half of the smaller model has to fit, by name, type and shape. It
+// reports whether it found any.
+func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) bool {
 	small := min(len(modelA), len(modelB))
 	inB, inA := prefixed(al.onlyA, al.onlyB, modelA, modelB), prefixed(al.onlyB, al.onlyA, modelB, modelA)
 	best, side := inB, "second"
@@ -190,7 +191,7 @@ func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) {
 		best, side = inA, "first"
 	}
 	if len(best.pairs) < 2 || 2*len(best.pairs) <= small {
-		return
+		return false
 	}
 	why := "the names of the " + side + " file begin with " + strconv.Quote(checkpoint.Clip(best.prefix, 80))
 	taken := map[*checkpoint.Entry]bool{}
@@ -204,6 +205,7 @@ func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) {
 	}
 	al.onlyA = remaining(al.onlyA, func(e *checkpoint.Entry) bool { return !taken[e] })
 	al.onlyB = remaining(al.onlyB, func(e *checkpoint.Entry) bool { return !taken[e] })
+	return true
 }
 
 // prefixing is what stands before names of one side that the other side has without it.

@@ -41,7 +41,10 @@ func (o Options) tolerance(d checkpoint.DType) Tolerance {
 func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, error) {
 	partsA, partsB := component.Classify(a).Of, component.Classify(b).Of
 	al := align(a, b)
-	al.byPrefix(models(a, partsA), models(b, partsB))
+	// A file with averaged weights alone is compared with the model that they are of.
+	if !al.byPrefix(models(a, partsA, false), models(b, partsB, false)) {
+		al.byPrefix(models(a, partsA, true), models(b, partsB, true))
+	}
 	if err := al.byContent(func(e *checkpoint.Entry) ([sha256.Size]byte, error) { return contentSum(ctx, e) }); err != nil {
 		return nil, err
 	}
@@ -91,11 +94,11 @@ func (r *Result) forgiveKeys(matches []match) {
 	}
 }
 
-// models lists the tensors of the model.
-func models(f *checkpoint.File, of []component.ID) map[*checkpoint.Entry]bool {
+// models lists the tensors of the model, and those of its average where that is asked for.
+func models(f *checkpoint.File, of []component.ID, averaged bool) map[*checkpoint.Entry]bool {
 	tensors := map[*checkpoint.Entry]bool{}
 	for i := range f.Entries {
-		if e := &f.Entries[i]; of[i] == component.Model && e.Tensor() != nil {
+		if e := &f.Entries[i]; (of[i] == component.Model || averaged && of[i] == component.EMA) && e.Tensor() != nil {
 			tensors[e] = true
 		}
 	}

@@ -159,6 +159,17 @@ func TestAModelUnderAKey(t *testing.T) {
 			b:       []any{"state_dict.module.net.a.weight", one, "state_dict.module.net.b.weight", one, "state_dict.module.net.c.weight", one},
 			renamed: []string{"net.a.weight state_dict.module.net.a.weight", "net.b.weight state_dict.module.net.b.weight", "net.c.weight state_dict.module.net.c.weight"},
 		},
+		"of an average": {
+			b:       []any{"epoch", "1", "model_ema.net.a.weight", one, "model_ema.net.b.weight", two, "model_ema.net.c.weight", one},
+			changed: []string{"net.b.weight values"}, unexpected: []string{"epoch value"},
+			renamed: []string{"net.a.weight model_ema.net.a.weight", "net.b.weight model_ema.net.b.weight", "net.c.weight model_ema.net.c.weight"},
+		},
+		"beside its average": {
+			b: []any{"ema.net.a.weight", two, "ema.net.b.weight", two, "ema.net.c.weight", two, "model.net.a.weight", one, "model.net.b.weight", one, "model.net.c.weight", one},
+
+			unexpected: []string{"ema.net.a.weight ema", "ema.net.b.weight ema", "ema.net.c.weight ema"},
+			renamed:    []string{"net.a.weight model.net.a.weight", "net.b.weight model.net.b.weight", "net.c.weight model.net.c.weight"},
+		},
 		"too little of it": {
 			b:          []any{"other.net.a.weight", two, "w", two, "v", two},
 			missing:    []string{"net.a.weight tensor", "net.b.weight tensor", "net.c.weight tensor"},
