@@ -75,7 +75,41 @@ func container(a, b *checkpoint.File) []string {
 	if sameNames(a, b) && !sameOrder(a, b) {
 		out = append(out, "order of the values")
 	}
-	return append(out, tensorFacts(a, b)...)
+	out = append(out, tensorFacts(a, b)...)
+	return append(append(out, ties(a, b, "first", "second")...), ties(b, a, "second", "first")...)
+}
+
+// ties lists tensors that share their memory in one file and not in the other, such as an embedding and the last layer of a
+// language model.
+func ties(here, there *checkpoint.File, side, other string) []string {
+	const most = 3
+	storages := map[string]string{}
+	for i := range there.Entries {
+		if t := there.Entries[i].Tensor(); t != nil {
+			storages[there.Entries[i].Name] = t.Storage
+		}
+	}
+	first := map[string]string{} // the name of the first tensor of each storage
+	var out []string
+	for i := range here.Entries {
+		e := &here.Entries[i]
+		t := e.Tensor()
+		if t == nil || t.Storage == "" || storages[e.Name] == "" {
+			continue
+		}
+		name, shared := first[t.Storage]
+		if !shared {
+			first[t.Storage] = e.Name
+			continue
+		}
+		if storages[name] != storages[e.Name] {
+			if len(out) == most {
+				return append(out, "and more that share their memory in the "+side+" file alone")
+			}
+			out = append(out, fmt.Sprintf("%s and %s share their memory in the %s file, and not in the %s", display(name), display(e.Name), side, other))
+		}
+	}
+	return out
 }
 
 func facts(f *checkpoint.File) map[string]string {

@@ -3,6 +3,7 @@ package tensordiff
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,6 +108,34 @@ func TestATiedWeightIsNoLoss(t *testing.T) {
 	r := diff(t, a, file(t, "embed.weight", []float32{1, 2}), Options{})
 	if len(r.Missing) != 1 || r.Missing[0].Class != "tied" || !strings.Contains(r.Missing[0].Why, "embed.weight") {
 		t.Errorf("missing: %+v", r.Missing)
+	}
+}
+
+// TestTiesOfOneFile has an embedding and a last layer that share their memory in one file alone.
+func TestTiesOfOneFile(t *testing.T) {
+	build := func(storages ...string) *checkpoint.File {
+		f := file(t, "embed.weight", []float32{1, 2}, "h.weight", []float32{3, 4}, "lm_head.weight", []float32{1, 2})
+		i := 0
+		for k := range f.Entries {
+			if x := f.Entries[k].Tensor(); x != nil {
+				x.Storage = storages[i]
+				i++
+			}
+		}
+		return f
+	}
+	tied, apart, unknown := build("0", "1", "0"), build("0", "1", "2"), build("", "", "")
+	for _, test := range []struct {
+		a, b *checkpoint.File
+		want []string
+	}{
+		{tied, apart, []string{"embed.weight and lm_head.weight share their memory in the first file, and not in the second"}},
+		{apart, tied, []string{"embed.weight and lm_head.weight share their memory in the second file, and not in the first"}},
+		{tied, tied, []string{}}, {apart, apart, []string{}}, {tied, unknown, []string{}},
+	} {
+		if r := diff(t, test.a, test.b, Options{}); r.Verdict != SameContent || !slices.Equal(r.Container, test.want) {
+			t.Errorf("%s, %q, want %q", r.Verdict, r.Container, test.want)
+		}
 	}
 }
 
