@@ -136,10 +136,15 @@ func (w *walker) object(addr uint64, name string, depth int) error {
 		return fmt.Errorf("group %q: %w", checkpoint.Clip(name, 80), err)
 	}
 	if !group {
+		first := len(w.f.Entries)
 		if err := w.dataset(messages, name); err != nil {
 			return fmt.Errorf("dataset %q: %w", checkpoint.Clip(name, 80), err)
 		}
-		return w.attributes(messages, name)
+		if err := w.attributes(messages, name); err != nil {
+			return err
+		}
+		bfloat16(w.f.Entries[first:])
+		return nil
 	}
 	if w.onPath[addr] {
 		return checkpoint.Unsupported("group %q that contains itself", checkpoint.Clip(name, 80))
@@ -222,6 +227,20 @@ func (w *walker) dataset(messages []message, name string) error {
 		return err
 	}
 	return w.value(name, d.typ, d.shape, data)
+}
+
+// bfloat16 gives a dataset its type back where Keras wrote numbers of that type, which HDF5 lacks, as 2 bytes of no type
+// and noted it in an attribute. The dataset comes first, then its attributes.
+func bfloat16(entries []checkpoint.Entry) {
+	t := entries[0].Tensor()
+	if t == nil || t.DType != "void2" {
+		return
+	}
+	for _, e := range entries[1:] {
+		if e.Name == entries[0].Name+"@dtype" && e.Kind == checkpoint.KindString && e.Text == string(checkpoint.BFloat16) {
+			t.DType, entries[0].Type = checkpoint.BFloat16, string(checkpoint.BFloat16)
+		}
+	}
 }
 
 // value adds a dataset or an attribute. Strings become text, one entry if there is one, else one for each.
