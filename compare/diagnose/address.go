@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -35,18 +36,22 @@ func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 
 // addresses replaces a conviction of the hash seed by one of object identity where the line it was placed at shows
 // addresses at work, and pinning the layout, with the hash seed beside it, makes runs agree as well.
-func (c *inquiry) addresses(ctx context.Context, pair *difference, v *conviction) error {
-	if v.source != seed.PythonHash || v.origin == nil || !c.evidence(pair).followsAddresses(*v.origin) || !c.pins(seed.ObjectIdentity) {
+func (c *inquiry) addresses(ctx context.Context, pair *difference, w whole, v *conviction) error {
+	if c.convicted(seed.ObjectIdentity) || v.source != seed.PythonHash || v.origin == nil || !c.evidence(pair).followsAddresses(*v.origin) || !c.pins(seed.ObjectIdentity) {
 		return nil
 	}
-	c.lab.Note("The line orders objects by their address. Pinning object-identity.")
-	e := c.pin([]seed.ID{seed.ObjectIdentity}, false)
-	e.Levels[seed.PythonHash] = seed.Pin
-	e.Name = plan.Pin([]seed.ID{seed.ObjectIdentity, seed.PythonHash}).Name
-	agreed, _, err := c.holds(ctx, pair, e, []*suspicion{{source: seed.ObjectIdentity, site: v.site}})
-	if err != nil || agreed == nil {
-		return err
+	agreed := &agreement{runs: w.runs}
+	if known := sources(w.pinned); !slices.Contains(known, seed.ObjectIdentity) || !slices.Contains(known, seed.PythonHash) {
+		c.lab.Note("The line orders objects by their address. Pinning object-identity.")
+		e := c.pin([]seed.ID{seed.ObjectIdentity}, false)
+		e.Levels[seed.PythonHash] = seed.Pin
+		e.Name = plan.Pin([]seed.ID{seed.ObjectIdentity, seed.PythonHash}).Name
+		var err error
+		if agreed, _, err = c.holds(ctx, pair, e, []*suspicion{{source: seed.ObjectIdentity, site: v.site}}); err != nil || agreed == nil {
+			return err
+		}
 	}
+	c.setExperiment(plan.Release(w.experiment, seed.ObjectIdentity).Name, record.Reproducible, "still agrees with object-identity released: the hash seed, which is pinned, moves the addresses")
 	story := v.story
 	if v.origin.Name != "" {
 		story = ruleOf(seed.ObjectIdentity).words(*v.origin)
@@ -59,4 +64,20 @@ func (c *inquiry) addresses(ctx context.Context, pair *difference, v *conviction
 		"the line orders objects by their address; the hash seed only moves them",
 	}
 	return nil
+}
+
+// mergeAddresses drops a conviction of the hash seed at a line that orders objects by their address where object identity
+// is convicted itself: the hash seed decides what is allocated where, and is no cause beside it.
+func (c *inquiry) mergeAddresses(pair *difference) {
+	if !c.convicted(seed.ObjectIdentity) {
+		return
+	}
+	e := c.evidence(pair)
+	c.causes = slices.DeleteFunc(c.causes, func(v conviction) bool {
+		return v.source == seed.PythonHash && v.origin != nil && e.followsAddresses(*v.origin)
+	})
+}
+
+func (c *inquiry) convicted(id seed.ID) bool {
+	return slices.ContainsFunc(c.causes, func(v conviction) bool { return v.source == id })
 }

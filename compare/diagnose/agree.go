@@ -25,14 +25,14 @@ type agreement struct {
 // but that suspect, bait included, which is what a comparison line by line needs.
 type whole struct {
 	experiment plan.Experiment
-	suspects   int
+	pinned     []*suspicion
 	zoom       *plan.Zoom
 	runs       []*observation
 	cover      []string
 }
 
 // firstRound are the suspects worth pinning first: those whose values were seen to enter, the late ones before the early,
-// or, where there are none, everything that was read, and the hash seed, which leaves no trace.
+// or, where there are none, everything that was read, and what leaves no trace.
 func firstRound(all []*suspicion) []*suspicion {
 	strong := atLeast(all, entered)
 	late := slices.DeleteFunc(slices.Clone(strong), func(s *suspicion) bool { return s.early })
@@ -46,16 +46,13 @@ func firstRound(all []*suspicion) []*suspicion {
 }
 
 func secondRound(all []*suspicion) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash
-	})
+	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return s.strength < present && !traceless(s) })
 }
 
-// thirdRound adds the layout of the address space, which nothing in a trace shows.
-func thirdRound(all []*suspicion) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool {
-		return s.strength < present && s.source != seed.PythonHash && s.source != seed.ObjectIdentity
-	})
+// traceless tells the sources that nothing in a trace shows: the hash seed and the layout of the address space. They are
+// pinned together, since one release then tells them apart.
+func traceless(s *suspicion) bool {
+	return s.strength == possibleOnly && (s.source == seed.PythonHash || s.source == seed.ObjectIdentity)
 }
 
 func atLeast(all []*suspicion, least strength) []*suspicion {
@@ -66,9 +63,9 @@ func atLeast(all []*suspicion, least strength) []*suspicion {
 // them, and the sources that had been pinned by then.
 //
 // Runs that still differ are evidence as well: what entered where they part is pinned next. Only when nothing new
-// entered is everything pinned that was read, then the layout of memory, and at last all that can be.
+// entered is everything pinned that was read or leaves no trace, and at last all that can be.
 func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion) (*agreement, []seed.ID, error) {
-	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, thirdRound, c.everything}
+	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, c.everything}
 	var pinned []*suspicion
 	for len(rounds) > 0 {
 		round := merge(pinned, slices.DeleteFunc(rounds[0](all), func(s *suspicion) bool { return !c.pins(s.source) }))
@@ -158,7 +155,7 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 		return nil, differing, nil
 	}
 	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
-	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, suspects: len(pinned), runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
+	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, pinned: pinned, runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
 }
 
 // untilDiffer makes the runs asked for, two at first, and no more once one differs from the first: then it returns that pair.
@@ -187,6 +184,16 @@ func (c *inquiry) untilDiffer(ctx context.Context, ask Ask) (runs []*observation
 type trial struct {
 	sources    []seed.ID
 	experiment string
+	// released is its run, where it was one without a group of suspects.
+	released *observation
+}
+
+// without returns the trial's run if exactly these suspects were pinned in it.
+func (t trial) without(rest []*suspicion) *observation {
+	if len(rest) != len(t.sources) {
+		return nil
+	}
+	return t.released
 }
 
 // insufficient returns an experiment that is known to differ although it pinned all of these suspects, perhaps more.
@@ -199,18 +206,19 @@ func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
 	return trial{}, false
 }
 
-// enough is the number of pinned runs whose agreement counts as shown. Two do where the traces show every suspect
-// entering; where they only show that it might have, where work went on at the same time, and most of all where
-// only some of the shipped runs differ, two runs can agree by luck.
+// enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
+// changes nothing is one more (see stands); where work went on at the same time, where everything was pinned on no
+// evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
 func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
 	e := c.evidence(pair)
 	racing := e.seen(func(s *trace.Seen) bool {
 		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
 	}) != nil
+	blind := slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
 	switch {
 	case c.lucky:
 		return 4
-	case racing || len(atLeast(pinned, entered)) < len(pinned):
+	case racing || blind:
 		return 3
 	}
 	return 2

@@ -18,8 +18,12 @@ type conviction struct {
 	*suspicion
 	proof    record.Proof
 	evidence []string
-	// released is a run in which the source alone was free, nil if none was made.
+	// agreed are the runs in which the source was pinned, and released is one that differs from the first of them in
+	// nothing but that the source was free; nil if none was made.
+	agreed   []*observation
 	released *observation
+	// alone says that nothing but the source was pinned in the agreed runs, so that free it is the command as shipped.
+	alone bool
 	// origin is the local value by which a zoom placed the source, nil where the trace placed it.
 	origin *trace.LocalDifference
 }
@@ -58,25 +62,34 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 }
 
 // stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
-// neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that.
+// neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that. What no trace shows entering
+// takes three runs that agree.
 func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
-	const many = 3
+	const many, few = 3, 3
 	silent := func(v conviction) bool {
 		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
 	}
-	if len(c.causes) == 0 {
+	weak := func(v conviction) bool { return v.strength < entered }
+	switch {
+	case len(c.causes) == 0:
 		return false, nil
+	case len(c.causes) >= many || slices.ContainsFunc(c.causes, silent):
+		if err := outlastTick(ctx, agreed.whole.runs); err != nil {
+			return false, err
+		}
+		return c.repeats(ctx, agreed, 2)
+	case slices.ContainsFunc(c.causes, weak) && len(agreed.runs) < few:
+		return c.repeats(ctx, agreed, few-len(agreed.runs))
 	}
-	if len(c.causes) < many && !slices.ContainsFunc(c.causes, silent) {
-		return true, nil
-	}
+	return true, nil
+}
+
+// repeats makes more runs of the whole agreement and reports whether they agree as well.
+func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, error) {
 	c.lab.Note("Making the pinned runs again, since much rests on them.")
-	if err := outlastTick(ctx, agreed.whole.runs); err != nil {
-		return false, err
-	}
 	// Exactly as before, tracing included: runs that are traced by line allocate more, so their addresses are others.
 	w := agreed.whole
-	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2, Zoom: w.zoom, Cover: w.cover, Enough: c.parted(w.runs[0], w.zoom)})
+	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: n, Zoom: w.zoom, Cover: w.cover, Enough: c.parted(w.runs[0], w.zoom)})
 	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return false, err
@@ -119,7 +132,7 @@ func releaseGroups(pinned []*suspicion) [][]*suspicion {
 	var unknown []*suspicion
 	var groups [][]*suspicion
 	for _, s := range slices.Backward(pinned) {
-		if s.strength == possibleOnly && s.source != seed.PythonHash {
+		if s.strength == possibleOnly {
 			unknown = append(unknown, s)
 			continue
 		}
@@ -139,30 +152,29 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspi
 		return group, nil
 	}
 	rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
-	if t, known := c.insufficient(rest); known {
+	if t, known := c.insufficient(rest); known || len(rest) == 0 {
+		// With none pinned they are the shipped runs.
 		if len(group) == 1 {
-			c.convict(group[0], agreed, nil, t.experiment)
+			c.convict(group[0], agreed, t.without(rest), t.experiment)
 			return group, nil
 		}
 	} else {
-		released, representative, err := c.withoutGroup(ctx, agreed, group)
+		released, still, err := c.withoutGroup(ctx, agreed, group)
 		if err != nil {
 			return nil, err
 		}
-		if representative != nil {
+		if released == nil {
 			agreed.pinned = rest
 			agreed.experiment = plan.Release(agreed.experiment, sources(group)...)
 			agreed.cover = covers(rest)
-			agreed.runs = append([]*observation{representative}, agreed.runs...)
+			agreed.runs = still
 			return nil, nil
 		}
 		if len(group) == 1 {
-			if len(agreed.pinned) < agreed.whole.suspects {
-				released.zoomed = false // other suspects were free in it as well
-			}
 			c.convict(group[0], agreed, released, released.run.Experiment)
 			return group, nil
 		}
+		c.failed = append(c.failed, trial{sources: sources(rest), experiment: released.run.Experiment, released: released})
 	}
 	half := len(group) / 2
 	first, err := c.release(ctx, agreed, group[:half])
@@ -173,16 +185,17 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspi
 	return slices.Concat(first, second), err
 }
 
-// withoutGroup runs the agreed experiment without a group of its suspects. When the release changes nothing it returns
-// a run that represents the smaller set; otherwise the run that differs.
-func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*suspicion) (released, representative *observation, err error) {
+// withoutGroup runs the agreed experiment without a group of its suspects, and returns the run that then differs; nil when
+// the release changes nothing, and then all the runs that agree with the smaller set pinned, one of these runs first.
+func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*suspicion) (released *observation, still []*observation, err error) {
 	rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
 	e := plan.Release(agreed.experiment, sources(group)...)
 	ask := Ask{Experiment: e, Runs: 1, Cover: covers(rest)}
-	if needsZoom(group) && len(group) == 1 && agreed.runs[0].zoomed {
+	if agreed.runs[0].zoomed && (needsZoom(group) || needsZoom(rest)) {
 		ask.Zoom = fullZoom()
 	}
-	shifts := c.mayShift(agreed, group)
+	// Of a group that is then split, its members are asked.
+	shifts := len(group) == 1 && c.mayShift(agreed, group)
 	if !shifts {
 		ask.Enough = c.parted(agreed.runs[0], ask.Zoom)
 	}
@@ -191,6 +204,7 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 	if c.lucky {
 		samples = 3
 	}
+	still = agreed.runs
 	for range samples {
 		runs, err := c.observe(ctx, ask)
 		c.seen = append(c.seen, runs...)
@@ -202,7 +216,7 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			return nil, nil, err
 		}
 		if !d.any() {
-			representative = runs[0]
+			still = slices.Concat(runs, still)
 			continue
 		}
 		if shifts {
@@ -217,21 +231,22 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			}
 			if !same.any() {
 				c.setExperiment(runs[0].run.Experiment, record.Reproducible, "runs agree with "+list(sources(group))+" released: not a cause")
-				return nil, runs[0], nil
+				return nil, slices.Concat(runs, again), nil
 			}
 		}
 		c.setExperiment(runs[0].run.Experiment, record.Diverged, "differs with "+list(sources(group))+" released")
 		return runs[0], nil, nil
 	}
-	c.setExperiment(representative.run.Experiment, record.Reproducible, "still agrees with "+list(sources(group))+" released: not a cause")
-	return nil, representative, nil
+	c.setExperiment(still[0].run.Experiment, record.Reproducible, "still agrees with "+list(sources(group))+" released: not a cause")
+	return nil, still, nil
 }
 
 // mayShift reports whether a release can change results without making them vary: a source that merely has another value
-// than the pinned one differs from the pinned runs and not from itself, and with the address-space layout pinned
-// whatever changes the size of the environment moves every address.
+// than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
+// changes the size of the environment moves every address; and where the launcher answers reads of entropy from one
+// stream, a process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
-	return c.pinsLayout(agreed) || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
+	return c.pinsLayout(agreed) || agreed.experiment.WholeTree || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
 // outlastTick waits until runs made now fall into another tick of a coarse clock than those made before: seconds, and the
@@ -267,7 +282,8 @@ func (c *inquiry) convict(s *suspicion, agreed *agreement, released *observation
 		fmt.Sprintf("with %s pinned, %d runs agree (%s)", list(sources(agreed.pinned)), len(agreed.runs), strings.Join(slices.Compact(pinned), "; ")),
 		fmt.Sprintf("with %s left to the command, runs differ (%s)", s.source, free),
 	}
-	c.causes = append(c.causes, conviction{suspicion: s, proof: record.Proven, evidence: lines, released: released})
+	c.causes = append(c.causes, conviction{suspicion: s, proof: record.Proven, evidence: lines,
+		agreed: agreed.runs, released: released, alone: len(agreed.pinned) == 1})
 }
 
 // suspectOnly records what the traces say when no experiment could be finished.

@@ -168,6 +168,9 @@ func (c *inquiry) conclude(pair *difference) {
 		a.FirstDivergence = pair.first()
 	case missing != "":
 		a.Verdict, a.Reason = record.Inconclusive, missing
+		if c.unobserved() != nil {
+			c.limit("Python started with -I, -E or -S, or with an environment of its own, does not read PYTHONPATH, by which the probe comes in: start it without them.")
+		}
 		c.setExperiment(c.base.Name, record.Inconclusive, "")
 	case verdict == record.WithinTolerance:
 		a.Verdict, a.Reason = record.WithinTolerance, "the runs differ, and stay within the tolerance asked for"
@@ -182,16 +185,22 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 	if pair == nil {
 		return "one run shows that the command works and what it draws from; whether it gives the same result again takes at least two"
 	}
-	for _, o := range c.shipped {
-		if len(o.run.Silent) > 0 {
-			c.limit("Python started with -I, -E or -S, or with an environment of its own, does not read PYTHONPATH, by which the probe comes in: start it without them.")
-			return fmt.Sprintf("a Python process of run %s could not be observed (%s), and equal output alone is no evidence of equal training", o.run.ID, o.run.Silent[0])
-		}
+	if o := c.unobserved(); o != nil {
+		return fmt.Sprintf("a Python process of run %s could not be observed (%s), and equal output alone is no evidence of equal training", o.run.ID, o.run.Silent[0])
 	}
 	if pair.training.Events == 0 && !hasResults(c.shipped[0].run) {
 		return "no training was seen: no optimizer step, no metric and no file that could be compared"
 	}
 	return ""
+}
+
+// unobserved is the first shipped run in which a Python process never said that it was alive, nil where none is.
+func (c *inquiry) unobserved() *observation {
+	i := slices.IndexFunc(c.shipped, func(o *observation) bool { return len(o.run.Silent) > 0 })
+	if i < 0 {
+		return nil
+	}
+	return c.shipped[i]
 }
 
 func hasResults(run *record.Run) bool {

@@ -25,38 +25,68 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 		if cause.site != nil && cause.site.File != "" {
 			continue
 		}
-		free, err := c.zoomedFree(ctx, cause, agreed.whole)
+		pinned, free, err := c.traced(cause)
 		if err != nil {
 			return err
 		}
-		pinned, noise, err := c.zoomedPinned(ctx, pair, agreed.whole)
-		if err != nil {
+		if pinned == nil {
+			if free, err = c.zoomedFree(ctx, cause, agreed.whole); err != nil {
+				return err
+			}
+			if pinned, err = c.zoomedPinned(ctx, pair, agreed.whole); err != nil {
+				return err
+			}
+		}
+		if err := cause.place(c.audit.Dir, pinned, free); err != nil {
 			return err
 		}
-		if err := cause.place(c.audit.Dir, pinned, noise, free); err != nil {
-			return err
-		}
-		if err := c.addresses(ctx, pair, cause); err != nil {
+		if err := c.addresses(ctx, pair, agreed.whole, cause); err != nil {
 			return err
 		}
 	}
+	c.mergeAddresses(pair)
 	return nil
 }
 
-// place compares the traces and takes over the first line that shows the source.
-func (v *conviction) place(dir string, pinned, noise, free *observation) error {
-	if pinned == nil || free == nil {
-		return nil
+// traced returns runs of the search that were traced by line and serve to place a conviction: at least two in which its
+// source was pinned, and one that differs from the first of them in nothing else; nil where there are none such.
+func (c *inquiry) traced(v *conviction) (pinned []*observation, free *observation, err error) {
+	pinned = slices.DeleteFunc(slices.Clone(v.agreed), func(o *observation) bool { return !o.zoomed })
+	if len(pinned) < 2 || pinned[0] != v.agreed[0] {
+		return nil, nil, nil
 	}
-	differences, err := trace.Zoom(pinned.trace, free.trace)
+	free = v.released
+	if v.alone {
+		// Free it is the command as shipped.
+		i := slices.IndexFunc(c.shipped, func(o *observation) bool { return o.zoomed })
+		if i < 0 {
+			return nil, nil, nil
+		}
+		free = c.shipped[i]
+	}
+	if free == nil || !free.zoomed {
+		return nil, nil, nil
+	}
+	// The source may have had the pinned value by chance.
+	if d, err := c.differ(pinned[0], free); err != nil || !d.any() {
+		return nil, nil, err
+	}
+	return pinned, free, nil
+}
+
+// place compares the traces and takes over the first line that shows the source.
+func (v *conviction) place(dir string, pinned []*observation, free *observation) error {
+	differences, err := trace.Zoom(pinned[0].trace, free.trace)
 	if err != nil {
 		return err
 	}
 	var ignored []trace.LocalDifference
-	if noise != nil {
-		if ignored, err = trace.Zoom(pinned.trace, noise.trace); err != nil {
+	for _, o := range pinned[1:] {
+		noise, err := trace.Zoom(pinned[0].trace, o.trace)
+		if err != nil {
 			return err
 		}
+		ignored = append(ignored, noise...)
 	}
 	origin, found := trace.Origin(differences, ignored)
 	if !found {
@@ -65,7 +95,7 @@ func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
 		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
 	v.origin = &origin
-	if calls := ruleOf(v.source).calls; calls != nil && !calls.MatchString(sourceLine(dir, origin.File, origin.Line)) {
+	for _, calls := range v.calls(sourceLine(dir, origin.File, origin.Line)) {
 		call, ran, err := lastCall(dir, free, calls, origin.Order)
 		if err != nil {
 			return err
@@ -80,6 +110,22 @@ func (v *conviction) place(dir string, pinned, noise, free *observation) error {
 		v.story = words(origin)
 	}
 	return nil
+}
+
+// calls are what to look for on the lines before one at which a value first differs, in this order: where that line does
+// not use the source itself, another has.
+func (v *conviction) calls(line string) []*regexp.Regexp {
+	var wanted []*regexp.Regexp
+	for _, calls := range ruleOf(v.source).calls {
+		if calls.MatchString(line) {
+			return nil
+		}
+		wanted = append(wanted, calls)
+	}
+	if takesOne.MatchString(line) && len(wanted) > 1 {
+		return wanted[:1] // the order of a container is enough
+	}
+	return wanted
 }
 
 // lastCall is the last line before a place in a zoomed trace whose text matches.
@@ -136,18 +182,8 @@ func sourceLine(dir, file string, line int) string {
 	return ""
 }
 
-// zoomedFree is a zoomed run in which the source was free, and everything else as in the whole agreement.
+// zoomedFree makes a zoomed run in which the source is free, and everything else as in the whole agreement.
 func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*observation, error) {
-	if cause.released != nil && cause.released.zoomed {
-		return cause.released, nil
-	}
-	if w.suspects == 1 {
-		for _, o := range c.shipped {
-			if o.zoomed {
-				return o, nil
-			}
-		}
-	}
 	e := plan.Release(w.experiment, cause.source)
 	zoom := fullZoom()
 	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: zoom, Cover: w.cover, Enough: c.parted(w.runs[0], zoom)})
@@ -161,18 +197,18 @@ func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*
 	return runs[0], nil
 }
 
-// zoomedPinned is a zoomed run of the whole agreement, and a second one that shows what differs all the same.
-func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, w whole) (pinned, noise *observation, err error) {
+// zoomedPinned returns zoomed runs of the whole agreement: two, of which the second shows what differs all the same.
+func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, w whole) ([]*observation, error) {
 	zoomed := slices.DeleteFunc(slices.Clone(w.runs), func(o *observation) bool { return !o.zoomed })
 	if len(zoomed) < 2 {
 		runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2 - len(zoomed), Zoom: zoomFor(pair), Cover: w.cover})
 		c.seen = append(c.seen, runs...)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		zoomed = append(zoomed, runs...)
 	}
-	return zoomed[0], zoomed[1], nil
+	return zoomed, nil
 }
 
 // excerpt reads the lines around one line of the user's code; nil when the file cannot be read.

@@ -10,13 +10,13 @@ import (
 
 var (
 	callsID         = regexp.MustCompile(`\bid\(|key=id\b`)
-	ordersByAddress = regexp.MustCompile(`\bid\(|key=id\b|\b(frozen)?set\(|\bhash\(`)
+	ordersByAddress = regexp.MustCompile(`\bid\(|key=id\b|\b(frozen)?set\(|\bWeak(Set|KeyDictionary)\(|\bhash\(`)
 )
 
 // objectIdentity leaves no trace of its own; only pinning the address-space layout, with the hash seed pinned beside it,
 // shows it.
 func objectIdentity() rule {
-	return rule{source: seed.ObjectIdentity, random: true, calls: callsID, telltale: ordersByAddress, suspect: func(*evidence) *suspicion {
+	return rule{source: seed.ObjectIdentity, random: true, calls: []*regexp.Regexp{callsID, callsHash}, telltale: ordersByAddress, suspect: func(*evidence) *suspicion {
 		return &suspicion{source: seed.ObjectIdentity, strength: possibleOnly}
 	}, words: func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the order of addresses first shows: %s", l.File, l.Line, heldDifferently(l))

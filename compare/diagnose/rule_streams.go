@@ -26,7 +26,7 @@ func torchCPU() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where a generator seeded from nothing first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.TorchCPU, random: true, calls: seedsFromNothing, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.TorchCPU, random: true, calls: []*regexp.Regexp{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
 		if s := streamSuspect(e, seed.TorchCPU); s != nil {
 			return s
 		}

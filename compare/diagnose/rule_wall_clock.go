@@ -12,7 +12,7 @@ import (
 var readsDate = regexp.MustCompile(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
 
 // startsWatch matches a line that only notes when something began: where the clock is read again, that line matters more.
-var startsWatch = regexp.MustCompile(`^\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
+var startsWatch = regexp.MustCompile(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
 
 func wallClock() rule {
 	words := func(l trace.LocalDifference) string {

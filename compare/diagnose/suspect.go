@@ -48,9 +48,9 @@ type rule struct {
 	words func(l trace.LocalDifference) string
 	// telltale matches the text of lines that use the source, for when a zoom shows no local value that differs.
 	telltale *regexp.Regexp
-	// calls matches a line that can only use the source: where such a line ran shortly before a value was seen to
-	// differ, it is the origin.
-	calls *regexp.Regexp
+	// calls match lines that use the source, the surest first: where such a line ran before a value was seen to differ
+	// at a line that does not, it is the origin.
+	calls []*regexp.Regexp
 	// random says that the source takes another value in every run unless it is controlled, so that one run
 	// without control is enough to see its effect.
 	random bool

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/reprocheck/reprocheck/seed"
@@ -92,6 +93,28 @@ while time.time() - start < 1: pass
 				t.Errorf("pinned or not, the run prints %s: the script shows nothing", free.stdout)
 			}
 		})
+	}
+}
+
+// TestDatetimeStaysItself has the classes of datetime, whose clock is watched, be what they are without the probe.
+func TestDatetimeStaysItself(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import copy, datetime, pickle
+from datetime import date, datetime as dt
+class Mine(dt): pass
+assert type(dt.now()) is dt and type(Mine.now()) is Mine and type(Mine.utcnow()) is Mine and type(date.today()) is date
+assert isinstance(Mine.today(), Mine) and dt(2000, 1, 1).now().year > 2000
+assert dt.now == dt.now and dt.now.__name__ == "now" and dt.now.__self__ is dt and dt.now.__doc__
+assert type(pickle.loads(pickle.dumps(dt.now))()) is dt and type(pickle.loads(pickle.dumps(Mine.now()))) is Mine
+assert copy.deepcopy(dt.now()) <= dt.now()
+assert abs(dt.now(datetime.timezone.utc) - dt.now().astimezone()) < datetime.timedelta(seconds=60)
+assert b"reprocheck" not in pickle.dumps((dt.now(), dt.now, date.today()))
+print("fine")
+`})
+	for _, levels := range []map[seed.ID]seed.ProbeLevel{nil, {seed.WallClock: {Level: seed.Pin, Seed: 7}}} {
+		if got := s.watched(probe.Config{Levels: levels}, "run.py").ok(t).stdout; strings.TrimSpace(got) != "fine" {
+			t.Errorf("levels %v: %q", levels, got)
+		}
 	}
 }
 

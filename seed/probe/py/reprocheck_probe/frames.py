@@ -13,7 +13,7 @@ _WRAPPERS = frozenset(("wrapper", "wrapped", "inner", "inner_f", "decorate_conte
 _LIBRARY = 0  # a package, the standard library
 _NEUTRAL = 1  # the probe: neither the user's nor a library that stood between
 _IMPORT = 2  # the import system
-_MAIN_ONLY = 3  # "<string>", "<stdin>": the user's when it is the main module, made by a library otherwise
+_TYPED = 3  # "<string>", "<stdin>": the user's when it is the main module, generated code (a dataclass's) otherwise
 
 
 class Where:
@@ -83,9 +83,8 @@ class Frames:
                 if below is None or frame.f_code.co_name not in _WRAPPERS:
                     below = frame
             elif kind is not _NEUTRAL and kind is not _IMPORT:
-                if kind is not _MAIN_ONLY or frame.f_globals.get("__name__") == "__main__":
+                if kind is not _TYPED or _typed(frame):
                     return frame, below
-                below = frame
             frame = frame.f_back
         return None, below
 
@@ -95,8 +94,8 @@ class Frames:
         kind = self._kinds.get(file)
         if kind is None:
             kind = self._kinds[file] = self._classify(file)
-        if kind is _MAIN_ONLY:
-            return frame.f_globals.get("__name__") == "__main__"
+        if kind is _TYPED:
+            return _typed(frame)
         return type(kind) is str
 
     def name(self, frame):
@@ -120,7 +119,7 @@ class Frames:
     def _classify(self, file):
         if file.startswith("<"):
             if file in ("<string>", "<stdin>"):
-                return _MAIN_ONLY
+                return _TYPED
             if file.startswith("<frozen importlib"):
                 return _IMPORT
             if file.startswith("<frozen runpy"):
@@ -140,6 +139,12 @@ class Frames:
                     return _LIBRARY
                 return rest
         return _LIBRARY
+
+
+def _typed(frame):
+    """Reports whether the program itself came from the command line or from standard input."""
+    scope = frame.f_globals
+    return scope.get("__name__") == "__main__" and scope.get("__file__", "<stdin>") == "<stdin>"
 
 
 def library(frame):

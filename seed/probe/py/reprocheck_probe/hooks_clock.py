@@ -25,8 +25,7 @@ def install(probe):
         Watched(probe, time, name, clock.read)
     for name in _CALENDAR:
         Watched(probe, time, name, clock.calendar)
-    if clock.pinned:
-        probe.imports.when("datetime", lambda module: _pin_datetime(probe, clock, module))
+    probe.imports.when("datetime", lambda module: _watch_datetime(clock, module))
 
 
 class _Clock:
@@ -66,6 +65,20 @@ class _Clock:
         self.note(frame, "time." + name, None, value if isinstance(value, str) else repr(tuple(value)))
         return value
 
+    def day(self, original, at, frame, args, kwargs):
+        if self._probe.thread.busy or not self._probe.frames.is_user(frame):
+            return original(*args, **kwargs)
+        kind = original.__self__
+        value = at(kind, self.tick() / 1e9, *args, **kwargs) if self.pinned else original(*args, **kwargs)
+        api = "%s.%s" % (kind.__name__, original.__name__)
+        if type(value) is self.datetime:
+            # What programs make seeds from.
+            self._probe.origins.hand_out("clock", value.microsecond)
+            self.note(frame, api, value.timestamp(), value.isoformat())
+        else:
+            self.note(frame, api, None, self.date.isoformat(value))
+        return value
+
     def note(self, frame, api, value, shown):
         try:
             if value is not None:
@@ -76,58 +89,65 @@ class _Clock:
             pass
 
 
-# Instructions by which a program looks a name of a module up. A pickler looks up too, but by a call.
-_LOOKUPS = ("IMPORT_FROM", "LOAD_ATTR", "LOAD_METHOD")
+class _Reading:
+    """Takes the place of a class method of datetime that reads the clock."""
+
+    def __init__(self, clock, kind, name, at):
+        self._clock = clock
+        self._at = at
+        self._original = vars(kind)[name]
+        self.__doc__ = self._original.__doc__
+
+    def __get__(self, instance, owner=None):
+        return _Bound(self._clock, self._original.__get__(instance, owner), self._at)
 
 
-def _pin_datetime(probe, clock, module):
-    """datetime.datetime cannot be patched: users' modules are given a subclass with other clocks, all others the real one.
+class _Bound:
+    """Stands in for a class method of datetime, bound to its class. at(kind, seconds, ...) is what it returns at an instant."""
 
-    Only a pinned clock is worth that: type(x) is datetime does not hold in those modules."""
-    from opcode import opname
+    def __init__(self, clock, original, at):
+        self._clock = clock
+        self._original = original
+        self._at = at
 
-    real = module.datetime
+    def __call__(self, *args, **kwargs):
+        return self._clock.day(self._original, self._at, sys._getframe(1), args, kwargs)
 
-    class Kind(type(real)):
-        def __instancecheck__(cls, instance):
-            return isinstance(instance, real)
+    def __getattr__(self, name):
+        return getattr(self.__dict__["_original"], name)
 
-        def __subclasscheck__(cls, subclass):
-            return issubclass(subclass, real)
+    def __eq__(self, other):
+        return self._original == (other._original if isinstance(other, _Bound) else other)
 
-    def instant(frame, api):
-        seconds = clock.tick() / 1e9
-        clock.note(frame, api, seconds, repr(seconds))
-        return seconds
+    def __hash__(self):
+        return hash(self._original)
 
-    class datetime(real, metaclass=Kind):
-        def __new__(cls, *args, **kwargs):
-            return real.__new__(real, *args, **kwargs)
+    def __reduce_ex__(self, protocol):
+        return self._original.__reduce_ex__(protocol)
 
-        @classmethod
-        def now(cls, tz=None):
-            return real.fromtimestamp(instant(sys._getframe(1), "datetime.now"), tz)
+    def __repr__(self):
+        return repr(self._original)
 
-        @classmethod
-        def today(cls):
-            return real.fromtimestamp(instant(sys._getframe(1), "datetime.today"))
 
-        @classmethod
-        def utcnow(cls):
-            seconds = instant(sys._getframe(1), "datetime.utcnow")
-            return real.fromtimestamp(seconds, module.timezone.utc).replace(tzinfo=None)
+def _watch_datetime(clock, module):
+    """The classes of datetime are written in C and refuse to be assigned to; their dictionaries do not.
 
-    datetime.__module__ = real.__module__
-    datetime.__qualname__ = real.__qualname__
-    datetime.__doc__ = real.__doc__
+    It is done before anybody can have asked for these methods, since Python remembers what it finds in a class."""
+    from gc import get_referents
 
-    def __getattr__(name):
-        if name != "datetime":
-            raise AttributeError("module 'datetime' has no attribute %r" % name)
-        frame = sys._getframe(1)
-        if probe.frames.is_user(frame) and opname[frame.f_code.co_code[frame.f_lasti]] in _LOOKUPS:
-            return datetime
-        return real
+    clock.datetime, clock.date = module.datetime, module.date
 
-    del module.datetime
-    module.__getattr__ = __getattr__
+    def now(kind, seconds, tz=None):
+        return kind.fromtimestamp(seconds, tz)
+
+    def utcnow(kind, seconds):
+        return kind.fromtimestamp(seconds, module.timezone.utc).replace(tzinfo=None)
+
+    def today(kind, seconds):
+        return kind.fromtimestamp(seconds)
+
+    for kind, at in ((module.datetime, now), (module.datetime, utcnow), (module.date, today)):
+        name = at.__name__
+        for found in get_referents(vars(kind)):
+            if type(found) is dict and found.get(name) is vars(kind)[name]:
+                found[name] = _Reading(clock, kind, name, at)

@@ -16,7 +16,9 @@ _OF_A_LINE = 32
 
 def install(probe):
     entropy = _Entropy(probe)
-    Watched(probe, os, "urandom", entropy.urandom)
+    for name in ("urandom", "getrandom"):
+        if hasattr(os, name):
+            Watched(probe, os, name, entropy.read)
     probe.imports.when("uuid", entropy.watch_uuid)
 
 
@@ -26,12 +28,14 @@ class _Entropy:
         self._sightings = Sightings(probe, _OF_A_LINE)
         self._answers = 0
 
-    def urandom(self, original, frame, args, kwargs):
+    def read(self, original, frame, args, kwargs):
         user = self._user(frame)
         if user is None:
             return original(*args, **kwargs)
-        answer = self._answer(*args, **kwargs) if self._pinned() else original(*args, **kwargs)
-        self._note(user, "os.urandom", "entropy", answer, digest.of_bytes(answer))
+        answer = original(*args, **kwargs)
+        if self._pinned():
+            answer = self._answer(len(answer))
+        self._note(user, "os." + original.__name__, "entropy", answer, digest.of_bytes(answer))
         return answer
 
     def watch_uuid(self, uuid):
