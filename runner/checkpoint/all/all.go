@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
@@ -64,7 +63,7 @@ func Readers() []checkpoint.Reader {
 // It returns an error that wraps checkpoint.ErrUnknownFormat where
 // no reader recognises the file.
 func Open(ctx context.Context, path string) (*checkpoint.File, error) {
-	if strings.HasSuffix(path, sharded.Suffix) {
+	if sharded.IsIndex(path) {
 		return sharded.Open(ctx, path, OpenReader)
 	}
 	info, err := os.Stat(path) // before opening, which would wait for the other end of a named pipe

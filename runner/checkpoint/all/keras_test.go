@@ -1,7 +1,41 @@
 package all_test
 
-import "testing"
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+)
 
 func TestKerasFilesHaveTheVariablesThatKerasSaved(t *testing.T) {
-	compareAll(t, write(t, "write_keras.py", "keras", "torch"))
+	dir := write(t, "write_keras.py", "keras", "torch")
+	compareAll(t, dir)
+	index := filepath.Join(dir, "shards.weights.json")
+	if !all.Spread(index) {
+		t.Error("an index of shards is taken for a file of its own")
+	}
+	shards, err := filepath.Glob(filepath.Join(dir, "shards_*.weights.h5"))
+	if err != nil || len(shards) < 2 {
+		t.Fatalf("shards %v: %v", shards, err)
+	}
+	// A shard in the place of another one.
+	other, err := os.ReadFile(shards[1])
+	if err == nil {
+		err = os.WriteFile(shards[0], other, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Open(context.Background(), index); err == nil || !refusal(err) {
+		t.Errorf("with one shard in the place of another: %v", err)
+	}
+	plain := filepath.Join(t.TempDir(), "plain.weights.json")
+	if err := os.WriteFile(plain, []byte(`{"weight_map": {"w": ["a", "b"]}, "w": [1.5]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := open(t, plain); f.Format != "json" {
+		t.Errorf("weights in JSON are read as %s", f.Format)
+	}
 }

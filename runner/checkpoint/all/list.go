@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
@@ -96,13 +95,11 @@ func walk(root string) ([]Item, error) {
 
 // Spread reports whether the checkpoint at path lies in several files: whether it is the index of a sharded model, or a
 // directory of IsDirectory.
-func Spread(path string) bool { return isIndex(path) || IsDirectory(path) }
-
-func isIndex(path string) bool { return strings.HasSuffix(path, sharded.Suffix) }
+func Spread(path string) bool { return sharded.IsIndex(path) || IsDirectory(path) }
 
 // shards returns the files beside an index that it stands for.
 func (x Item) shards() ([]Item, error) {
-	if !isIndex(x.Path) {
+	if !sharded.IsIndex(x.Path) {
 		return nil, nil
 	}
 	names, err := sharded.Shards(x.Path)

@@ -1,5 +1,5 @@
 // Package sharded reads a model that is spread over several files, with an index that says which file holds which
-// tensor: Hugging Face's model.safetensors.index.json and pytorch_model.bin.index.json.
+// tensor: Hugging Face's model.safetensors.index.json and pytorch_model.bin.index.json, and Keras's model.weights.json.
 package sharded
 
 import (
@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
@@ -19,8 +21,10 @@ import (
 )
 
 const (
-	// Suffix ends the names of indices.
+	// Suffix ends the names of Hugging Face's indices.
 	Suffix = ".index.json"
+	// kerasSuffix ends the names of Keras's indices, and kerasShard those of the files that they name.
+	kerasSuffix, kerasShard = ".weights.json", ".weights.h5"
 	// maxIndex bounds an index, which takes about 100 bytes a tensor.
 	maxIndex = 16 << 20
 	// maxShards bounds the files of one model.
@@ -29,6 +33,16 @@ const (
 
 // Opener opens one shard of size bytes.
 type Opener func(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error)
+
+// IsIndex reports whether the file at path is an index: by its name, and where Keras's says no more than that it holds
+// weights, by its content.
+func IsIndex(path string) bool {
+	if !strings.HasSuffix(path, kerasSuffix) {
+		return strings.HasSuffix(path, Suffix)
+	}
+	x, err := readIndex(path)
+	return err == nil && len(x.shards) > 0 && !slices.ContainsFunc(x.shards, func(s string) bool { return !strings.HasSuffix(s, kerasShard) })
+}
 
 // Open reads the index at path and the structure of every shard, one after the other. Tensors are read through a few
 // shared file handles, however many shards there are.
@@ -58,7 +72,28 @@ func Shards(path string) ([]string, error) {
 // index is the weight_map of an index file.
 type index struct {
 	shards []string          // in the order of their first tensor
-	of     map[string]string // tensor to shard
+	of     map[string]places // tensor, or Keras's group of variables, to shards
+}
+
+// places are the shards that one name of an index is in: one of Hugging Face, a list of Keras.
+type places []string
+
+// UnmarshalJSON reads a name or a list of names.
+func (p *places) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil && text[0] == '"' {
+		*p = places{one}
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errors.New("an empty list of shards")
+	}
+	*p = list
+	return nil
 }
 
 func readIndex(path string) (*index, error) {
@@ -76,7 +111,7 @@ func readIndex(path string) (*index, error) {
 	if err := strictjson.Check(text); err != nil {
 		return nil, err
 	}
-	x := &index{of: map[string]string{}}
+	x := &index{of: map[string]places{}}
 	return x, x.parse(json.NewDecoder(bytes.NewReader(text)))
 }
 
@@ -107,18 +142,20 @@ func (x *index) parse(d *json.Decoder) error {
 		found = true
 		seen := map[string]bool{}
 		for d.More() {
-			name, err1 := d.Token()
-			shard, err2 := d.Token()
-			n, ok1 := name.(string)
-			s, ok2 := shard.(string)
-			if err1 != nil || err2 != nil || !ok1 || !ok2 {
+			name, err := d.Token()
+			n, ok := name.(string)
+			var in places
+			if err != nil || !ok || d.Decode(&in) != nil {
 				return damaged("the weight_map has something other than names")
 			}
 			if _, twice := x.of[n]; twice {
 				return checkpoint.Damaged("index has the tensor %q twice", checkpoint.Clip(n, 80))
 			}
-			x.of[n] = s
-			if !seen[s] {
+			x.of[n] = in
+			for _, s := range in {
+				if seen[s] {
+					continue
+				}
 				if !filepool.PlainName(s) {
 					return checkpoint.Damaged("index names the shard %q, which is no file beside it", checkpoint.Clip(s, 80))
 				}
@@ -141,11 +178,12 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(x.of)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(x.of))),
 	})
+	keras := strings.HasSuffix(path, kerasSuffix)
 	home, err := filepool.Homes(path)
 	if err != nil {
 		return err
 	}
-	found := 0
+	found, seen := 0, map[string]string{}
 	for _, shard := range x.shards {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -160,12 +198,18 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 		}
 		f.OnClose(part)
 		f.Findings = append(f.Findings, part.Findings...)
+		if keras {
+			if err := x.addKeras(f, part, shard, seen); err != nil {
+				return err
+			}
+			continue
+		}
 		for i := range part.Entries {
 			e := &part.Entries[i]
 			if e.Structure && e.Name == "" {
 				continue
 			}
-			if x.of[e.Name] != shard {
+			if in := x.of[e.Name]; len(in) != 1 || in[0] != shard {
 				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
 			}
 			if t := e.Tensor(); t != nil && t.Storage != "" {
@@ -175,9 +219,44 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 			found++
 		}
 	}
-	if found != len(x.of) {
+	for group := range x.of {
+		if _, ok := seen[group]; keras && !ok {
+			return checkpoint.Damaged("the shards have nothing of %q", checkpoint.Clip(group, 80))
+		}
+	}
+	if !keras && found != len(x.of) {
 		return checkpoint.Damaged("the shards hold %d of the %d tensors of the index", found, len(x.of))
 	}
 	f.Facts = append(f.Facts, checkpoint.Fact{Key: "shards", Value: strconv.Itoa(len(x.shards))})
 	return checkpoint.CheckNames(f.Entries)
+}
+
+// addKeras adds the values of a shard, whose groups the index must place there. Each shard repeats the groups around its
+// variables and their attributes. seen holds the attributes that were added, and the groups with variables.
+func (x *index) addKeras(f, part *checkpoint.File, shard string, seen map[string]string) error {
+	for _, e := range part.Entries {
+		if e.Structure {
+			continue
+		}
+		if e.Tensor() == nil {
+			if text, ok := seen[e.Name]; ok && text == e.Text {
+				continue
+			}
+			seen[e.Name] = e.Text
+		} else {
+			group := groupOf(e.Name)
+			if !slices.Contains(x.of[group], shard) {
+				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
+			}
+			seen[group] = ""
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	return nil
+}
+
+// groupOf returns the group of a variable as Keras's index writes it: "/layers/dense/vars" of "layers.dense.vars.0".
+func groupOf(name string) string {
+	i := max(strings.LastIndexByte(name, '.'), 0)
+	return "/" + strings.ReplaceAll(name[:i], ".", "/")
 }

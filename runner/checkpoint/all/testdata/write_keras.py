@@ -47,9 +47,12 @@ model = keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(4, 3), L.BatchNormali
                          + [L.Dense(5) for _ in range(12)])
 model.compile("adam", "mse")
 model.fit(np.random.rand(8, 8, 8, 3), np.random.rand(8, 5), verbose=0)
-for name in ("model.keras", "model.weights.h5"):
+for name in ("model.keras", "model.weights.h5", "shards.weights.json"):
     path = os.path.join(OUT, name)
-    model.save(path) if name.endswith(".keras") else model.save_weights(path)
+    if name.endswith(".json"):
+        model.save_weights(path, max_shard_size=5e-6)  # in gigabytes
+    else:
+        model.save(path) if name.endswith(".keras") else model.save_weights(path)
     expect(path, model, model.optimizer)
 
 # The older layout names variables by the paths that they have in the model.
