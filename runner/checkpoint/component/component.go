@@ -54,7 +54,7 @@ type Anatomy struct {
 // optimizers, schedulers and random number generators are known by their members, weights by theirs; keys tell the rest.
 func Classify(f *checkpoint.File) *Anatomy {
 	a := &Anatomy{Of: make([]ID, len(f.Entries))}
-	c := classifier{file: f, shapes: shapesOf(f)}
+	c := classifier{file: f, shapes: shapesOf(f), keys: map[string]promise{}}
 	a.Layout = c.layout()
 	for i := range f.Entries {
 		a.Of[i] = c.classify(&f.Entries[i], a.Layout)
@@ -75,6 +75,25 @@ func Classify(f *checkpoint.File) *Anatomy {
 type classifier struct {
 	file   *checkpoint.File
 	shapes *shapes
+	keys   map[string]promise // what ofKey said of those that were met
+}
+
+type promise struct {
+	id ID
+	ok bool
+}
+
+// promised is ofKey, which takes long for a key that a hundred thousand names have.
+func (c *classifier) promised(key string) (ID, bool) {
+	const most = 1 << 12
+	p, known := c.keys[key]
+	if !known {
+		p.id, p.ok = ofKey(key)
+		if len(c.keys) < most {
+			c.keys[key] = p
+		}
+	}
+	return p.id, p.ok
 }
 
 // layout recognises files by the keys of their root, and by their format.
@@ -163,7 +182,7 @@ func (c *classifier) classify(e *checkpoint.Entry, layout string) ID {
 		if i >= known {
 			break
 		}
-		id, ok := ofKey(s.key)
+		id, ok := c.promised(s.key)
 		if ok && fits(id, e, i == len(segments)-1) {
 			found = id
 			return refine(found, e, segments[i+1:])

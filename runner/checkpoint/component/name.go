@@ -1,6 +1,7 @@
 package component
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -21,27 +22,45 @@ type segment struct {
 	start int // where it begins in the name
 }
 
-func isSeparator(r rune) bool {
-	return r == '.' || r == '[' || r == ']' || r == '"' || r == '@'
+func isSeparator(c byte) bool {
+	return c == '.' || c == '[' || c == ']' || c == '"' || c == '@'
 }
 
+// outer and inner are how many segments of a name are looked at from its two ends: what a part is called lies near the root,
+// and what a value is near the value. Names of hostile files have a thousand.
+const outer, inner = 24, 8
+
 func split(name string) []segment {
-	var segments []segment
-	start := -1
-	for i, r := range name {
-		switch {
-		case isSeparator(r):
-			if start >= 0 {
-				segments = append(segments, segment{name[start:i], start})
-			}
-			start = -1
-		case start < 0:
-			start = i
+	segments := make([]segment, 0, 8)
+	at := 0
+	for len(segments) < outer {
+		for at < len(name) && isSeparator(name[at]) {
+			at++
 		}
+		if at == len(name) {
+			return segments
+		}
+		start := at
+		for at < len(name) && !isSeparator(name[at]) {
+			at++
+		}
+		segments = append(segments, segment{name[start:at], start})
 	}
-	if start >= 0 {
-		segments = append(segments, segment{name[start:], start})
+	for end := len(name); len(segments) < outer+inner; {
+		for end > at && isSeparator(name[end-1]) {
+			end--
+		}
+		if end == at {
+			break
+		}
+		start := end
+		for start > at && !isSeparator(name[start-1]) {
+			start--
+		}
+		segments = append(segments, segment{name[start:end], start})
+		end = start
 	}
+	slices.Reverse(segments[outer:])
 	return segments
 }
 
