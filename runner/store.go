@@ -222,7 +222,7 @@ func writeJSON(path string, v any) error {
 func WriteFile(path string, data []byte) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, errors.Unwrap(err)) // without the temporary file's name
 	}
 	defer func() {
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/report/terminal"
+	"github.com/reprocheck/reprocheck/seed"
 )
 
 // version is reprocheck's own; a release build sets it with -ldflags -X main.version=....
@@ -65,7 +66,8 @@ func newApp(p process) *cli.App {
 		OnUsageError:   wrongFlag,
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
-				return usagef("there is no command %q; the commands are %s", name, strings.Join(commandNames(c.App), ", "))
+				names := commandNames(c.App)
+				return usagef("there is no command %q%s; the commands are %s", name, didYouMean("", seed.Nearest(name, names)), strings.Join(names, ", "))
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -81,7 +83,21 @@ func newApp(p process) *cli.App {
 
 // wrongFlag tells of a flag that does not exist or has a value that it cannot have. The library would print all help.
 func wrongFlag(c *cli.Context, err error, _ bool) error {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		var known []string
+		for _, f := range c.Command.Flags {
+			known = append(known, f.Names()[0]) // the long one
+		}
+		err = fmt.Errorf("%w%s", err, didYouMean("--", seed.Nearest(name, known)))
+	}
 	return hinted(err, exitUsage, c.Command.HelpName+" --help lists the options")
+}
+
+func didYouMean(dashes, nearest string) string {
+	if nearest == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", dashes+nearest)
 }
 
 func commandNames(app *cli.App) []string {

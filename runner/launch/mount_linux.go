@@ -149,7 +149,7 @@ func tryMounts(mounts []Mount, userNamespace bool) []string {
 func tryWrite(dir string) error {
 	f, err := os.CreateTemp(dir, ".reprocheck-trial-")
 	if err != nil {
-		return err
+		return fmt.Errorf("writing to %s: %w", dir, errors.Unwrap(err)) // without the trial's random name
 	}
 	_, err = f.WriteString("trial")
 	f.Close()

@@ -86,6 +86,7 @@ func (r *lineReader) read(line []byte) []field {
 	} else {
 		r.columns.label(r.fields)
 		dataTimes(r.fields)
+		remainingTimes(r.fields)
 	}
 	return r.fields
 }
@@ -104,6 +105,22 @@ func dataTimes(fields []field) {
 			f.why = volatile.Time
 		default:
 			behind = false
+		}
+	}
+}
+
+// remainingTimes marks the number called "eta" on a line that also tells a time or a throughput: alone it may be a learning rate.
+func remainingTimes(fields []field) {
+	for i := range fields {
+		f := &fields[i]
+		if f.role != measured || f.why != "" || !bytes.EqualFold(f.label, []byte("eta")) {
+			continue
+		}
+		for j := range fields {
+			switch why := fields[j].volatile(string(fields[j].label)); why {
+			case volatile.Time, volatile.Throughput:
+				f.why = volatile.Time
+			}
 		}
 	}
 }

@@ -109,6 +109,8 @@ func TestReadRealLines(t *testing.T) {
 		"prose":                {"the loss came to 0.5\nval_loss improved from 0.5 to 0.25, saving\nThe final accuracy is 0.75\nthe time came to 3\n", []string{"loss@0=0.5", "val_loss@0=0.5", "val_loss[1]@0=0.25", "final accuracy@0=0.75", "~time"}},
 		"thousands":            {"params: 1,234,567\nn 12,345 loss 0.5\nscore=1_000.5\nw [100,200]\nshape (1,234)\nx=1,23\n", []string{"params@0=1,234,567", "n@0=12,345", "loss@0=0.5", "score@0=1_000.5", "w@0=100", "w[1]@0=200", "shape@0=1", "shape[1]@0=234", "x@0=1", "x[1]@0=23"}},
 		"full width":           {"損失：0.5\u3000精度＝0.75\nloss\u00a0−0.5\n", []string{"損失@0=0.5", "精度@0=0.75", "loss@0=-0.5"}},
+		"time left":            {"eta 3.5 elapsed 2.5 loss 0.5\n", []string{"~eta", "~elapsed", "loss@0=0.5"}},
+		"a learning rate":      {"eta 0.1 loss 0.5\n", []string{"eta@0=0.1", "loss@0=0.5"}},
 		"a rule":               {"[=====] - 0.5\n", []string{"value@0=0.5"}},
 		"min after a number":   {"max 0.9 min 0.1\n", []string{"max@0=0.9", "min@0=0.1"}},
 	}

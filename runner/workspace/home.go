@@ -29,13 +29,20 @@ func (w *Workspace) privateHome(ctx context.Context) error {
 	if w.spec.Home == "" || w.spec.Home == "/" {
 		return nil
 	}
-	if info, err := os.Stat(w.spec.Home); err != nil || !info.IsDir() {
+	info, err := os.Stat(w.spec.Home)
+	if err != nil || !info.IsDir() {
 		return nil // the user's own is not there either
+	}
+	if dir, err := os.Open(w.spec.Home); err != nil {
+		w.limits = append(w.limits, fmt.Sprintf("HOME is an empty directory of the run: %s cannot be read", w.spec.Home))
+		return nil // as under sudo, which may leave HOME that of another user
+	} else if err := dir.Close(); err != nil {
+		return err
 	}
 	// Packages installed with --user are found where they are.
 	w.env["PYTHONUSERBASE"] = filepath.Join(w.spec.Home, ".local")
 	h := homeMaker{w, copier{ctx: ctx, file: copyFile}}
-	err := eachName(w.spec.Home, func(name string, err error) error {
+	err = eachName(w.spec.Home, func(name string, err error) error {
 		if err != nil {
 			return err
 		}

@@ -65,8 +65,8 @@ def _path(name):
 
 
 def _start():
-    if not os.environ.get("REPROCHECK_PROBE"):
-        return
+    if not os.environ.get("REPROCHECK_PROBE") or "reprocheck_probe" in sys.modules:
+        return  # not asked for, or started already by the probe of a reprocheck inside this one
     try:
         modules = _Modules()
         # First for the probe's own sake, and last for that of the user's imports, which it would only delay.
@@ -83,8 +83,10 @@ def _start():
 
 
 def _hand_over():
-    """Runs the user's own sitecustomize, where there is one."""
-    spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != _HERE])
+    """Runs the sitecustomize that Python would have found after this one, where there is one."""
+    paths = [os.path.abspath(entry) for entry in sys.path]
+    after = paths.index(_HERE) + 1 if _HERE in paths else 0
+    spec = PathFinder.find_spec("sitecustomize", paths[after:])
     if spec is None or spec.loader is None:
         return
     from importlib.util import module_from_spec
