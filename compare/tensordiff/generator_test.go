@@ -64,6 +64,9 @@ func TestGenerators(t *testing.T) {
 	if got := relations("seeded", "seeded"); len(got) != 0 {
 		t.Errorf("equal states: %+v", got)
 	}
+	if got := relations("many", "many-others"); len(got) != mostGenerators {
+		t.Errorf("of 70 states: %d", len(got))
+	}
 	if got := relations("drawn", "normal"); len(got) != 1 || got[0].Ahead <= 0 {
 		t.Errorf("after a normal deviate: %+v", got)
 	}

@@ -34,7 +34,7 @@ type Result struct {
 	Missing    []Absence `json:"missing"`
 	Unexpected []Absence `json:"unexpected"`
 	Renamed    []Rename  `json:"renamed"`
-	// Generators relates the states of random number generators that changed.
+	// Generators relates the states of random number generators that changed, the first 64.
 	Generators []Generator `json:"generators"`
 	// Structure says which containers differ in type or are there on one side only.
 	Structure []string `json:"structure"`

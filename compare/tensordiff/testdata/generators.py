@@ -42,3 +42,5 @@ save("drawn", states(pcg, dxsm, 7, 8))
 torch.randn(1)  # keeps a second deviate for the next one
 save("normal", {"torch": torch.get_rng_state()})
 save("other", states(*seeds(2), 8, 0))
+save("many", {"cuda_rng": [cuda(n, 0) for n in range(70)]})
+save("many-others", {"cuda_rng": [cuda(n, 4) for n in range(70)]})
