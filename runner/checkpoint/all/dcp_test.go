@@ -42,6 +42,9 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 	if len(shared) == 0 {
 		t.Error("no storages")
 	}
+	if f, err := all.Open(context.Background(), filepath.Join(dir, "shared")); err == nil || !refusal(err) {
+		t.Errorf("two parts in one place: %v, %v", f, err)
+	}
 	for name, spoil := range map[string]func(dir string){
 		"without a file": func(dir string) { os.Remove(filepath.Join(dir, "__1_0.distcp")) },
 		"cut short":      func(dir string) { os.Truncate(filepath.Join(dir, "__1_0.distcp"), 2000) },

@@ -31,6 +31,13 @@ func TestKerasFilesHaveTheVariablesThatKerasSaved(t *testing.T) {
 	if _, err := all.Open(context.Background(), index); err == nil || !refusal(err) {
 		t.Errorf("with one shard in the place of another: %v", err)
 	}
+	leaving := filepath.Join(dir, "leaving.weights.json")
+	if err := os.WriteFile(leaving, []byte(`{"weight_map": {"/layers/dense/vars": ["../shards_00000.weights.h5"]}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Open(context.Background(), leaving); err == nil || !refusal(err) {
+		t.Errorf("with a shard in another directory: %v", err)
+	}
 	plain := filepath.Join(t.TempDir(), "plain.weights.json")
 	if err := os.WriteFile(plain, []byte(`{"weight_map": {"w": ["a", "b"]}, "w": [1.5]}`), 0o600); err != nil {
 		t.Fatal(err)

@@ -40,8 +40,8 @@ func IsIndex(path string) bool {
 	if !strings.HasSuffix(path, kerasSuffix) {
 		return strings.HasSuffix(path, Suffix)
 	}
-	x, err := readIndex(path)
-	return err == nil && len(x.shards) > 0 && !slices.ContainsFunc(x.shards, func(s string) bool { return !strings.HasSuffix(s, kerasShard) })
+	text, err := readText(path)
+	return err == nil && bytes.Contains(text, []byte(`"weight_map"`)) && bytes.Contains(text, []byte(kerasShard+`"`))
 }
 
 // Open reads the index at path and the structure of every shard, one after the other. Tensors are read through a few
@@ -96,7 +96,7 @@ func (p *places) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-func readIndex(path string) (*index, error) {
+func readText(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -104,7 +104,11 @@ func readIndex(path string) (*index, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxIndex {
 		return nil, checkpoint.Limit("index that is no regular file of up to %d MiB", maxIndex>>20)
 	}
-	text, err := os.ReadFile(path)
+	return os.ReadFile(path)
+}
+
+func readIndex(path string) (*index, error) {
+	text, err := readText(path)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ usage: write_dcp.py DIR
 import io
 import os
 import pickle
+import shutil
 import sys
 
 import torch
@@ -64,6 +65,12 @@ for f in files.values():
     f.close()
 with open(os.path.join(path, ".metadata"), "wb") as f:
     pickle.dump(Metadata(values, {}, stored), f)
+# The same with two parts in one place, which PyTorch never writes and the readers must refuse.
+shared = os.path.join(OUT, "shared")
+shutil.copytree(path, shared)
+first, second = (MetadataIndex("rows", torch.Size((at, 0))) for at in (0, 33))
+with open(os.path.join(shared, ".metadata"), "wb") as f:
+    pickle.dump(Metadata(values, {}, {**stored, second: stored[first]}), f)
 # PyTorch itself puts the parts together in the same way.
 loaded = {k: torch.zeros_like(v) for k, v in whole.items()}
 dcp.load(loaded, checkpoint_id=path)
