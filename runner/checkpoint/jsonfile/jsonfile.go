@@ -20,7 +20,7 @@ const (
 	maxSize = 16 << 20
 	// maxDepth bounds nesting, and maxMemory the values.
 	maxDepth  = 500
-	maxMemory = 24 << 20
+	maxMemory = 20 << 20
 	// maxNumber bounds the text of a number, whose exact value is compared.
 	maxNumber = 4300
 )

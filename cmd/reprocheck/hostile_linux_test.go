@@ -1,0 +1,55 @@
+package main
+
+import (
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestHostileFilesTakeLittleMemory runs the commands themselves, whose own memory counts too, on files that no reader may
+// hold, wait for or read to their end.
+func TestHostileFilesTakeLittleMemory(t *testing.T) {
+	const most = 64 << 10 // KiB
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name, data string) {
+		if err := os.WriteFile(path(name), []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("numbers.json", "["+strings.Repeat("1.5,", 3_900_000)+"1]")
+	write("instances.pkl", "\x80\x02cfoo\nB\n)\x81("+strings.Repeat("N", 200_000)+"e.")
+	text := strings.Repeat("x", 1<<20)
+	write("text.pkl", "\x80\x02X"+string(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))+text+
+		"q\x000("+strings.Repeat("h\x00", 100_000)+"l.")
+	write("sparse.pt", "PK\x03\x04")
+	err := os.Truncate(path("sparse.pt"), 1<<40)
+	if err == nil {
+		err = syscall.Mkfifo(path("pipe.pt"), 0o600)
+	}
+	if err == nil {
+		err = os.Symlink("/dev/zero", path("zeros.pt"))
+	}
+	if err == nil {
+		err = os.Symlink("loop.pt", path("loop.pt"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"numbers.json", "instances.pkl", "text.pkl", "sparse.pt", "pipe.pt", "zeros.pt", "loop.pt"} {
+		for _, command := range []string{"inspect", "hash", "lint"} {
+			c := exec.Command("reprocheck", "checkpoint", command, path(name)) // put on the PATH by testscript.Main
+			output, _ := c.CombinedOutput()
+			if code := c.ProcessState.ExitCode(); code != 2 {
+				t.Errorf("%s %s: exit status %d\n%s", command, name, code, output)
+			}
+			if used := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; used > most {
+				t.Errorf("%s %s took %d MiB", command, name, used>>10)
+			}
+		}
+	}
+}
