@@ -1,16 +1,27 @@
 package checkpoint
 
 import (
+	"cmp"
+	"encoding/binary"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
 )
 
 const (
-	// blockBytes is the target size of the block of a strided view that is gathered at a time.
-	blockBytes = 4 << 20
-	// spanBytes is the largest stretch of the source that is read whole to gather a block from it.
-	spanBytes = 8 << 20
+	// allBlocks is the target size of the blocks of strided views that the cores gather at a time, each from one file. The
+	// larger a block is, the longer are the stretches of the source that go into it.
+	allBlocks = 16 << 20
+	// smallestBlock bounds the share of a core.
+	smallestBlock = 1 << 20
+	// spanBytes is how much of the source is read at a time to gather a block from it.
+	spanBytes = 512 << 10
+	// gapBytes is how much is read in vain rather than read in two: about what a read costs by itself.
+	gapBytes = 4 << 10
+	// bundle is how many stretches are read before they are copied, so that elements next to each other in the block
+	// are written together.
+	bundle = 64
 )
 
 // View describes elements of Item bytes at Base + Σ index[d]·Stride[d]·Item of a source, as PyTorch's and NumPy's
@@ -93,13 +104,19 @@ type gather struct {
 	rowBytes  int64
 	blockRows int64
 
-	mu    sync.Mutex
-	block []byte
-	at    int64 // offset of block[0] in the view, -1 while there is none
-	span  []byte
+	mu sync.Mutex
+	at int64 // offset of block[0] in the view, -1 while there is none
+	*room
 }
 
+// A room is the memory that a view needs while it is read.
+type room struct{ block, span []byte }
+
+// rooms are passed on from one view to the next: the garbage of each would be as large as all that is in use.
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
 func newGather(src io.ReaderAt, srcSize, item, base, total int64, shape, stride []int64) *gather {
+	blockBytes := int64(max(smallestBlock, allBlocks/runtime.GOMAXPROCS(0)))
 	g := &gather{src: src, srcSize: srcSize, item: item, base: base, total: total, shape: shape, stride: stride, at: -1}
 	g.level = len(shape) - 1
 	g.rowBytes = item
@@ -131,8 +148,9 @@ func (g *gather) ReadAt(p []byte, off int64) (int, error) {
 		}
 		done += copy(p[done:], g.block[at-g.at:])
 	}
-	if off+int64(done) == g.total {
-		g.block, g.span, g.at = nil, nil, -1 // a file may hold many views, read one after the other
+	if off+int64(done) == g.total && g.room != nil {
+		rooms.Put(g.room)
+		g.room, g.at = nil, -1
 	}
 	return done, nil
 }
@@ -151,70 +169,92 @@ func (g *gather) fill(at int64) error {
 	}
 	shape := slices.Clone(g.shape[g.level:])
 	shape[0] = rows
+	if g.room == nil {
+		g.room = rooms.Get().(*room)
+	}
 	g.block = grow(g.block, rows*g.rowBytes)
 	g.at = start
 	return g.load(src, shape, g.stride[g.level:])
 }
 
-// load gathers the sub-array at byte src into g.block: from one stretch of the source where that is not much longer
-// than the block, else by stretches along the dimension of the smallest stride.
+// load gathers the sub-array at byte src into g.block, in stretches of the source.
 func (g *gather) load(src int64, shape, stride []int64) error {
-	span := int64(1)
-	for d := range shape {
-		span += (shape[d] - 1) * stride[d]
+	count, span := g.stretch(shape, stride)
+	to := make([]int64, len(shape)) // strides of the block in bytes
+	step := g.item
+	for d := len(shape) - 1; d >= 0; d-- {
+		to[d] = step
+		step *= shape[d]
 	}
-	span *= g.item
-	if span <= spanBytes && span <= 8*int64(len(g.block))+(64<<10) {
-		g.span = grow(g.span, span)
-		if err := ReadFull(g.src, g.span, src); err != nil {
-			return err
-		}
-		scatter(g.block, g.span, g.item, shape, stride)
-		return nil
+	// A stretch with one index of the last dimension is read together with those of its neighbours.
+	last := len(shape) - 1
+	together := int64(1)
+	if count[last] == 1 {
+		together = max(1, min(bundle, spanBytes/span))
 	}
-	run := 0
-	for d := range shape {
-		if stride[d] < stride[run] {
-			run = d
-		}
-	}
-	// Split the run dimension until a stretch along it is affordable.
-	runLen := min(shape[run], max(1, spanBytes/max(1, stride[run]*g.item)))
-	outStride := int64(1) // of the run dimension, in elements of the block
-	for d := run + 1; d < len(shape); d++ {
-		outStride *= shape[d]
-	}
+	part, from := make([]int64, len(shape)), make([]int64, len(shape))
 	index := make([]int64, len(shape))
 	for {
-		n := min(runLen, shape[run]-index[run])
 		in, out := src, int64(0)
 		for d := range shape {
-			in += index[d] * stride[d] * g.item
-			out = out*shape[d] + index[d]
+			part[d] = min(count[d], shape[d]-index[d])
+			from[d] = stride[d] * g.item
+			in += index[d] * from[d]
+			out += index[d] * to[d]
 		}
-		g.span = grow(g.span, ((n-1)*stride[run]+1)*g.item)
-		if err := ReadFull(g.src, g.span, in); err != nil {
-			return err
+		n := min(together, shape[last]-index[last])
+		if together > 1 {
+			part[last], from[last] = n, span
+		} else {
+			n = 1
 		}
-		for i := range n {
-			to := (out + i*outStride) * g.item
-			copy(g.block[to:to+g.item], g.span[i*stride[run]*g.item:])
+		length := g.item
+		for d := range shape {
+			if together == 1 || d != last {
+				length += (part[d] - 1) * from[d]
+			}
 		}
-		if !advance(index, shape, run, n) {
+		g.span = grow(g.span, (n-1)*span+length)
+		for k := range n {
+			if err := ReadFull(g.src, g.span[k*span:k*span+length], in+k*stride[last]*g.item); err != nil {
+				return err
+			}
+		}
+		spread(g.block[out:], g.span, g.item, part, to, from)
+		if !advance(index, shape, part) {
 			return nil
 		}
 	}
 }
 
-// advance steps a multi-dimensional index, by n along dimension run, and reports whether there is another one.
-func advance(index, shape []int64, run int, n int64) bool {
-	for d := len(index) - 1; d >= 0; d-- {
-		if d == run {
-			index[d] += n
-		} else {
-			index[d]++
+// stretch returns how many indices of each dimension are read at a time, and the bytes of the source that this takes:
+// those of the smallest strides, as long as little is read in vain.
+func (g *gather) stretch(shape, stride []int64) (count []int64, span int64) {
+	count = make([]int64, len(shape))
+	order := make([]int, len(shape))
+	for d := range shape {
+		count[d], order[d] = 1, d
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(stride[a], stride[b]) })
+	span = g.item
+	for _, d := range order {
+		step := stride[d] * g.item
+		if step-span > gapBytes {
+			break
 		}
-		if index[d] < shape[d] {
+		count[d] = min(shape[d], 1+max(0, spanBytes-span)/max(1, step))
+		span += (count[d] - 1) * step
+		if count[d] < shape[d] {
+			break
+		}
+	}
+	return count, span
+}
+
+// advance steps a multi-dimensional index by part, and reports whether there is another one.
+func advance(index, shape, part []int64) bool {
+	for d := len(index) - 1; d >= 0; d-- {
+		if index[d] += part[d]; index[d] < shape[d] {
 			return true
 		}
 		index[d] = 0
@@ -222,30 +262,39 @@ func advance(index, shape []int64, run int, n int64) bool {
 	return false
 }
 
-// scatter copies elements of a strided source to their places in C order.
-func scatter(dst, src []byte, item int64, shape, stride []int64) {
-	index := make([]int64, len(shape))
-	last := len(shape) - 1
-	step := stride[last] * item
-	for out := int64(0); out < int64(len(dst)); {
-		in := int64(0)
-		for d := range last {
-			in += index[d] * stride[d] * item
+// spread copies elements of item bytes from their places in one strided array to those in another; strides are in bytes.
+func spread(dst, src []byte, item int64, shape, to, from []int64) {
+	if len(shape) > 1 {
+		for i := range shape[0] {
+			spread(dst[i*to[0]:], src[i*from[0]:], item, shape[1:], to[1:], from[1:])
 		}
-		if stride[last] == 1 {
-			out += int64(copy(dst[out:], src[in:in+shape[last]*item]))
-		} else {
-			for range shape[last] {
-				copy(dst[out:out+item], src[in:])
-				in += step
-				out += item
-			}
+		return
+	}
+	n, t, f := shape[0], to[0], from[0]
+	if t == item && f == item {
+		copy(dst[:n*item], src)
+		return
+	}
+	switch item {
+	case 1:
+		for i := range n {
+			dst[i*t] = src[i*f]
 		}
-		for d := last - 1; d >= 0; d-- {
-			if index[d]++; index[d] < shape[d] {
-				break
-			}
-			index[d] = 0
+	case 2:
+		for i := range n {
+			binary.LittleEndian.PutUint16(dst[i*t:], binary.LittleEndian.Uint16(src[i*f:]))
+		}
+	case 4:
+		for i := range n {
+			binary.LittleEndian.PutUint32(dst[i*t:], binary.LittleEndian.Uint32(src[i*f:]))
+		}
+	case 8:
+		for i := range n {
+			binary.LittleEndian.PutUint64(dst[i*t:], binary.LittleEndian.Uint64(src[i*f:]))
+		}
+	default:
+		for i := range n {
+			copy(dst[i*t:i*t+item], src[i*f:])
 		}
 	}
 }

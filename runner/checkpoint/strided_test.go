@@ -29,24 +29,30 @@ func elementwise(src []byte, v View) []byte {
 }
 
 func TestStridedViewsReadInCOrder(t *testing.T) {
-	src := make([]byte, 12<<20)
+	src := make([]byte, 18<<20)
 	for i := range src {
 		src[i] = byte(i ^ i>>8 ^ i>>16)
 	}
 	for name, v := range map[string]View{
-		"contiguous":          {4, 8, []int64{3, 5}, []int64{5, 1}},
-		"scalar":              {8, 16, nil, nil},
-		"empty":               {4, 0, []int64{0, 5}, []int64{5, 1}},
-		"transposed":          {4, 0, []int64{7, 9}, []int64{1, 7}},
-		"every third":         {2, 6, []int64{50}, []int64{3}},
-		"expanded":            {4, 4, []int64{3, 4, 5}, []int64{0, 1, 0}},
-		"permuted":            {1, 0, []int64{4, 3, 2, 5}, []int64{1, 20, 60, 4}},
-		"ones":                {4, 0, []int64{1, 6, 1, 2}, []int64{99, 2, 77, 1}},
-		"channels last":       {4, 0, []int64{2, 3, 50, 70}, []int64{10500, 1, 210, 3}},
-		"tall transposed":     {4, 0, []int64{1500, 2000}, []int64{1, 1500}},
-		"wide rows, far":      {4, 0, []int64{3, 900000}, []int64{1, 3}},
-		"rows over one block": {4, 0, []int64{2, 1300000}, []int64{1, 2}},
-		"outer and inner":     {1, 0, []int64{3, 5, 700, 1000}, []int64{1, 3, 15, 10500}},
+		"contiguous":           {4, 8, []int64{3, 5}, []int64{5, 1}},
+		"scalar":               {8, 16, nil, nil},
+		"empty":                {4, 0, []int64{0, 5}, []int64{5, 1}},
+		"transposed":           {4, 0, []int64{7, 9}, []int64{1, 7}},
+		"every third":          {2, 6, []int64{50}, []int64{3}},
+		"expanded":             {4, 4, []int64{3, 4, 5}, []int64{0, 1, 0}},
+		"permuted":             {1, 0, []int64{4, 3, 2, 5}, []int64{1, 20, 60, 4}},
+		"ones":                 {4, 0, []int64{1, 6, 1, 2}, []int64{99, 2, 77, 1}},
+		"channels last":        {4, 0, []int64{2, 3, 50, 70}, []int64{10500, 1, 210, 3}},
+		"tall transposed":      {4, 0, []int64{1500, 2000}, []int64{1, 1500}},
+		"wide rows, far":       {4, 0, []int64{3, 900000}, []int64{1, 3}},
+		"rows over one block":  {4, 0, []int64{2, 2200000}, []int64{1, 2}},
+		"reversed":             {8, 8, []int64{9, 10, 11, 12, 13}, []int64{1, 9, 90, 990, 11880}},
+		"mixed, with gaps":     {2, 0, []int64{7, 40, 9, 30, 11}, []int64{31, 220, 9000, 1, 90000}},
+		"windows":              {4, 0, []int64{3000, 128}, []int64{1, 1}},
+		"far columns":          {4, 0, []int64{1000, 900}, []int64{1, 5000}},
+		"far columns of three": {4, 4, []int64{500, 3, 300}, []int64{3, 1, 15000}},
+		"items of 12 bytes":    {12, 0, []int64{300, 400}, []int64{1, 300}},
+		"outer and inner":      {1, 0, []int64{3, 5, 700, 1000}, []int64{1, 3, 15, 10500}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := elementwise(src, v)
