@@ -124,11 +124,15 @@ for dtype in ("float32", "bfloat16"):
         model(torch.ones(2, 7, dtype=getattr(torch, dtype))).sum().backward()
         optimizer.step()
         torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, f"{sys.argv[1]}/{dtype}.{name}.pt")
+        steps = [s["step"] for s in optimizer.state_dict()["state"].values() if "step" in s]
+        if any(not torch.is_tensor(s) for s in steps):  # of some optimizers until 2.1
+            print(f"{dtype}.{name}.pt counts steps in Python")
 `
 	dir := t.TempDir()
 	cmd := exec.Command(python, "-W", "ignore", "-c", program, dir)
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	paths, err := filepath.Glob(filepath.Join(dir, "*.pt"))
@@ -150,6 +154,9 @@ for dtype in ("float32", "bfloat16"):
 		n, ok := counters[parts[1]]
 		if !ok {
 			n = 1
+		}
+		if strings.Contains(string(out), filepath.Base(path)+" counts") {
+			n--
 		}
 		want.Optimizer += 4 * n * tensors
 		info, err := os.Stat(path)
