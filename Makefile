@@ -30,6 +30,8 @@ simd:
 vet:
 	$(GO) vet ./...
 	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/reprocheck
+	GOOS=linux GOARCH=arm64 $(GO) vet ./runner/launch ./compare/tensordiff
 	test -z "$$(gofmt -l .)"
 
 # reprocheck on every script of fixtures/causes, against what each is known to contain.

@@ -45,6 +45,7 @@ func TestRunsPrintedMetrics(t *testing.T) {
 		"infinity's sign":          {expected: "loss=inf\n", actual: "loss=-inf\n", options: Options{RTol: 1}, verdict: Different, class: Different, line: 1, texts: [2]string{"inf", "-inf"}},
 		"infinity is never close":  {expected: "loss=inf\n", actual: "loss=1\n", options: Options{RTol: 1}, verdict: Different, class: Different, line: 1, texts: [2]string{"inf", "1"}},
 		"signed zero":              {expected: "g=0.0\n", actual: "g=-0.0\n", verdict: Different, class: SignedZero, line: 1, texts: [2]string{"0.0", "-0.0"}},
+		"signed zero, tolerated":   {expected: "g=0.0\n", actual: "g=-0.0\n", options: Options{ATol: 1e-9}, verdict: Within},
 		"missing in the second":    {expected: "loss=0.5\nacc=0.9\n", actual: "loss=0.5\n", verdict: Different, class: Missing, line: 2, texts: [2]string{"0.9", ""}},
 		"missing in the first":     {expected: "loss=0.5\n", actual: "loss=0.5\nacc=0.9\n", verdict: Different, class: Missing, line: 2, texts: [2]string{"", "0.9"}},
 		"ended early":              {expected: "step 1 loss=3\nstep 2 loss=2\n", actual: "step 1 loss=3\n", verdict: Different, class: Length, step: 2, line: 2, texts: [2]string{"2", ""}},

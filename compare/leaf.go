@@ -103,10 +103,10 @@ func classifyNumber(x, y *record.Leaf, t record.Tolerance) Class {
 		return Different
 	case math.IsNaN(v) != math.IsNaN(w):
 		return NaN
-	case v == 0 && w == 0 && math.Signbit(v) != math.Signbit(w):
-		return SignedZero
 	case t != (record.Tolerance{}) && Close(v, w, t):
 		return Within
+	case v == 0 && w == 0 && math.Signbit(v) != math.Signbit(w):
+		return SignedZero
 	}
 	return Different
 }

@@ -227,12 +227,12 @@ func classify(a, b record.Point, t record.Tolerance) Class {
 		return Different
 	case math.IsNaN(x) || math.IsNaN(y):
 		return NaN
-	case x == 0 && y == 0 && math.Signbit(x) != math.Signbit(y):
-		return SignedZero
-	case x == y && metrics.SameNumber(a.Text, b.Text):
+	case x == y && math.Signbit(x) == math.Signbit(y) && metrics.SameNumber(a.Text, b.Text):
 		return Equal
 	case t != (record.Tolerance{}) && Close(x, y, t):
 		return Within
+	case x == 0 && y == 0:
+		return SignedZero
 	}
 	return Different
 }
