@@ -116,6 +116,9 @@ func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
 		}
 	case len(o.command) == 0:
 		return nil, hinted(errors.New("no command to run"), exitUsage, "write it after two dashes: reprocheck run -- python train.py")
+	case dir == "/":
+		return nil, hinted(errors.New("the working directory is the root directory, of which no run can have a tree of its own"),
+			exitUsage, "go to the directory of the project first")
 	default:
 		if err := checkCommand(o.command[0], p.env, dir); err != nil {
 			return nil, err
