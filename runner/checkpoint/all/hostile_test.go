@@ -212,6 +212,8 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"zip: header names another record": bytes.Replace(torchFile(t, proto+"N."), []byte("data.pkl"), []byte("data.pkX"), 1),
 		"zip: header with another method":  edited(stored(t, record{"archive/data.pkl", []byte("N.")}), 8, 8),
 		"zip: header with another size":    edited(stored(t, record{"archive/data.pkl", []byte("N.")}), 18, 1),
+		"zip: bytes behind the archive":    append(torchFile(t, proto+"N."), "0123456789"...),
+		"zip: two archives":                append(torchFile(t, proto+"N."), torchFile(t, proto+"K\x01.")...),
 		"zip: no directory":                []byte("PK\x03\x04" + strings.Repeat("\x00", 5000)),
 		"zip: plain archive":               stored(t, record{"readme.txt", []byte("hello")}),
 

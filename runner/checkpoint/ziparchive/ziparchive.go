@@ -132,7 +132,8 @@ func (a *Archive) checkOverlap() error {
 	return nil
 }
 
-// checkDirectory bounds the size of the central directory before archive/zip allocates for it.
+// checkDirectory bounds the size of the central directory before archive/zip allocates for it, and requires what ends the
+// archive to follow it and to end the file: of two archives in one file, programs read one or the other.
 func checkDirectory(r io.ReaderAt, size int64) error {
 	tail := make([]byte, min(size, 22+20+0xffff))
 	start := size - int64(len(tail))
@@ -143,20 +144,27 @@ func checkDirectory(r io.ReaderAt, size int64) error {
 	if at < 0 || len(tail)-at < 22 {
 		return checkpoint.Damaged("archive without its directory, as when the file was cut short")
 	}
-	length := uint64(binary.LittleEndian.Uint32(tail[at+12:]))
+	if at+22+int(binary.LittleEndian.Uint16(tail[at+20:])) != len(tail) {
+		return checkpoint.Damaged("the file goes on behind the end of its archive")
+	}
+	end := uint64(start) + uint64(at) // of the directory
+	length, offset := uint64(binary.LittleEndian.Uint32(tail[at+12:])), uint64(binary.LittleEndian.Uint32(tail[at+16:]))
 	if locator := at - 20; locator >= 0 && bytes.HasPrefix(tail[locator:], []byte("PK\x06\x07")) {
 		off := binary.LittleEndian.Uint64(tail[locator+8:])
 		if size < 56 || off > uint64(size)-56 {
 			return checkpoint.Damaged("archive without its ZIP64 directory")
 		}
-		var end [56]byte
-		if err := checkpoint.ReadFull(r, end[:], int64(off)); err != nil {
+		var large [56]byte
+		if err := checkpoint.ReadFull(r, large[:], int64(off)); err != nil {
 			return err
 		}
-		length = binary.LittleEndian.Uint64(end[40:])
+		end, length, offset = off, binary.LittleEndian.Uint64(large[40:]), binary.LittleEndian.Uint64(large[48:])
 	}
 	if length > maxDirectory {
 		return checkpoint.Limit("archive directory of %d bytes", length)
+	}
+	if offset > end || length != end-offset {
+		return checkpoint.Damaged("archive whose directory does not end where it says")
 	}
 	return nil
 }
