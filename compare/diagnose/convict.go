@@ -243,9 +243,14 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 
 // mayShift reports whether a release can change results without making them vary: a source that merely has another value
 // than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
-// changes the size of the environment moves every address; and where the launcher answers reads of entropy from one
-// stream, a process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards.
+// changes the size of the environment moves every address; where the launcher answers reads of entropy from one stream, a
+// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards; and workers
+// whose base seed is released take it from torch's stream, which may itself be pinned.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
+	pins := sources(agreed.pinned)
+	if slices.Contains(pins, seed.TorchCPU) && slices.Contains(sources(group), seed.DataloaderWorkers) {
+		return true
+	}
 	return c.pinsLayout(agreed) || agreed.experiment.WholeTree || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 

@@ -28,7 +28,13 @@ func dataloaderWorkers() rule {
 		if draw == nil || e.reseededFrom(draw.Stream, draw.Seen) != nil {
 			return nil
 		}
-		return &suspicion{source: seed.DataloaderWorkers, strength: entered, site: draw.Seen,
+		strength := entered
+		if s := streamSuspect(e, seed.TorchCPU); s != nil && s.strength == entered && !s.early {
+			// The base seed is drawn from the stream that parted in the main process: pinning that is enough, unless the
+			// experiment says otherwise.
+			strength = present
+		}
+		return &suspicion{source: seed.DataloaderWorkers, strength: strength, site: draw.Seen,
 			story: fmt.Sprintf("%s draws from %s inside a DataLoader worker. Workers are seeded from a base seed that the loader draws from torch's stream, which was not the same in both runs.", at(draw.Seen), draw.Stream)}
 	}}
 }
