@@ -136,3 +136,30 @@ for seed in range(3):
 		t.Errorf("draws by line (-want +got):\n%s", diff)
 	}
 }
+
+// A library's function that has been called for the same line all along is still looked at when it draws for another at a
+// sampled step, 40; what the user's own line calls is at every step.
+func TestDrawsOfLaterLines(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+model, drop = torch.nn.Linear(4, 1), torch.nn.Dropout()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(48):
+    x = drop(torch.ones(2, 4))
+    if step == 40:
+        drop(x)
+    if step == 41:
+        torch.rand(1)
+    model(x).sum().backward()
+    optimizer.step()
+`})
+	s.needs("torch")
+	lines := map[int64]int{}
+	for _, e := range s.watched(probe.Config{}, "run.py").ok(t).of(probe.KindDraw) {
+		lines[e.Line]++
+	}
+	delete(lines, 3) // the weights
+	if diff := cmp.Diff(map[int64]int{6: 8, 8: 1, 10: 1}, lines); diff != "" {
+		t.Errorf("draws by line (-want +got):\n%s", diff)
+	}
+}

@@ -9,6 +9,9 @@ _OF_A_LINE = 8
 _IN_ALL = 64
 # Calls looked at after a seed call: a call that moves nothing (dropout in evaluation) must not be looked at for ever.
 _CALLS = 1024
+# Calls from one place that led to a line of which enough is written; after them the place is passed over at steps that are
+# not sampled. A layer of a library draws at every step for the same line of the user's.
+_IN_VAIN = 16
 # Seed calls written, and seed calls that have the draws looked at again: a program may seed in its inner loop.
 _SEEDS = 512
 _AGAIN = 32
@@ -156,14 +159,20 @@ class Stream:
         if self._calls < 0:
             self.rest()
             return None
-        found, below = self._probe.frames.search(frame)
+        probe = self._probe
+        place = (frame.f_code, frame.f_lineno)
+        in_vain = self._in_vain.get(place, 0)
+        if in_vain >= _IN_VAIN and not probe.sampled(probe.steps):
+            return None
+        found, below = probe.frames.search(frame)
         line = (found.f_code, found.f_lineno) if found is not None else None
         if self._lines.get(line, 0) >= _OF_A_LINE:
+            self._in_vain[place] = in_vain + 1
             return None
         # What a library draws for itself while it is imported is no draw of the line that imports it.
-        if below is not None and self._probe.frames.doing(frame)[0] is None:
+        if below is not None and probe.frames.doing(frame)[0] is None:
             return None
-        where = self._probe.frames.place(found, below) if found is not None else None
+        where = probe.frames.place(found, below) if found is not None else None
         return where, line, self.state(), self.beside.state() if self.beside is not None else None
 
     def looked(self, look, api):
@@ -201,6 +210,7 @@ class Stream:
         self._calls = _CALLS
         self._left = _IN_ALL
         self._lines = {}
+        self._in_vain = {}
         self._last = None
 
     def _after_fork(self):
