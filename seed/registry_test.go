@@ -115,7 +115,7 @@ func TestSettable(t *testing.T) {
 	if got, want := len(seed.Pinnable()), len(seed.All())-4; got != want {
 		t.Errorf("%d sources can be pinned, want %d", got, want)
 	}
-	want := []seed.ID{seed.PythonHash, seed.Threads, seed.Concurrency, seed.FileOrder, seed.ObjectIdentity, seed.Host, seed.UninitialisedMemory}
+	want := []seed.ID{seed.PythonHash, seed.Threads, seed.Concurrency, seed.FileOrder, seed.ObjectIdentity, seed.Host, seed.UninitialisedMemory, seed.ExternalState}
 	if diff := cmp.Diff(want, seed.Varying()); diff != "" {
 		t.Errorf("Varying (-want +got):\n%s", diff)
 	}

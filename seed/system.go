@@ -153,7 +153,11 @@ func externalState() Source {
 			Doc:       "gives the directories outside the project that runs were seen to write a private layer, discarded after each run",
 			Workspace: true,
 		},
-		Vary: Control{Doc: "what lies outside the project is not reprocheck's to change"},
+		Vary: Control{
+			Doc:       "has a run find in HOME and the temporary directory what the run before it left there; done unasked where a run leaves files there",
+			Words:     func(int) string { return "as the run before left it" },
+			Workspace: true,
+		},
 	}
 }
 

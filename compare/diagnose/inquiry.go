@@ -20,6 +20,7 @@ type inquiry struct {
 	options compare.Options
 	shipped []*observation // the runs of the command as it ships
 	base    plan.Experiment
+	plain   record.Verdict // on the shipped runs
 	causes  []conviction
 	failed  []trial
 	// compared holds the pairs of runs that have been compared.
@@ -51,6 +52,9 @@ func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
 		if err := c.vary(ctx); err != nil && !c.outOfRuns(err) {
 			return err
 		}
+	}
+	if err := c.leftovers(ctx); err != nil && !c.outOfRuns(err) {
+		return err
 	}
 	return c.finish()
 }
@@ -178,6 +182,7 @@ func (c *inquiry) conclude(pair *difference) {
 	default:
 		a.Verdict, a.Reason = record.Reproducible, c.agreedReason(pair)
 	}
+	c.plain = a.Verdict
 }
 
 // missingEvidence says why runs that agree show nothing, empty when they do show something.

@@ -1,6 +1,8 @@
 package diagnose
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -279,6 +281,47 @@ func TestStepsNotLookedAt(t *testing.T) {
 		if said := strings.Contains(detail, "not looked at"); said != (test.says != "") || !strings.Contains(detail, test.says) {
 			t.Errorf("steps %v: %q, want %q", test.steps, detail, test.says)
 		}
+	}
+}
+
+// TestLeftovers makes a run that finds what another left outside the project: only where every run leaves it, and a library's
+// cache only where the user's own line opened it.
+func TestLeftovers(t *testing.T) {
+	writes := func(path string) func(valueOf) []probe.Event {
+		return func(valueOf) []probe.Event {
+			return []probe.Event{{Kind: probe.KindOpen, Stream: seed.ExternalState, File: "train.py", Line: 9, Value: "w",
+				Detail: json.RawMessage(fmt.Sprintf(`{"path":%q}`, path))}}
+		}
+	}
+	const warning = "depends-on-leftovers train.py:9"
+	home, kept := []record.Leftover{{Path: "/home/u/.state/n"}}, []record.Leftover{{Path: "/tmp/runs/n", Kept: true}}
+	for _, test := range []struct {
+		name     string
+		world    world
+		launches int
+		verdict  record.Verdict
+		says     string
+	}{
+		{"kept files change the result", world{leaves: kept, leftMatters: true, events: writes("/tmp/runs/n")},
+			4, record.Diverged, "external-state proven train.py:9"},
+		{"files in HOME change the result", world{leaves: home, leftMatters: true, events: writes("/home/u/.state/n")}, 4, record.Reproducible, warning},
+		{"they change nothing", world{leaves: kept, events: writes("/tmp/runs/n")}, 4, record.Reproducible, ""},
+		{"no line is known", world{leaves: kept, leftMatters: true}, 4, record.Diverged, "external-state proven :0"},
+		{"a library's cache", world{leaves: []record.Leftover{{Path: "/home/u/.cache/fonts.json"}}, leftMatters: true}, 3, record.Reproducible, ""},
+		{"nothing is left", world{leftMatters: true, events: writes("/home/u/.state/n")}, 3, record.Reproducible, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := test.world
+			w.t = t
+			audit := w.investigate(record.Settings{})
+			says := convicted(audit)
+			for _, w := range audit.Warnings {
+				says += fmt.Sprintf("%s %s:%d", w.ID, w.File, w.Line)
+			}
+			if audit.Verdict != test.verdict || says != test.says || w.run != test.launches {
+				t.Errorf("%s %q after %d launches, want %s %q after %d", audit.Verdict, says, w.run, test.verdict, test.says, test.launches)
+			}
+		})
 	}
 }
 

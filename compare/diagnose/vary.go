@@ -34,6 +34,8 @@ func (c *inquiry) vary(ctx context.Context) error {
 		switch source, _ := seed.Lookup(id); {
 		case slices.Contains(proven, id):
 			c.audit.Sensitivities = append(c.audit.Sensitivities, c.provenSensitivity(id))
+		case id == seed.ExternalState:
+			// Every run begins from what the one before it left, so it is compared with those that do not.
 		case !source.Vary.Possible():
 			c.limit(fmt.Sprintf("%s cannot be varied on this machine.", id))
 		default:

@@ -36,6 +36,9 @@ type world struct {
 
 	// outside has every run write a file that the next one finds.
 	outside bool
+	// leaves are files that every run leaves outside the project; leftMatters says that a run that finds them differs.
+	leaves      []record.Leftover
+	leftMatters bool
 	// ended lists the experiments of the runs that were ended early.
 	ended []string
 
@@ -81,6 +84,9 @@ func (w *world) launch(ask Ask) *record.Run {
 			loss += string(id) + value(id)
 		}
 	}
+	if w.leftMatters && ask.Experiment.Levels[seed.ExternalState] == seed.Vary {
+		loss += "left"
+	}
 	number := 0
 	for _, c := range loss {
 		number = (number*31 + int(c)) % 1_000_003
@@ -98,6 +104,7 @@ func (w *world) launch(ask Ask) *record.Run {
 	if ask.Zoom != nil && w.zoomed != nil {
 		events = append(events, w.zoomed(value)...)
 	}
+	run.Left = w.leaves
 	if w.outside {
 		run.Outside = []string{"/var/tmp/state"}
 	}

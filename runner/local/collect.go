@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -83,7 +84,21 @@ func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces
 			return nil, err
 		}
 	}
+	run.Left = left(ws)
 	return run, collectFiles(ctx, ws, run, keep)
+}
+
+// left lists what the run left outside the project, up to a bound.
+func left(ws *workspace.Workspace) []record.Leftover {
+	const looked, most = 20_000, 1_000
+	var files []record.Leftover
+	for file := range ws.Left() {
+		if files = append(files, file); len(files) == looked {
+			break
+		}
+	}
+	slices.SortFunc(files, func(a, b record.Leftover) int { return cmp.Compare(a.Path, b.Path) })
+	return files[:min(len(files), most)]
 }
 
 // keepTraces moves the traces from the path that the run knew to the run's directory.

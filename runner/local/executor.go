@@ -109,6 +109,11 @@ func (e *Executor) Close() error { return errors.Join(e.unpacked(), e.scratch.Cl
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, progress func(step int64), enough func(traces string) string) (*record.Run, error) {
+	if finds(step) && !workspace.Kept(e.scratch.Dir) {
+		if err := e.leave(ctx, step, progress); err != nil {
+			return nil, err
+		}
+	}
 	// A file system that somebody mounts below /tmp or HOME just then makes the kernel refuse what it had granted on trial.
 	const attempts = 3
 	for n := 1; ; n++ {
@@ -118,6 +123,21 @@ func (e *Executor) Execute(ctx context.Context, step plan.Step, dir string, prog
 		}
 		return run, err
 	}
+}
+
+// finds reports whether a run is to find what the one before it left outside the project.
+func finds(step plan.Step) bool { return step.Experiment.Levels[seed.ExternalState] == seed.Vary }
+
+// leave makes a run for what it leaves, of which nothing else is kept: an audit that is continued has none of its own.
+func (e *Executor) leave(ctx context.Context, step plan.Step, progress func(step int64)) error {
+	dir, err := os.MkdirTemp(e.scratch.Dir, "leave-")
+	if err != nil {
+		return fmt.Errorf("making a directory for a run: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	step.Experiment = plan.Release(step.Experiment, seed.ExternalState)
+	_, err = e.Execute(ctx, step, dir, progress, nil)
+	return err
 }
 
 func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, progress func(step int64), enough func(traces string) string) (*record.Run, error) {
@@ -204,7 +224,7 @@ func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
 func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 	spec := workspace.Spec{
 		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch.Dir, Kind: e.options.Kind, Ahead: e.options.Ahead,
-		Cover: slices.Concat(e.options.Isolate, step.Cover), Share: []string{link, e.probe},
+		Cover: slices.Concat(e.options.Isolate, step.Cover), Found: finds(step), Share: []string{link, e.probe},
 	}
 	if rel, inside := e.storeInProject(); inside {
 		spec.Hide = []string{rel}

@@ -31,6 +31,9 @@ type Run struct {
 	Deleted []string `json:"deleted,omitempty"`
 	// Outside lists absolute paths outside the workspace that the run wrote.
 	Outside []string `json:"outside,omitempty"`
+	// Left lists files in HOME and below the temporary directory that the run left in its private layers: the user's own
+	// next run would find them. Sorted by path, and bounded.
+	Left []Leftover `json:"left,omitempty"`
 	// Lines is the number of complete lines on standard output; Text is the file name of the kept stream.
 	Stdout Stream `json:"stdout"`
 	Stderr Stream `json:"stderr"`
@@ -46,6 +49,14 @@ type Run struct {
 	// Truncated says why the run was stopped early by reprocheck itself (a zoom that had seen enough), empty otherwise.
 	Truncated string `json:"truncated,omitempty"`
 	MaxRSS    int64  `json:"max_rss_bytes,omitempty"`
+}
+
+// Leftover is a file that a run left outside the project, in a private layer that no other run sees.
+type Leftover struct {
+	Path string `json:"path"` // absolute
+	// Kept says that the file lies in a directory below the temporary one that was there before the run: a place to keep
+	// things, unlike HOME, of which every run has its own, or a temporary file.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // Exit is how the command's first process ended.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,11 +17,16 @@ type layer struct {
 	role role
 }
 
+// leaves reports whether what a run writes to the layer would be there for the user's next run. What is covered because the
+// user or an experiment asked for it starts afresh on purpose.
+func (l layer) leaves() bool { return l.role == home || l.role == temporary }
+
 type role int
 
 const (
 	optional  role = iota // without it more is shared with the user's own
 	home                  // its caches can be covered one by one instead
+	temporary             // the directory for temporary files
 	mountedIn             // a file system mounted below the project
 	theProject
 )
@@ -32,8 +36,8 @@ func (s Spec) layers() (all []layer, limits []string, err error) {
 	wanted := []layer{
 		{s.Project, "project", theProject},
 		{s.Home, "HOME", home},
-		{s.Temp, "temporary directory", optional},
-		{"/tmp", "temporary directory", optional},
+		{s.Temp, "temporary directory", temporary},
+		{"/tmp", "temporary directory", temporary},
 	}
 	for _, dir := range s.Cover {
 		wanted = append(wanted, layer{dir, "directory to cover", optional})
@@ -92,17 +96,12 @@ func (s Spec) caches(layers []layer) []layer {
 		for _, name := range cacheNames {
 			path, err := filepath.EvalSymlinks(filepath.Join(l.path, name))
 			if err == nil && !within(path, s.Project) {
-				out = append(out, layer{path, "cache", optional})
+				out = append(out, layer{path, "cache", home})
 			}
 		}
 	}
 	slices.SortStableFunc(out, func(a, b layer) int { return cmp.Compare(depth(a.path), depth(b.path)) })
 	return out
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 func depth(path string) int { return strings.Count(path, "/") }

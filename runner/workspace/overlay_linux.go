@@ -30,6 +30,9 @@ func (w *Workspace) overlay(ctx context.Context) error {
 		return err
 	}
 	w.limits = limits
+	w.left = &leftovers{kept: filepath.Join(w.spec.Scratch, leftPrefix+filepath.Base(w.root)),
+		temp: map[string]bool{},
+		walk: func(upper, lower string) func(func(Change, error) bool) { return overlayChanges(upper, lower, "", nil) }}
 	mounts, err := w.makeLayers(layers, "layer")
 	if err != nil {
 		return err
@@ -85,6 +88,11 @@ func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, err
 				return nil, err
 			}
 		}
+		if w.spec.Found && l.leaves() {
+			if err := w.left.find(m); err != nil {
+				return nil, err
+			}
+		}
 		mounts = append(mounts, m)
 	}
 	var covered []string
@@ -119,6 +127,10 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 					return err
 				}
 				walks = append(walks, overlayChanges(m.Upper, l.path, below, w.spec.Hide))
+			}
+			if l.leaves() {
+				w.left.layers = append(w.left.layers, m)
+				w.left.temp[m.Target] = l.role == temporary
 			}
 		case l.role == theProject:
 			return refused[n]

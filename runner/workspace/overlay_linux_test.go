@@ -121,6 +121,55 @@ func TestCover(t *testing.T) {
 	}
 }
 
+// TestLeft has a run find in HOME and the temporary directory what the one before it left there, and in the project nothing.
+func TestLeft(t *testing.T) {
+	root := t.TempDir()
+	project(t, root, map[string]string{"p/in.txt": "in", "home/.state": "old", "home/gone": "x", "t/there/old": "x"})
+	s := workspace.Spec{Project: root + "/p", Home: root + "/home", Temp: root + "/t", Scratch: t.TempDir()}
+	const look = `cat ../home/.state; ls ../home ../t .`
+	run := func(found bool, script string) (out string, left []string) {
+		s.Found = found
+		w := overlay(t, s)
+		out = sh(t, w, script)
+		for file := range w.Left() {
+			if strings.Contains(file.Path, filepath.Base(s.Scratch)) {
+				continue
+			}
+			name := strings.TrimPrefix(file.Path, root)
+			if file.Kept {
+				name += " kept"
+			}
+			left = append(left, name)
+		}
+		slices.Sort(left)
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out, left
+	}
+	before, _ := run(false, look)
+	_, left := run(false, `echo new > ../home/.state; rm ../home/gone; mkdir ../t/dir; echo x > ../t/dir/fixed; echo x > ../t/top; echo x > ../t/there/n; echo x > out`)
+	if want := []string{"/home/.state", "/t/dir/fixed", "/t/there/n kept", "/t/top"}; !slices.Equal(left, want) {
+		t.Errorf("left %q, want %q", left, want)
+	}
+	// Twice: what a run finds, it leaves.
+	for range 2 {
+		out, left := run(true, look+`; cat ../t/dir/fixed`)
+		if !strings.HasPrefix(out, "new\n") || strings.Contains(out, "gone") || strings.Contains(out, "out\n") || !strings.HasSuffix(out, "x\n") {
+			t.Errorf("a run that finds what another left sees\n%s", out)
+		}
+		if len(left) != 4 {
+			t.Errorf("left %q", left)
+		}
+	}
+	if after, _ := run(false, look); after != before {
+		t.Errorf("a run afterwards sees\n%s, not\n%s", after, before)
+	}
+	if b, _ := os.ReadFile(root + "/home/.state"); string(b) != "old" {
+		t.Error("the user's own file was written to")
+	}
+}
+
 // TestSubmount has a file system mounted below the project.
 func TestSubmount(t *testing.T) {
 	if os.Geteuid() != 0 {

@@ -52,6 +52,8 @@ type Spec struct {
 	Share []string
 	// Ahead, when set, is a process started ahead for the mounts of the first workspace that has any.
 	Ahead *launch.Ahead
+	// Found has the run find in HOME and the temporary directory what the run before it left there. Only an overlay can.
+	Found bool
 	// Hide lists paths relative to Project that no run may see, such as reprocheck's own records.
 	Hide []string
 }
@@ -92,6 +94,7 @@ type Workspace struct {
 	limits []string
 	env    map[string]string // what Env sets
 	big    *bigFiles         // of a copy
+	left   *leftovers        // of an overlay
 	// changes lists what the run wrote; the kinds differ in how they know.
 	changes func(yield func(Change, error) bool)
 }
@@ -239,6 +242,9 @@ func (w *Workspace) Close() error {
 	}
 	if w.big != nil {
 		w.big.recover()
+	}
+	if err := w.left.keep(); err != nil {
+		return err
 	}
 	if err := launch.RemoveAll(w.root); err != nil {
 		return fmt.Errorf("removing the workspace: %w", err)

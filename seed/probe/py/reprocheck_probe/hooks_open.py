@@ -11,6 +11,8 @@ _IN_ALL = 256
 _SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
 # The kernel's random devices are no state, but reading them is worth telling.
 _RANDOM = ("/dev/urandom", "/dev/random")
+# A database is read and written, unless it says otherwise.
+_OPENS = ("open", "sqlite3.connect")
 _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
 
@@ -24,10 +26,10 @@ def install(probe):
 
     def audit(event, arguments):
         # Every audited event of the process comes by here.
-        if event != "open" or thread.busy:
+        if event not in _OPENS or thread.busy:
             return
         try:
-            path, mode, flags = arguments
+            path, mode, flags = arguments if event == "open" else (arguments[0], "r+", 0)
             if type(path) is not str or path.endswith(_COMPILED):
                 return
             if path.startswith(_SYSTEM) and path not in _RANDOM:

@@ -1,5 +1,5 @@
 # Each line marked with "#!" is to be seen as the mark says; no other line is to be seen at all.
-import glob, logging, os, pathlib, random, secrets, shutil, socket, tempfile, threading, time, uuid
+import glob, logging, os, pathlib, random, secrets, shutil, socket, sqlite3, tempfile, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from random import shuffle
@@ -50,6 +50,10 @@ os.path.exists("/var")
 try:
     open("/var/reprocheck-absent")  #! open external-state v=r path=/var/reprocheck-absent
 except OSError:
+    pass
+try:
+    sqlite3.connect("/var/reprocheck-absent/runs.db")  #! open external-state v=r+ path=/var/reprocheck-absent/runs.db
+except sqlite3.OperationalError:
     pass
 
 threading.Lock()
