@@ -68,6 +68,19 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "wall-clock proven train.py:5", most: 5,
 		}, {
+			name: "a stream that is seeded, drawn from, and seeded anew from nothing",
+			world: world{reaches: []seed.ID{seed.PythonRandom}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 2, "0", ""), draws(seed.PythonRandom, 8, "as seeded"),
+					seeds(seed.PythonRandom, 5, "None", ""), draws(seed.PythonRandom, 8, v(seed.PythonRandom))}
+			}},
+			verdict: record.Diverged, causes: "python-random proven train.py:5", most: 5,
+		}, {
+			name: "a stream that is seeded from nothing first and with a value before it is drawn from",
+			world: world{reaches: []seed.ID{seed.PythonHash}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 5, "None", ""), seeds(seed.PythonRandom, 2, "0", ""), draws(seed.PythonRandom, 8, v(seed.PythonHash))}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(6, "order", v(seed.PythonHash))} }},
+			verdict: record.Diverged, causes: "python-hash proven train.py:6", most: 6,
+		}, {
 			name: "a draw that follows from equal seeds and another path is no cause",
 			world: world{reaches: []seed.ID{seed.PythonHash}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.PythonRandom, 2, "0", ""), draws(seed.PythonRandom, 8, v(seed.PythonHash))}

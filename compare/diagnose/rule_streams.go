@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -56,20 +57,19 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	if unseeded == nil {
 		unseeded = e.seen(made)
 	}
-	reset := e.seen(func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindSeed && s.Values[0] == "None" && s.File != "" && !inWorker(s)
-	})
 	draw := e.latest(func(c trace.Change) bool {
 		return on(c) && c.Kind == probe.KindDraw && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
 	})
-	switch {
-	case reset != nil && (draw == nil || reset.Process != draw.Process || reset.Order <= draw.Order):
+	if reset := e.reset(stream, draw); reset != nil {
 		return &suspicion{source: stream, strength: entered, site: reset, story: resetStory(stream, reset)}
-	case draw != nil:
-		if e.reseededFrom(stream, draw.Seen) != nil || e.seededEqually(stream, draw) {
-			break
+	}
+	if draw != nil {
+		if e.reseededFrom(stream, draw.Seen) == nil && !e.seededEqually(stream, draw) {
+			return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw)}
 		}
-		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw)}
+	}
+	if lone := e.latest(func(c trace.Change) bool { return on(c) && c.Kind == probe.KindDraw && e.drawnUnseeded(c) }); lone != nil {
+		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(lone.Seen), site: lone.Seen, story: drawStory(e, stream, lone)}
 	}
 	if unseeded != nil {
 		// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they
@@ -94,20 +94,39 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	return nil
 }
 
+// reset is the line that seeded a stream without a value before a draw that differs, or, where no draw was seen to, the last
+// to seed it in a process; nil where the stream had been given a value.
+func (e *evidence) reset(stream seed.ID, draw *trace.Change) *trace.Seen {
+	const end = 1 << 62
+	processes, before := e.expected.trace.Processes(), int64(end)
+	if draw != nil {
+		processes, before = []string{draw.Process}, draw.Order
+	}
+	for _, process := range processes {
+		last := e.expected.summary.LastSeeding(stream, process, before)
+		if last != nil && last.Value == "None" && last.File != "" && !inWorker(last.Seen) && e.before(last.Seen) {
+			return last.Seen
+		}
+	}
+	return nil
+}
+
+// drawnUnseeded reports whether a line drew in only one of the runs, in a process in which nothing ever seeded the stream: which
+// worker of a pool takes a task is another in every run.
+func (e *evidence) drawnUnseeded(c trace.Change) bool {
+	return c.Missing && !inWorker(c.Seen) && slices.ContainsFunc([]*observation{e.expected, e.actual}, func(o *observation) bool {
+		return slices.ContainsFunc(o.summary.Sites, func(s *trace.Seen) bool {
+			return s.Kind == probe.KindStream && s.Stream == c.Stream && s.Process == c.Process && usedAndUnseeded(s)
+		})
+	})
+}
+
 // seededEqually reports whether both runs had set the stream to the same value before a change: then the states part
 // because something else had already made the runs take different ways.
 func (e *evidence) seededEqually(stream seed.ID, c *trace.Change) bool {
-	same := func(sum *trace.Summary) (value string, found bool) {
-		for _, s := range sum.Sites {
-			if s.Kind == probe.KindSeed && s.Stream == stream && s.Process == c.Process && s.Order < c.Order && s.Values[0] != "None" {
-				value, found = s.Values[len(s.Values)-1], true
-			}
-		}
-		return value, found
-	}
-	a, seededA := same(e.expected.summary)
-	b, seededB := same(e.actual.summary)
-	return seededA && seededB && a == b
+	a := e.expected.summary.LastSeeding(stream, c.Process, c.Orders[0])
+	b := e.actual.summary.LastSeeding(stream, c.Process, c.Orders[1])
+	return a != nil && b != nil && a.Value == b.Value && a.Value != "None"
 }
 
 func usedAndUnseeded(s *trace.Seen) bool {

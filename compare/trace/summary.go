@@ -30,13 +30,21 @@ type Seen struct {
 	Count int64
 	Order int64
 	Step  int64
-	// Values are the compared values of the first events, and First the first event itself.
+	// Values are the compared values of the first events, Places where those events stand in the trace, and First the first
+	// event itself.
 	Values []string
+	Places []Place
 	First  probe.Event
 	// all is a running hash of every value, those beyond Values included.
 	all uint64
 	// Origins are the origins that the probe found for seed values ("clock", "entropy", ...).
 	Origins []string
+}
+
+// Place is where an event stands: its number in its process's trace, and the step of the training.
+type Place struct {
+	Order int64
+	Step  int64
 }
 
 // Summary is everything about one run's trace that depends on the number of places in the code only.
@@ -108,6 +116,7 @@ func (sum *Summary) add(sites map[Site]*Seen, process string, order int64, e pro
 	seen.all = hashOn(seen.all, e.Value)
 	if len(seen.Values) < maxValues {
 		seen.Values = append(seen.Values, e.Value)
+		seen.Places = append(seen.Places, Place{order, e.Step})
 	}
 	if origin := e.DetailString("origin"); origin != "" && !slices.Contains(seen.Origins, origin) {
 		seen.Origins = append(seen.Origins, origin)
@@ -125,18 +134,54 @@ func (sum *Summary) Find(keep func(*Seen) bool) []*Seen {
 	return found
 }
 
+// Seeding is a seed call, by which a stream begins anew.
+type Seeding struct {
+	// Seen is the line that made the call, with the place of this call.
+	*Seen
+	// Value is what it was given, as a text: "None" for nothing, "state:" and a digest for a state that is put back.
+	Value string
+}
+
+// LastSeeding is the last seed call on a stream in a process before a place in its trace, nil where there was none.
+func (sum *Summary) LastSeeding(stream seed.ID, process string, before int64) *Seeding {
+	var last *Seeding
+	for _, s := range sum.Sites {
+		if s.Kind != probe.KindSeed || s.Stream != stream || s.Process != process {
+			continue
+		}
+		for i, place := range s.Places {
+			if place.Order < before && (last == nil || place.Order > last.Order) {
+				last = &Seeding{Seen: s.from(i), Value: s.Values[i]}
+			}
+		}
+	}
+	return last
+}
+
 // Change is a site at which two runs saw different things.
 type Change struct {
-	*Seen // in the expected run; in the actual one where only that has the site
+	// Seen is the site in the expected run, or in the actual one where only that has it, with the place of the first event
+	// that differs: a stream that is seeded and reseeded later is drawn from alike at first.
+	*Seen
 	// Index is the first event at the site that differs, Values what the two runs saw there ("" where nothing). Beyond the
 	// values that are kept only the fact is known.
 	Index  int
 	Values [2]string
+	// Orders are the places of that event in the traces of the two runs.
+	Orders [2]int64
 	// Missing says that only one of the runs came by this site.
 	Missing bool
 }
 
-// Changes lists the sites at which two runs differ, in order of process, then of first appearance.
+// from is the site as it is from its event i on, or from its last where there is no such event.
+func (s *Seen) from(i int) *Seen {
+	later := *s
+	place := s.Places[min(i, len(s.Places)-1)]
+	later.Order, later.Step = place.Order, place.Step
+	return &later
+}
+
+// Changes lists the sites at which two runs differ, in order of process, then of the first event that differs.
 func Changes(expected, actual *Summary) []Change {
 	theirs := map[Site]*Seen{}
 	for _, s := range actual.Sites {
@@ -147,24 +192,26 @@ func Changes(expected, actual *Summary) []Change {
 		other := theirs[s.Site]
 		delete(theirs, s.Site)
 		if other == nil {
-			changes = append(changes, Change{Seen: s, Values: [2]string{s.Values[0], ""}, Missing: true})
+			changes = append(changes, Change{Seen: s, Values: [2]string{s.Values[0], ""}, Orders: [2]int64{s.Order, s.Order}, Missing: true})
 			continue
 		}
 		if s.all == other.all && s.Count == other.Count {
 			continue
 		}
-		change := Change{Seen: s, Index: maxValues}
+		change := Change{Index: maxValues}
 		for i := range max(len(s.Values), len(other.Values)) {
 			if a, b := at(s.Values, i), at(other.Values, i); a != b {
 				change.Index, change.Values = i, [2]string{a, b}
 				break
 			}
 		}
+		change.Seen = s.from(change.Index)
+		change.Orders = [2]int64{change.Seen.Order, other.from(change.Index).Order}
 		changes = append(changes, change)
 	}
 	for _, s := range actual.Sites {
 		if theirs[s.Site] != nil {
-			changes = append(changes, Change{Seen: s, Values: [2]string{"", s.Values[0]}, Missing: true})
+			changes = append(changes, Change{Seen: s, Values: [2]string{"", s.Values[0]}, Orders: [2]int64{s.Order, s.Order}, Missing: true})
 		}
 	}
 	place := map[string]int{}

@@ -219,13 +219,14 @@ func TestChanges(t *testing.T) {
 	}
 	type change struct {
 		Line, Index int
+		Order       int64
 		Values      [2]string
 		Missing     bool
 	}
 	changes := func(expected, actual *trace.Summary) []change {
 		var list []change
 		for _, c := range trace.Changes(expected, actual) {
-			list = append(list, change{c.Line, c.Index, c.Values, c.Missing})
+			list = append(list, change{c.Line, c.Index, c.Order, c.Values, c.Missing})
 		}
 		return list
 	}
@@ -236,10 +237,10 @@ func TestChanges(t *testing.T) {
 	// Line 2 differs in its second value, line 3 is missing, line 4 is new, and line 5 has one event more.
 	other := summary(at(1, "a"), at(2, "b"), at(2, "x"), at(4, "e"), at(5, "f"), at(5, "g"))
 	want := []change{
-		{Line: 2, Index: 1, Values: [2]string{"c", "x"}},
-		{Line: 3, Values: [2]string{"d", ""}, Missing: true},
-		{Line: 4, Values: [2]string{"", "e"}, Missing: true},
-		{Line: 5, Index: 1, Values: [2]string{"", "g"}},
+		{Line: 2, Index: 1, Order: 2, Values: [2]string{"c", "x"}},
+		{Line: 3, Order: 3, Values: [2]string{"d", ""}, Missing: true},
+		{Line: 4, Order: 3, Values: [2]string{"", "e"}, Missing: true},
+		{Line: 5, Index: 1, Order: 4, Values: [2]string{"", "g"}},
 	}
 	if diff := cmp.Diff(want, changes(base, other)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

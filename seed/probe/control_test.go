@@ -76,6 +76,25 @@ assert pickle.loads(pickle.dumps(datetime.now())) < datetime.max
 start = time.time()
 while time.time() - start < 1: pass
 `},
+		{"tasks of a pool, whoever takes them", "", pin(seed.PythonRandom, seed.OSEntropy), `
+import multiprocessing, os, random, time
+from concurrent.futures import ProcessPoolExecutor
+def work(n):
+    time.sleep(int.from_bytes(os.urandom(1), "big") % 3 / 1000)
+    return random.random(), random.Random().random(), os.urandom(4)
+def slow(n):
+    # The kernel's own entropy decides which process takes what.
+    with open("/dev/urandom", "rb") as file:
+        time.sleep(file.read(1)[0] % 20 / 1000)
+    return work(n)
+if __name__ == "__main__":
+    for method in "fork", "spawn":
+        context = multiprocessing.get_context(method)
+        with context.Pool(3) as pool:
+            print(pool.map(slow, range(8), chunksize=1))
+        with ProcessPoolExecutor(3, mp_context=context) as pool:
+            print(list(pool.map(slow, range(8))))
+`},
 		{"host", "", pin(seed.Host), "import os\nprint(os.getpid())\n"},
 	}
 	for _, test := range tests {

@@ -119,6 +119,24 @@ used.random()
 }
 
 // The first draws of each line are written, however many there are of another.
+func TestDrawsOfAnImportLeaveAStreamUnused(t *testing.T) {
+	for body, used := range map[string]bool{
+		"import sys; sys.path.append(sys.argv[1]); import library":                          false,
+		"import sys; sys.path.append(sys.argv[1]); import library; library.draw()":          true,
+		"import random, sys; random.random(); sys.path.append(sys.argv[1]); import library": true,
+	} {
+		library := t.TempDir()
+		if err := os.WriteFile(filepath.Join(library, "library.py"), []byte("import random\nname = random.getrandbits(32)\ndef draw(): return random.random()\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		found := newSession(t, map[string]string{"run.py": body}).watched(probe.Config{}, "run.py", library).ok(t)
+		streams := found.of(probe.KindStream)
+		if len(streams) != 1 || streams[0].DetailBool("used") != used {
+			t.Errorf("%s: %v, want used to be %t", body, streams, used)
+		}
+	}
+}
+
 func TestDrawsAreBounded(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import random

@@ -27,6 +27,10 @@ class _Entropy:
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
         self._answers = 0
+        probe.at_task(self._begin_task)
+
+    def _begin_task(self):
+        self._answers = 0
 
     def read(self, original, frame, args, kwargs):
         user = self._user(frame)

@@ -36,6 +36,10 @@ class Unseeded:
         self._probe = probe
         self.source = source
         self.nones = 0
+        probe.at_task(self._begin_task)
+
+    def _begin_task(self):
+        self.nones = 0
 
     instead_of_none = Stream.instead_of_none
     made = Stream.made

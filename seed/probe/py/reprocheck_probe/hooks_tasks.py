@@ -17,6 +17,8 @@ def install(probe):
     when("concurrent.futures._base", tasks.watch_futures)
     when("concurrent.futures.thread", lambda module: tasks.watch_executor(module, "ThreadPoolExecutor"))
     when("concurrent.futures.process", lambda module: tasks.watch_executor(module, "ProcessPoolExecutor"))
+    when("concurrent.futures.process", lambda module: _number_tasks(probe, module, "_process_worker", lambda call: call.work_id))
+    when("multiprocessing.pool", lambda module: _number_tasks(probe, module, "worker", lambda task: task[:2]))
     when("multiprocessing.pool", tasks.watch_pool)
     when("multiprocessing.process", tasks.watch_process)
     when("threading", tasks.watch_threads)
@@ -151,6 +153,35 @@ class _Tasks:
 
         for name in ("as_completed", "gather", "wait"):
             Watched(self._probe, module, name, noted("asyncio." + name))
+
+
+def _number_tasks(probe, module, name, number):
+    """Has a process of a pool begin each task in the same pinned state, whichever process takes it.
+
+    The worker gets its tasks from the queue that is its first argument; number(task) tells which one it is."""
+    if not any(level.level == "pin" for level in probe.settings.levels.values()):
+        return
+    original = getattr(module, name)
+
+    def worker(queue, *args, **kwargs):
+        # A pool of threads has no pipe, and one state for all of them.
+        if hasattr(queue, "_reader"):
+            get = queue.get
+
+            def next_task(*args, **kwargs):
+                task = get(*args, **kwargs)
+                if task is not None:
+                    probe.begin_task("task-%r" % (number(task),))
+                return task
+
+            queue.get = next_task
+        return original(queue, *args, **kwargs)
+
+    # The child is told by name what to run.
+    worker.__name__ = worker.__qualname__ = name
+    worker.__module__ = original.__module__
+    worker.__wrapped__ = original
+    setattr(module, name, worker)
 
 
 def _in_order(futures):

@@ -29,6 +29,8 @@ class Probe:
         self.identity = Identity(self)
         self.thread = _Thread()
         self.steps = 0
+        # The task of a pool that a process works on: which process takes it is chance, and no part of derived seeds.
+        self.task = None
         self.zoom = None
         self.streams = {}
         self.stand_ins = []
@@ -36,6 +38,7 @@ class Probe:
         self._at_exit = []
         self._doubts = []
         self._forked = []
+        self._at_task = []
 
     def install(self):
         """Writes the heartbeat and places every hook."""
@@ -55,8 +58,9 @@ class Probe:
         return self.settings.levels.get(source)
 
     def derived(self, source, *names):
-        """Returns 64 bits made from the level's seed, the process's name and the names, for a source that has a seed."""
-        return digest.number(self.level(source).seed, source, self.identity.name, *names)
+        """Returns 64 bits made from the level's seed, the process's name or its task, and the names, for a source that has
+        a seed."""
+        return digest.number(self.level(source).seed, source, self.task or self.identity.name, *names)
 
     def sampled(self, step):
         """Reports whether tensors of this step are to be digested."""
@@ -110,6 +114,18 @@ class Probe:
     def after_fork(self, call):
         """Has call() made in a forked child once it has a trace of its own."""
         self._forked.append(call)
+
+    def at_task(self, call):
+        """Has call() made when a process of a pool begins with another task."""
+        self._at_task.append(call)
+
+    def begin_task(self, name):
+        self.task = name
+        for call in self._at_task:
+            try:
+                call()
+            except Exception:
+                pass
 
     def finish(self):
         """Writes what is known at the end of the process. Only the first call in a process does."""

@@ -17,6 +17,10 @@ _SEEDS = 512
 _AGAIN = 32
 
 
+# What look returns for a draw that a library makes for itself while it is imported.
+_IMPORTING = ()
+
+
 # How workers seed themselves is a source of its own.
 _WORKERS = "dataloader-workers"
 
@@ -43,6 +47,7 @@ class Stream:
         probe.streams[source] = self
         probe.at_exit(lambda: self.boundary("exit"))
         probe.after_fork(self._after_fork)
+        probe.at_task(self._begin_task)
         self.pin()
 
     def digest(self):
@@ -171,12 +176,16 @@ class Stream:
             return None
         # What a library draws for itself while it is imported is no draw of the line that imports it.
         if below is not None and probe.frames.doing(frame)[0] is None:
-            return None
+            return _IMPORTING if self.digest() == self._set else None
         where = probe.frames.place(found, below) if found is not None else None
         return where, line, self.state(), self.beside.state() if self.beside is not None else None
 
     def looked(self, look, api):
         """Writes the draw that look preceded, if there was one."""
+        if look is _IMPORTING:
+            # Nobody has drawn before: the stream counts as unused still.
+            self._set = self.digest()
+            return
         where, line, before, beside = look
         if beside is not None and beside != self.beside.state():
             self._lines[line] = self._lines.get(line, 0) + 1
@@ -212,6 +221,10 @@ class Stream:
         self._lines = {}
         self._in_vain = {}
         self._last = None
+
+    def _begin_task(self):
+        self.nones = 0
+        self.guarded(self.pin)
 
     def _after_fork(self):
         self._draws = 0
