@@ -55,6 +55,8 @@ func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
 	agreed := c.audit.Verdict == record.Reproducible
 	facts := c.shipped[0].summary.Facts["main"]
 	switch {
+	case s.NeedsGPU && c.shipped[0].usesGPU():
+		return c.onGPU(s)
 	case s.NeedsGPU:
 		return "unused", "no GPU was used"
 	case s.ID == seed.PythonHash && facts["hash_seed"] != "random":

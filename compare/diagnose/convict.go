@@ -128,10 +128,17 @@ func (c *inquiry) minimise(ctx context.Context, agreed *agreement) error {
 }
 
 // releaseGroups orders suspects for release: all those without evidence at once, then one by one, the weakest first.
+// torch's deterministic algorithms are released before cuDNN's, which they include: released after them, they would be
+// needed for whatever cuDNN does.
 func releaseGroups(pinned []*suspicion) [][]*suspicion {
 	var unknown []*suspicion
 	var groups [][]*suspicion
-	for _, s := range slices.Backward(pinned) {
+	order := slices.Clone(pinned)
+	wider := func(s *suspicion) bool { return s.source == seed.TorchNondeterministicOps }
+	if i := slices.IndexFunc(order, wider); i >= 0 && slices.ContainsFunc(order, func(s *suspicion) bool { return s.source == seed.CudnnDeterministic }) {
+		order = append(slices.Delete(order, i, i+1), pinned[i])
+	}
+	for _, s := range slices.Backward(order) {
 		if s.strength == possibleOnly {
 			unknown = append(unknown, s)
 			continue

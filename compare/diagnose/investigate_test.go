@@ -15,6 +15,18 @@ import (
 type valueOf = func(seed.ID) string
 
 func TestCauses(t *testing.T) {
+	// A training on a GPU that adds by index and convolves: equal losses, then gradients by whichever kernel has no fixed result.
+	kernels := func(sources ...seed.ID) func(valueOf) []probe.Event {
+		return func(v valueOf) []probe.Event {
+			gradient := ""
+			for _, id := range sources {
+				gradient += v(id)
+			}
+			device := probe.Event{Kind: probe.KindFact, Value: "a GPU", Detail: json.RawMessage(`{"name":"torch.device"}`)}
+			return []probe.Event{device, reads(probe.KindOp, seed.TorchNondeterministicOps, 4, ""), reads(probe.KindOp, seed.CudnnDeterministic, 5, ""),
+				reads(probe.KindLoss, "", 7, "the same"), reads(probe.KindGrad, "", 8, gradient)}
+		}
+	}
 	unseededNumPy := func(v valueOf) []probe.Event {
 		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
 	}
@@ -54,6 +66,14 @@ func TestCauses(t *testing.T) {
 				return []probe.Event{executes(7, "jitter", v(seed.NumpyLegacy)), executes(9, "vocabulary", v(seed.PythonHash))}
 			}},
 			verdict: record.Diverged, causes: "python-hash proven train.py:9", most: 10,
+		}, {
+			name:    "convolutions, beside an operator that deterministic algorithms cover as well",
+			world:   world{reaches: []seed.ID{seed.CudnnDeterministic}, events: kernels(seed.CudnnDeterministic)},
+			verdict: record.Diverged, causes: "cudnn-deterministic proven train.py:5", most: 7,
+		}, {
+			name:    "an operator, beside convolutions",
+			world:   world{reaches: []seed.ID{seed.TorchNondeterministicOps}, events: kernels(seed.TorchNondeterministicOps)},
+			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 8,
 		}, {
 			name: "two streams",
 			world: world{reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom}, events: func(v valueOf) []probe.Event {

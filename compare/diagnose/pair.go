@@ -53,22 +53,30 @@ func (c *inquiry) environments(pair *difference) {
 	a, b := pair.expected.summary.Facts["main"], pair.actual.summary.Facts["main"]
 	for _, name := range slices.Sorted(maps.Keys(a)) {
 		if other, both := b[name]; both && other != a[name] && name != "hash_seed" {
-			id := seed.Software
-			if slices.Contains(hardwareFacts, name) {
-				id = seed.Hardware
+			id, of := sourceOfFact[name]
+			if !of {
+				id = seed.Software
 			}
 			kinds[id] = append(kinds[id], fmt.Sprintf("%s is %s in one record and %s in the other", name, a[name], other))
 		}
 	}
-	for _, id := range []seed.ID{seed.Software, seed.Hardware} {
-		if len(kinds[id]) > 0 {
-			c.causes = append(c.causes, conviction{suspicion: &suspicion{source: id, strength: entered}, proof: record.Observed, evidence: kinds[id]})
-		}
+	for _, id := range slices.Sorted(maps.Keys(kinds)) {
+		c.causes = append(c.causes, conviction{suspicion: &suspicion{source: id, strength: entered}, proof: record.Observed, evidence: kinds[id]})
 	}
 }
 
-// hardwareFacts are the probe's facts that belong to the machine.
-var hardwareFacts = []string{"cpu", "machine", "torch.cuda", "torch.cuda.device"}
+// sourceOfFact are the sources that the probe's facts belong to; the others are versions.
+var sourceOfFact = map[string]seed.ID{
+	"cpu":                 seed.Hardware,
+	"machine":             seed.Hardware,
+	"torch.device":        seed.Hardware,
+	"torch.num_threads":   seed.Threads,
+	"torch.deterministic": seed.TorchNondeterministicOps,
+	"cudnn.benchmark":     seed.CudnnBenchmark,
+	"cudnn.deterministic": seed.CudnnDeterministic,
+	"cublas.workspace":    seed.CublasWorkspace,
+	"matmul.precision":    seed.MatmulPrecision,
+}
 
 // noTrace is the trace of a run that left none.
 type noTrace struct{}

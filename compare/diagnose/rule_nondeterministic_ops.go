@@ -12,20 +12,16 @@ import (
 // or a step although the loss was the same: kernels sum in no fixed order mostly on the way back.
 func nondeterministicOps() rule {
 	return rule{source: seed.TorchNondeterministicOps, random: true, suspect: func(e *evidence) *suspicion {
-		op := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindOp })
-		if op == nil || !e.parallelKernels() {
+		if !e.parallelKernels() {
 			return nil
 		}
-		s := &suspicion{source: seed.TorchNondeterministicOps, strength: possibleOnly, site: op,
-			story: fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide.", at(op), op.First.DetailString("op"))}
-		if p := e.parted; p != nil && e.changed(isDraw) == nil {
-			switch {
-			case p.Kind == probe.KindGrad, p.Kind == probe.KindParams:
-				s.strength = entered
-			case p.Kind == probe.KindLoss && p.Step >= denseSteps:
-				// The steps before were not all looked at: it may have been a gradient that parted first.
-				s.strength = present
-			}
+		s := e.kernel(seed.TorchNondeterministicOps)
+		switch {
+		case s != nil:
+			s.story = fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide.", at(s.site), operator(s.site))
+		case e.expected.usesGPU() && e.parted != nil:
+			// Libraries, and kernels of the user's own, call operators by other ways than those that are watched.
+			s = &suspicion{source: seed.TorchNondeterministicOps, strength: possibleOnly}
 		}
 		return s
 	}}
@@ -38,7 +34,5 @@ const denseSteps = 16
 func (e *evidence) parallelKernels() bool {
 	return e.fact("torch.num_threads") != "1" || e.expected.usesGPU()
 }
-
-func (o *observation) usesGPU() bool { return siteOf(o, seed.TorchCUDA) != nil }
 
 func isDraw(c trace.Change) bool { return c.Kind == probe.KindDraw || isSeeding(c.Seen) }

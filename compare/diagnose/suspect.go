@@ -59,7 +59,7 @@ type rule struct {
 func rules() []rule {
 	return []rule{
 		pythonRandom(), numpyLegacy(), numpyGenerator(), torchCPU(), torchCUDA(), dataloaderWorkers(),
-		externalState(), osEntropy(), wallClock(), host(), concurrency(), nondeterministicOps(),
+		externalState(), osEntropy(), wallClock(), host(), concurrency(), cudnnBenchmark(), cudnnDeterministic(), nondeterministicOps(), cublasWorkspace(),
 		pythonHash(), objectIdentity(), uninitialisedMemory(), threads(), fileOrder(),
 	}
 }

@@ -63,7 +63,7 @@ func (w *world) Try(_ context.Context, ask Ask) ([]*record.Run, error) {
 func (w *world) launch(ask Ask) *record.Run {
 	value := func(id seed.ID) string {
 		switch level := ask.Experiment.Levels[id]; {
-		case level == seed.Pin:
+		case level == seed.Pin, id == seed.CudnnDeterministic && ask.Experiment.Levels[seed.TorchNondeterministicOps] == seed.Pin:
 			return "pinned"
 		case level == seed.Vary:
 			return "varied" + strconv.Itoa(w.run)

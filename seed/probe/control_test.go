@@ -160,6 +160,60 @@ except ImportError:
 	}
 }
 
+// A flag of torch that is pinned stays so, by whichever name the program sets it.
+func TestPinnedFlagsStay(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+from torch.backends import cudnn
+def flags(): return cudnn.benchmark, cudnn.deterministic, torch.are_deterministic_algorithms_enabled()
+cudnn.benchmark, cudnn.deterministic = True, False
+torch.use_deterministic_algorithms(False)
+print(*flags())
+with cudnn.flags(enabled=True, benchmark=True, deterministic=False):
+    print(*flags()[:2])
+torch.use_deterministic_algorithms(True)
+print(torch.is_deterministic_algorithms_warn_only_enabled())
+`})
+	s.needs("torch")
+	pin := seed.ProbeLevel{Level: seed.Pin}
+	for _, test := range []struct {
+		levels map[seed.ID]seed.ProbeLevel
+		want   string
+	}{
+		{nil, "True False False\nTrue False\nFalse\n"},
+		{map[seed.ID]seed.ProbeLevel{seed.CudnnBenchmark: pin}, "False False False\nFalse False\nFalse\n"},
+		{map[seed.ID]seed.ProbeLevel{seed.CudnnDeterministic: pin}, "True True False\nTrue True\nFalse\n"},
+		{map[seed.ID]seed.ProbeLevel{seed.TorchNondeterministicOps: pin}, "True False True\nTrue False\nFalse\n"},
+	} {
+		if got := s.watched(probe.Config{Levels: test.levels}, "run.py").ok(t).stdout; got != test.want {
+			t.Errorf("levels %v: %q, want %q", test.levels, got, test.want)
+		}
+	}
+}
+
+// A program may set the precision of products by torch's older names and its newer ones; torch then refuses to tell it, and
+// the other facts are told all the same.
+func TestFactsThatTorchRefuses(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+if hasattr(torch.backends, "fp32_precision"):
+    torch.backends.fp32_precision = "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+w = torch.ones(1, requires_grad=True)
+optimizer = torch.optim.SGD([w], lr=0.1)
+w.sum().backward()
+optimizer.step()
+`})
+	s.needs("torch")
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	for _, event := range found.events["main"] {
+		if event.Kind == probe.KindFact && event.DetailString("name") == "torch.num_threads" && event.Value != "" {
+			return
+		}
+	}
+	t.Error("the number of threads was not written")
+}
+
 func TestListingsInTheOrderAskedFor(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import glob, os, pathlib

@@ -10,9 +10,9 @@ import (
 func TestTensorDigests(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import torch
-from reprocheck_probe import tensors, values
+from reprocheck_probe import devices, tensors, values
 
-ways = {"memory": tensors.of_tensor, "device": lambda t: tensors._on_device(torch, t)}
+ways = {"memory": tensors.of_tensor, "device": lambda t: devices.digests(torch, [t])[0]}
 x = torch.arange(24, dtype=torch.float32).reshape(6, 4)
 for name, of in ways.items():
     assert of(x) == of(x.clone()), name
@@ -35,6 +35,28 @@ assert tensors.of_tensor(sparse) == tensors.of_tensor(torch.eye(3).to_sparse())
 assert tensors.of_tensor(sparse) != tensors.of_tensor((2 * torch.eye(3)).to_sparse())
 assert tensors.of_tensor(torch.zeros(0, 3)) != tensors.of_tensor(torch.zeros(3, 0))
 assert tensors.of_tensor(torch.zeros(2, device="meta")).endswith("?")
+
+# A wrapper without memory is known by its parts, as FSDP's parameters are, or by its shape alone.
+class Bare(torch.Tensor):
+    @staticmethod
+    def __new__(cls, inner):
+        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype)
+    def __init__(self, inner): self.inner = inner
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None): raise AssertionError("dispatched " + str(func))
+class Wrapper(Bare):
+    def __tensor_flatten__(self): return ["inner"], None
+assert tensors.of_tensor(Bare(x)).endswith("?")
+assert tensors.of_list([Wrapper(x), Bare(x)]) == tensors.of_list([Wrapper(x.clone()), Bare(x)])
+assert tensors.of_list([Wrapper(x)]) != tensors.of_list([Wrapper(x + 1)])
+
+# Many tensors are reduced together, and each has the digest that it has alone.
+many = [x, x.flip(0), torch.zeros(0), x.to(torch.float64), torch.arange(3, dtype=torch.uint8), x.t()]
+assert devices.digests(torch, many) == [devices.digests(torch, [t])[0] for t in many]
+devices._PIECE = 10
+pieces = [torch.arange(30), torch.arange(30).roll(10), torch.arange(30).roll(1), x]
+assert devices.digests(torch, pieces) == [devices.digests(torch, [t])[0] for t in pieces]
+assert len(set(devices.digests(torch, pieces))) == 4
 
 # Neither gradients nor random numbers are touched, in any mode.
 w = torch.ones(3, requires_grad=True)

@@ -20,38 +20,7 @@ const EnvConfig = "REPROCHECK_PROBE"
 
 // The list is explicit, so that nothing that happens to lie in the folder is shipped.
 //
-//go:embed py/reprocheck_probe/__init__.py
-//go:embed py/reprocheck_probe/digest.py
-//go:embed py/reprocheck_probe/families.py
-//go:embed py/reprocheck_probe/frames.py
-//go:embed py/reprocheck_probe/generators.py
-//go:embed py/reprocheck_probe/hooks_clock.py
-//go:embed py/reprocheck_probe/hooks_dataloader.py
-//go:embed py/reprocheck_probe/hooks_entropy.py
-//go:embed py/reprocheck_probe/hooks_host.py
-//go:embed py/reprocheck_probe/hooks_listing.py
-//go:embed py/reprocheck_probe/hooks_memory.py
-//go:embed py/reprocheck_probe/hooks_numpy.py
-//go:embed py/reprocheck_probe/hooks_environment.py
-//go:embed py/reprocheck_probe/hooks_open.py
-//go:embed py/reprocheck_probe/hooks_ops.py
-//go:embed py/reprocheck_probe/hooks_random.py
-//go:embed py/reprocheck_probe/hooks_sklearn.py
-//go:embed py/reprocheck_probe/hooks_tasks.py
-//go:embed py/reprocheck_probe/hooks_torch.py
-//go:embed py/reprocheck_probe/hooks_training.py
-//go:embed py/reprocheck_probe/identity.py
-//go:embed py/reprocheck_probe/imports.py
-//go:embed py/reprocheck_probe/origin.py
-//go:embed py/reprocheck_probe/probe.py
-//go:embed py/reprocheck_probe/sampling.py
-//go:embed py/reprocheck_probe/settings.py
-//go:embed py/reprocheck_probe/sightings.py
-//go:embed py/reprocheck_probe/streams.py
-//go:embed py/reprocheck_probe/tensors.py
-//go:embed py/reprocheck_probe/trace.py
-//go:embed py/reprocheck_probe/values.py
-//go:embed py/reprocheck_probe/zoom.py
+//go:embed py/reprocheck_probe/*.py
 //go:embed py/sitecustomize.py
 var files embed.FS
 

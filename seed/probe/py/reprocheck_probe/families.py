@@ -10,6 +10,7 @@ _BEFORE = {
     "hooks_numpy": ("numpy",),
     "hooks_sklearn": ("sklearn", "scipy"),
     "hooks_torch": ("torch",),
+    "hooks_cudnn": ("torch",),
     "hooks_training": ("torch",),
     "hooks_dataloader": ("torch",),
     "hooks_memory": ("torch", "numpy"),

@@ -3,6 +3,7 @@
 import os
 import sys
 
+from . import digest
 from .streams import Stream
 
 CPU = "torch-cpu"
@@ -25,7 +26,7 @@ def _hook(probe, torch):
     probe.emit("fact", value=str(torch.__version__), detail={"name": "torch"})
     set_seed = torch._C.default_generator.manual_seed
     cpu = Stream(probe, CPU, lambda: _cpu_state(torch), set_seed)
-    cuda = cpu.beside = _Cuda(probe, torch) if _has_gpu() else None
+    cuda = cpu.beside = _Cuda(probe, torch) if has_gpu() else None
     for name in _FUNCTIONS:
         cpu.watch(torch, name)
     for name in _METHODS:
@@ -43,7 +44,10 @@ def _hook(probe, torch):
 
 
 class _Cuda(Stream):
-    """The generators of the CUDA devices. There is none to read before CUDA has been initialised."""
+    """The generators of the CUDA devices. There is none to read before CUDA has been initialised.
+
+    A device's state is its seed and the offset of the next draw, 8 bytes each; a fresh one has offset 0."""
+
 
     def __init__(self, probe, torch):
         self._torch = torch
@@ -55,13 +59,29 @@ class _Cuda(Stream):
             return b""
         return b"".join(_bytes(cuda.get_rng_state(device)) for device in range(cuda.device_count()))
 
+    def used(self, now):
+        if self._set != digest.of_bytes(b""):
+            return super().used(now)
+        states = self._states()
+        return states != _fresh(states)
+
+    def before(self, earlier, later):
+        # The call may have initialised CUDA, which is no draw.
+        return super().before(earlier or _fresh(later), later)
+
     def _seed_all(self, seed):
         # Before CUDA is initialised the call is queued until it is.
         self._torch.cuda.manual_seed_all(seed % 2**63)
 
 
-def _has_gpu():
-    return os.path.exists("/proc/driver/nvidia/version")
+def _fresh(states):
+    """Returns the states of CUDA generators as they were before the first draw."""
+    return b"".join(states[start : start + 8] + bytes(8) for start in range(0, len(states), 16))
+
+
+def has_gpu():
+    """Reports whether there may be a GPU of NVIDIA's or AMD's, by what their drivers put there."""
+    return any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 
 
 def _cpu_state(torch):
@@ -227,33 +247,49 @@ def _set_flags(probe, torch):
         if deterministic is not None:
             # Filling is another source's business (uninitialised-memory), and would change the values of a faulty program.
             deterministic.fill_uninitialized_memory = False
-    if probe.level("cudnn-benchmark") is not None:
-        backends.cudnn.benchmark = probe.level("cudnn-benchmark").level == "vary"
-    if probe.level("cudnn-deterministic") is not None:
-        backends.cudnn.deterministic = probe.level("cudnn-deterministic").level == "pin"
+        _keep_deterministic(torch)
     level = probe.level("matmul-precision")
-    if level is not None:
-        precise = level.level == "pin"
-        torch.set_float32_matmul_precision("highest" if precise else level.value or "high")
-        backends.cudnn.allow_tf32 = not precise
+    if level is not None and level.level == "pin":
+        # TF32 is the environment's to forbid: a program that sets it by torch's newer names may not be set by the older.
+        backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+        backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     level = probe.level("threads")
     if level is not None and level.value is not None:
         torch.set_num_threads(int(level.value))
 
 
+def _keep_deterministic(torch):
+    """Lets a program ask for more than the pin does, and not for less."""
+    original = torch._C._set_deterministic_algorithms
+
+    def setting(mode, warn_only=False):
+        original(True, warn_only=warn_only or not mode)
+
+    setting.__name__ = original.__name__
+    setting.__wrapped__ = original
+    torch._C._set_deterministic_algorithms = setting
+
+
 def facts(torch):
     """Returns the settings in force as a dict of text."""
     backends = torch.backends
-    found = {
-        "torch.num_threads": torch.get_num_threads(),
-        "torch.deterministic": torch.are_deterministic_algorithms_enabled(),
-        "torch.cuda": torch.version.cuda or "none",
-        "torch.default_dtype": torch.get_default_dtype(),
-        "cudnn.benchmark": backends.cudnn.benchmark,
-        "cudnn.deterministic": backends.cudnn.deterministic,
-    }
-    if hasattr(torch, "get_float32_matmul_precision"):
-        found["matmul.precision"] = torch.get_float32_matmul_precision()
-    if torch.cuda.is_initialized():
-        found["torch.device"] = torch.cuda.get_device_name()
-    return {name: str(value) for name, value in found.items()}
+    found = {}
+    for name, read in {
+        "torch.num_threads": torch.get_num_threads,
+        "torch.deterministic": torch.are_deterministic_algorithms_enabled,
+        "torch.cuda": lambda: torch.version.cuda or "none",
+        "torch.default_dtype": torch.get_default_dtype,
+        "torch.device": lambda: torch.cuda.get_device_name() if torch.cuda.is_initialized() else None,
+        "cudnn.benchmark": lambda: backends.cudnn.benchmark,
+        "cudnn.deterministic": lambda: backends.cudnn.deterministic,
+        "cublas.workspace": lambda: os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        "matmul.precision": torch.get_float32_matmul_precision,
+    }.items():
+        try:
+            value = read()
+        except Exception:
+            # torch refuses to tell the precision to a program that sets it by its older and its newer names.
+            continue
+        if value is not None:
+            found[name] = str(value)
+    return found

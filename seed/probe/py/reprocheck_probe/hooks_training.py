@@ -6,7 +6,7 @@ An optimizer's step is the clock. At sampled steps the loss, the gradients, the 
 import sys
 import weakref
 
-from . import digest, hooks_torch, tensors
+from . import devices, digest, hooks_torch, tensors
 from .sampling import sampled
 
 # Digests listed one by one; the value covers all tensors.
@@ -105,6 +105,8 @@ class _Optimizers:
             if not self._facts:
                 self._facts = True
                 _write_facts(probe)
+            if devices.capturing(sys.modules["torch"]):
+                return
             gradients = [parameter.grad for parameter in _parameters(optimizer)]
             probe.emit("grad", where=probe.where(frame), **_digested(gradients, tensors.BUDGET))
         except Exception:
@@ -137,6 +139,8 @@ class _Optimizers:
         thread = probe.thread
         thread.busy = True
         try:
+            if devices.capturing(sys.modules["torch"]):
+                return
             where = probe.where(frame)
             rates = [group.get("lr") for group in optimizer.param_groups]
             known = self._rates.setdefault(id(optimizer), [None, 0])
@@ -199,6 +203,8 @@ def _watch_backward(probe, torch):
             return
         thread.busy = True
         try:
+            if devices.capturing(torch):
+                return
             detail = {"value": repr(tensor.item())} if tensor.numel() == 1 else None
             probe.emit("loss", where=probe.where(frame), value=tensors.of_tensor(tensor), detail=detail)
         except Exception:

@@ -156,7 +156,16 @@ class Stream:
         """Writes the state at a boundary."""
         now = self.digest()
         self._probe.emit("stream", self.source, None, now,
-                         {"at": at, "used": now != self._set, "seeded": self.seeded})
+                         {"at": at, "used": self.used(now), "seeded": self.seeded})
+
+    def used(self, now):
+        """Reports whether the stream has moved since it was last set; now is the digest of its state."""
+        return now != self._set
+
+    def before(self, earlier, later):
+        """Returns the state, as bytes, from which a draw led to later, or None when there was no draw; earlier is the state
+        that was read before the call."""
+        return None if earlier == later else earlier
 
     def look(self, frame):
         """Returns where a call comes from and the state before it, or None when it is not to be written."""
@@ -187,9 +196,10 @@ class Stream:
             self._set = self.digest()
             return
         where, line, before, beside = look
-        if beside is not None and beside != self.beside.state():
+        drawn_from = None if beside is None else self.beside.before(beside, self.beside.state())
+        if drawn_from is not None:
             self._lines[line] = self._lines.get(line, 0) + 1
-            self.beside.drawn(where, api, digest.of_bytes(beside))
+            self.beside.drawn(where, api, digest.of_bytes(drawn_from))
         if before == self._last or before == self.state():
             return
         self._draws += 1

@@ -1,20 +1,17 @@
 """Digests of tensors and arrays. Bitwise: -0.0 is not 0.0, and the order of rows counts.
 
-A tensor in the CPU's memory is read in place. One on a device is reduced there, in integers, and only the sums travel.
-Nothing here draws a random number, records a gradient or changes a tensor.
+A tensor in the CPU's memory is read in place, one on a device is reduced there. Nothing here draws a random number, records
+a gradient or changes a tensor.
 """
 
 import sys
 from zlib import crc32
 
-from . import digest
+from . import devices, digest
 
 # Elements of one process's parameters that are digested at a step; of more, every n-th is, so that a large model's
 # training is not slowed down. What is digested at the beginning and at the end is digested whole.
 BUDGET = 16 * 1024 * 1024
-
-# The multiplier of elements on a device: the golden ratio in 32 bits, as in Knuth's multiplicative hashing.
-_GOLDEN = 0x9E3779B1
 
 
 def of_tensor(tensor, stride=1):
@@ -32,8 +29,24 @@ def of_list(tensors, budget=None):
     if budget is not None:
         total = sum([tensor.numel() for tensor in tensors if tensor is not None])
         stride = total // budget + 1
+    found = ["-"] * len(tensors)
+    there = {}
     with torch.no_grad():
-        return ["-" if tensor is None else _content(torch, tensor, stride) for tensor in tensors]
+        for index, tensor in enumerate(tensors):
+            if tensor is None:
+                continue
+            if _lies_on_device(torch, tensor):
+                there.setdefault(tensor.device, []).append(index)
+            else:
+                found[index] = _content(torch, tensor, stride)
+        for indices in there.values():
+            try:
+                those = devices.digests(torch, [_thinned(tensors[index], stride) for index in indices])
+            except Exception:
+                those = ["?"] * len(indices)
+            for index, content in zip(indices, those):
+                found[index] = content
+    return found
 
 
 def of_array(numpy, array):
@@ -47,19 +60,35 @@ def of_array(numpy, array):
 
 def _content(torch, tensor, stride):
     try:
-        size = tensor.numel()
-        if size == 0:
+        inner = None if _plain(torch, tensor) else getattr(tensor, "__tensor_flatten__", None)
+        if inner is not None:
+            # A wrapper (a DTensor, a nested or quantised tensor) has no memory of its own, its parts have.
+            return digest.of_text(",".join([_content(torch, getattr(tensor, name), stride) for name in inner()[0]]))
+        if tensor.numel() == 0:
             return "00000000"
         if tensor.layout is not torch.strided or tensor.is_quantized:
             return _special(torch, tensor)
-        if stride > 1 and size > stride:
-            tensor = tensor.detach().reshape(-1)[::stride]
+        tensor = _thinned(tensor, stride)
         if tensor.is_cpu:
             return "%08x" % crc32(_memory(tensor))
-        return _on_device(torch, tensor)
+        return devices.digests(torch, [tensor])[0]
     except Exception:
-        # A tensor without memory of its own (meta, fake, a wrapper subclass) is known by its shape alone.
+        # A tensor without memory of its own (meta, fake) is known by its shape alone.
         return "?"
+
+
+def _lies_on_device(torch, tensor):
+    """Reports whether a tensor is a dense one, of torch's own kind, in a device's memory."""
+    return (_plain(torch, tensor) and tensor.layout is torch.strided
+            and not tensor.is_quantized and not tensor.is_cpu and not tensor.is_meta)
+
+
+def _plain(torch, tensor):
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter)
+
+
+def _thinned(tensor, stride):
+    return tensor.detach().reshape(-1)[::stride] if stride > 1 and tensor.numel() > stride else tensor
 
 
 def _memory(tensor):
@@ -69,6 +98,8 @@ def _memory(tensor):
     if not tensor.is_contiguous():
         tensor = tensor.contiguous()
     size = tensor.numel() * tensor.element_size()
+    if not tensor.data_ptr():
+        raise ValueError("no memory")
     view = (_char() * size).from_address(tensor.data_ptr())
     # The view does not own the memory.
     view.owner = tensor
@@ -78,21 +109,6 @@ def _memory(tensor):
 def _char():
     # torch has imported ctypes by now; a program without torch need not.
     return sys.modules["ctypes"].c_char
-
-
-def _on_device(torch, tensor):
-    """Two sums over the bits, one of them weighted by position: equal sums with other contents or another order are
-    as unlikely as equal 64-bit digests of random contents."""
-    tensor = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1)
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor).reshape(-1)
-    size = tensor.element_size()
-    bits = tensor.view({1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[size]).to(torch.int64)
-    places = torch.arange(bits.numel(), device=bits.device, dtype=torch.int64)
-    # An odd multiplier, and one that depends on the place: both wrap at 64 bits.
-    weighted = (bits * _GOLDEN + 1) * (places * 2 + 1)
-    first, second = torch.stack((bits.sum(), (weighted ^ (weighted >> 29)).sum())).tolist()
-    return "%08x%08x" % (first & 0xFFFFFFFF, (second ^ second >> 32) & 0xFFFFFFFF)
 
 
 def _special(torch, tensor):
