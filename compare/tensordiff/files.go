@@ -30,7 +30,7 @@ func (o Options) tolerance(d checkpoint.DType) Tolerance {
 	}
 	switch d {
 	case checkpoint.Float16, checkpoint.BFloat16, checkpoint.Float32, checkpoint.Float64, checkpoint.Complex32,
-		checkpoint.Complex64, checkpoint.Complex128, checkpoint.Float8E4M3FN, checkpoint.Float8E4M3FNUZ,
+		checkpoint.BComplex32, checkpoint.Complex64, checkpoint.Complex128, checkpoint.Float8E4M3FN, checkpoint.Float8E4M3FNUZ,
 		checkpoint.Float8E5M2, checkpoint.Float8E5M2FNUZ, checkpoint.Float8E8M0FNU:
 		return o.Tolerance
 	}

@@ -26,6 +26,11 @@ func choose(t *checkpoint.Tensor, elements int64) (kernel, int64) {
 			bits := binary.LittleEndian.Uint16(p)
 			return float64(float16(bits)), uint64(bits) << 48
 		}, 48), 4
+	case checkpoint.BComplex32:
+		return complexKernel(2, func(p []byte) (float64, uint64) {
+			bits := binary.LittleEndian.Uint16(p)
+			return float64(bfloat16(bits)), uint64(bits) << 48
+		}, 48), 4
 	case checkpoint.Complex64:
 		return complexKernel(4, func(p []byte) (float64, uint64) {
 			bits := binary.LittleEndian.Uint32(p)

@@ -22,6 +22,7 @@ const (
 	Float32    DType = "float32"
 	Float64    DType = "float64"
 	Complex32  DType = "complex32"
+	BComplex32 DType = "bcomplex32" // of two bfloat16, since PyTorch 2.15
 	Complex64  DType = "complex64"
 	Complex128 DType = "complex128"
 
@@ -41,7 +42,7 @@ func (d DType) Bits() int {
 		return 8
 	case Uint16, Int16, Float16, BFloat16, "bits16":
 		return 16
-	case Uint32, Int32, Float32, Complex32, "qint32":
+	case Uint32, Int32, Float32, Complex32, BComplex32, "qint32":
 		return 32
 	case Uint64, Int64, Float64, Complex64:
 		return 64

@@ -125,7 +125,7 @@ func countNonFinite(ctx context.Context, t *checkpoint.Tensor, buf []byte) (coun
 		size, nonFinite = 8, func(p []byte) bool { return le.Uint64(p)&0x7ff0000000000000 == 0x7ff0000000000000 }
 	case checkpoint.Float16, checkpoint.Complex32:
 		size, nonFinite = 2, func(p []byte) bool { return le.Uint16(p)&0x7c00 == 0x7c00 }
-	case checkpoint.BFloat16:
+	case checkpoint.BFloat16, checkpoint.BComplex32:
 		size, nonFinite = 2, func(p []byte) bool { return le.Uint16(p)&0x7f80 == 0x7f80 }
 	default:
 		return 0, nil

@@ -41,6 +41,20 @@ func StructName(fields []Field) checkpoint.DType {
 	return checkpoint.DType(b.String())
 }
 
+// SubArray returns the type of a field of a structured type that is an array itself: "float64[2,3]".
+func SubArray(t Type, shape []int64) (Type, error) {
+	n, err := checkpoint.Elements(shape)
+	if err != nil {
+		return Type{}, err
+	}
+	if t.Item > 0 && n > 1<<31/t.Item {
+		return Type{}, checkpoint.Limit("array of more than 2 GiB within an array")
+	}
+	t.Name += checkpoint.DType(checkpoint.ShapeText(shape))
+	t.Item *= n
+	return t, nil
+}
+
 // ParseType reads a type string of NumPy's array interface.
 func ParseType(s string) (Type, error) {
 	refused := checkpoint.Unsupported("array type %q", checkpoint.Clip(s, 40))

@@ -86,20 +86,28 @@ func interpret(v any) (*header, error) {
 	if h.fortran, ok = d["fortran_order"].(bool); !ok {
 		return nil, checkpoint.Damaged("array header without fortran_order")
 	}
-	shape, ok := d["shape"].([]any)
+	var err error
+	if h.shape, err = shapeOf(d["shape"]); err != nil {
+		return nil, err
+	}
+	h.typ, err = descr(d["descr"], 0)
+	return h, err
+}
+
+func shapeOf(v any) ([]int64, error) {
+	items, ok := v.([]any)
 	if !ok {
 		return nil, checkpoint.Damaged("array header without a shape")
 	}
-	for _, s := range shape {
-		n, ok := s.(int64)
+	var shape []int64
+	for _, item := range items {
+		n, ok := item.(int64)
 		if !ok {
 			return nil, checkpoint.Damaged("array header with a shape that is no tuple of integers")
 		}
-		h.shape = append(h.shape, n)
+		shape = append(shape, n)
 	}
-	var err error
-	h.typ, err = descr(d["descr"], 0)
-	return h, err
+	return shape, nil
 }
 
 // descr reads a type string, or the list of fields of a structured type.
@@ -123,10 +131,13 @@ func descr(v any, depth int) (Type, error) {
 		if !ok {
 			return Type{}, checkpoint.Unsupported("structured array type with titles")
 		}
-		if len(parts) > 2 {
-			return Type{}, checkpoint.Unsupported("structured array type with sub-arrays")
-		}
 		t, err := descr(parts[1], depth+1)
+		if err == nil && len(parts) > 2 {
+			var shape []int64
+			if shape, err = shapeOf(parts[2]); err == nil {
+				t, err = SubArray(t, shape)
+			}
+		}
 		if err != nil {
 			return Type{}, err
 		}

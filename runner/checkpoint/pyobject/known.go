@@ -19,7 +19,7 @@ func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, e
 		if g.Name != "encode" {
 			return false, nil
 		}
-		b, err := w.bytesOf(o)
+		b, err := bytesOf(o)
 		if err != nil {
 			return true, err
 		}
@@ -27,6 +27,12 @@ func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, e
 	case "copyreg":
 		if made, ok := reconstructed(g, o); ok {
 			return true, w.object(p, made)
+		}
+		return false, nil
+	case "jax._src.array":
+		// (function, arguments, state, {"weak_type": bool}) of the NumPy array with the same elements.
+		if args := argsOf(o); g.Name == "_reconstruct_array" && len(args) == 4 {
+			return true, w.walk(p, &pickle.Object{Func: args[0], Args: args[1], State: args[2]})
 		}
 		return false, nil
 	case "decimal":
@@ -109,7 +115,7 @@ func (w *walker) builtin(p *path, name string, o *pickle.Object) (bool, error) {
 		if len(args) == 0 {
 			return true, w.walk(p, &pickle.Bytes{Mutable: true})
 		}
-		b, ok := w.asBytes(args[0])
+		b, ok := asBytes(args[0])
 		if !ok || len(args) > 1 {
 			return false, nil
 		}
@@ -213,7 +219,7 @@ func itemsOf(v pickle.Value) ([]pickle.Value, bool) {
 }
 
 // asBytes returns v as bytes, where it is bytes or the call that protocol 2 writes for them.
-func (w *walker) asBytes(v pickle.Value) (*pickle.Bytes, bool) {
+func asBytes(v pickle.Value) (*pickle.Bytes, bool) {
 	switch v := v.(type) {
 	case *pickle.Bytes:
 		return v, true
@@ -221,13 +227,13 @@ func (w *walker) asBytes(v pickle.Value) (*pickle.Bytes, bool) {
 		if g, ok := v.Global(); ok {
 			switch g.String() {
 			case "_codecs.encode":
-				b, err := w.bytesOf(v)
+				b, err := bytesOf(v)
 				return b, err == nil
 			case "builtins.bytes":
 				return &pickle.Bytes{}, len(argsOf(v)) == 0
 			case "builtins.bytearray":
 				if args := argsOf(v); len(args) == 1 {
-					return w.asBytes(args[0])
+					return asBytes(args[0])
 				}
 			}
 		}
@@ -236,7 +242,7 @@ func (w *walker) asBytes(v pickle.Value) (*pickle.Bytes, bool) {
 }
 
 // bytesOf evaluates _codecs.encode(text, 'latin1'), which is how protocol 2 writes bytes.
-func (w *walker) bytesOf(o *pickle.Object) (*pickle.Bytes, error) {
+func bytesOf(o *pickle.Object) (*pickle.Bytes, error) {
 	args := argsOf(o)
 	if len(args) != 2 {
 		return nil, checkpoint.Unsupported("_codecs.encode with %d arguments", len(args))

@@ -1,6 +1,7 @@
 package pyobject
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -76,7 +77,7 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 	if d.object {
 		return w.objectArray(p, shape, fortran, state.Items[4])
 	}
-	data, ok := w.asBytes(state.Items[4])
+	data, ok := asBytes(state.Items[4])
 	if !ok {
 		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.name(false), 80))
 	}
@@ -186,7 +187,7 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	if len(args) < 4 {
 		return nil, checkpoint.Unsupported("array from a buffer with %d arguments", len(args))
 	}
-	data, ok := w.asBytes(args[0])
+	data, ok := asBytes(args[0])
 	shape, ok2 := Integers(args[2])
 	order, ok3 := args[3].(string)
 	if !ok || !ok2 || !ok3 {
@@ -209,34 +210,37 @@ func (d dtype) array(data checkpoint.Data, shape []int64, fortran bool) (*checkp
 // arrayScalar reads numpy.core.multiarray.scalar(dtype, bytes): a number with NumPy's type.
 func (w *walker) arrayScalar(p *path, o *pickle.Object) error {
 	args := argsOf(o)
-	if len(args) == 0 {
-		return checkpoint.Damaged("array scalar without a type")
+	if len(args) != 2 {
+		return checkpoint.Unsupported("array scalar with %d arguments", len(args))
 	}
 	d, err := w.dtype(args[0])
 	if err != nil {
 		return err
 	}
-	if d.object && len(args) == 2 {
+	if d.object {
 		return w.walk(p, args[1])
 	}
-	if len(args) != 2 {
-		return checkpoint.Unsupported("array scalar with %d arguments", len(args))
-	}
-	data, ok := w.asBytes(args[1])
-	if !ok || data.Len != d.item || data.Held == nil {
-		return checkpoint.Damaged("array scalar %q whose data does not fit its type", checkpoint.Clip(p.name(false), 80))
-	}
-	t, err := d.array(w.bytes(data), nil, false)
+	raw, err := d.scalar(args[1])
 	if err != nil {
-		return err
-	}
-	raw := make([]byte, d.item)
-	if err := checkpoint.ReadFull(t, raw, 0); err != nil {
-		return err
+		return fmt.Errorf("array scalar %q: %w", checkpoint.Clip(p.name(false), 80), err)
 	}
 	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.name), Data: checkpoint.Text(string(raw))}
 	e.Text = scalarOf(d.name, raw)
 	return w.add(p, e)
+}
+
+// scalar returns the little-endian bytes of a number that is pickled as v.
+func (d dtype) scalar(v pickle.Value) ([]byte, error) {
+	data, ok := asBytes(v)
+	if !ok || data.Len != d.item || data.Held == nil && data.Len > 0 {
+		return nil, checkpoint.Damaged("data that does not fit its type")
+	}
+	t, err := d.array(bytes.NewReader(data.Held), nil, false)
+	if err != nil {
+		return nil, err
+	}
+	raw := make([]byte, d.item)
+	return raw, checkpoint.ReadFull(t, raw, 0)
 }
 
 // scalarOf writes a number of the common types; others show their type only.
@@ -291,10 +295,12 @@ func readDType(v pickle.Value, depth int) (dtype, error) {
 		return dtype{}, checkpoint.Damaged("numpy.dtype without a code")
 	}
 	code, ok := args[0].(string)
+	if named, isGlobal := args[0].(pickle.Global); isGlobal && named == (pickle.Global{Module: "numpy", Name: "record"}) {
+		code, ok = "V", true // a structured type all the same
+	} else if isGlobal {
+		return namedDType(named)
+	}
 	if !ok {
-		if named, isGlobal := args[0].(pickle.Global); isGlobal {
-			return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(named.String(), 80))
-		}
 		return dtype{}, checkpoint.Damaged("numpy.dtype with a code that is no string")
 	}
 	order := "|"
@@ -304,11 +310,11 @@ func readDType(v pickle.Value, depth int) (dtype, error) {
 		if order, ok = state[1].(string); !ok {
 			return dtype{}, checkpoint.Damaged("numpy.dtype with a byte order that is no string")
 		}
-		if _, none := state[2].(pickle.None); !none {
-			return dtype{}, checkpoint.Unsupported("array type with sub-arrays")
+		if sub, ok := state[2].(*pickle.Tuple); ok {
+			return subArray(sub, depth)
 		}
 		if names, ok := state[3].(*pickle.Tuple); ok {
-			return structDType(names.Items, state[4], code, depth)
+			return structDType(names.Items, state[4], state[5], depth)
 		}
 	}
 	unit := ""
@@ -352,7 +358,37 @@ func timeUnit(state []pickle.Value) string {
 	return "[" + name + "]"
 }
 
-func structDType(names []pickle.Value, fields pickle.Value, code string, depth int) (dtype, error) {
+// namedDType returns an element type that ml_dtypes adds to NumPy and JAX pickles by its class; those of less than a byte
+// take a whole one in memory, which no other format does, and are refused.
+func namedDType(g pickle.Global) (dtype, error) {
+	if g.Module == "ml_dtypes" {
+		switch d := checkpoint.DType(g.Name); d {
+		case checkpoint.BFloat16, checkpoint.Float8E4M3FN, checkpoint.Float8E4M3FNUZ, checkpoint.Float8E5M2,
+			checkpoint.Float8E5M2FNUZ, checkpoint.Float8E8M0FNU:
+			return dtype{name: d, item: int64(d.Bits() / 8)}, nil
+		}
+	}
+	return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
+}
+
+// subArray reads the type of a field that is an array itself: (element type, shape).
+func subArray(sub *pickle.Tuple, depth int) (dtype, error) {
+	if len(sub.Items) != 2 {
+		return dtype{}, checkpoint.Damaged("array type of %d parts within an array", len(sub.Items))
+	}
+	base, err := readDType(sub.Items[0], depth+1)
+	if err != nil {
+		return dtype{}, err
+	}
+	shape, ok := Integers(sub.Items[1])
+	if !ok {
+		return dtype{}, checkpoint.Damaged("array type with a shape that is no tuple of integers")
+	}
+	t, err := npy.SubArray(npy.Type{Name: base.name, Item: base.item, Swap: base.swap, Object: base.object}, shape)
+	return dtype{name: t.Name, item: t.Item, swap: t.Swap, object: t.Object}, err
+}
+
+func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dtype, error) {
 	byName := map[string][]pickle.Value{}
 	if d, ok := fields.(*pickle.Dict); ok {
 		for _, pair := range d.Items {
@@ -363,9 +399,9 @@ func structDType(names []pickle.Value, fields pickle.Value, code string, depth i
 			}
 		}
 	}
-	d, err := npy.ParseType("|" + code)
-	if err != nil {
-		return dtype{}, err
+	item, ok := pickle.Int(size)
+	if !ok || item < 0 || item > 1<<31 {
+		return dtype{}, checkpoint.Damaged("structured array type without its size")
 	}
 	var list []npy.Field
 	for _, n := range names {
@@ -384,5 +420,5 @@ func structDType(names []pickle.Value, fields pickle.Value, code string, depth i
 		}
 		list = append(list, npy.Field{Name: name, Type: sub.name, Offset: off})
 	}
-	return dtype{name: npy.StructName(list), item: d.Item}, nil
+	return dtype{name: npy.StructName(list), item: item}, nil
 }

@@ -156,6 +156,12 @@ func objectLiteral(o *pickle.Object, depth int) (string, bool) {
 	if !ok || len(o.Items)+len(o.Pairs) > 0 || o.Kw != nil {
 		return "", false
 	}
+	if plain, ok := newerForm(g, o); ok {
+		return literal(plain, depth)
+	}
+	if g.Name == "scalar" && strings.HasSuffix(g.Module, ".multiarray") {
+		return numberLiteral(argsOf(o))
+	}
 	text, ok := sequenceLiteral(argsOf(o), "(", ")", depth)
 	if !ok || o.State == nil {
 		return g.String() + text, ok
@@ -175,6 +181,35 @@ func objectLiteral(o *pickle.Object, depth int) (string, bool) {
 	}
 	slices.Sort(members)
 	return g.String() + text + "{" + strings.Join(members, ", ") + "}", true
+}
+
+// newerForm returns what protocol 4 would write for bytes and frozensets, which older ones write as calls.
+func newerForm(g pickle.Global, o *pickle.Object) (pickle.Value, bool) {
+	switch args := argsOf(o); {
+	case g == pickle.Global{Module: "_codecs", Name: "encode"} || g == pickle.Global{Module: "builtins", Name: "bytes"}:
+		b, ok := asBytes(o)
+		return b, ok
+	case g == pickle.Global{Module: "builtins", Name: "frozenset"} && len(args) == 1 && o.State == nil:
+		items, ok := itemsOf(args[0])
+		return &pickle.Set{Items: items, Frozen: true}, ok
+	}
+	return nil, false
+}
+
+// numberLiteral writes an array scalar, whose parts have other names in NumPy 1 and 2: "numpy.int64(3)".
+func numberLiteral(args []pickle.Value) (string, bool) {
+	if len(args) != 2 {
+		return "", false
+	}
+	d, err := readDType(args[0], 0)
+	if err != nil || d.object || d.item > maxLiteral {
+		return "", false
+	}
+	raw, err := d.scalar(args[1])
+	if err != nil {
+		return "", false
+	}
+	return "numpy." + string(d.name) + "(" + scalarOf(d.name, raw) + ")", true
 }
 
 func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {

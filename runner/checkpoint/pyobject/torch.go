@@ -89,7 +89,7 @@ func (w *walker) loadLegacy(o *pickle.Object) (*Storage, error) {
 	if w.src.LoadLegacy == nil || len(args) != 1 {
 		return nil, checkpoint.Unsupported("nested torch.save")
 	}
-	b, ok := w.asBytes(args[0])
+	b, ok := asBytes(args[0])
 	if !ok {
 		return nil, checkpoint.Damaged("nested torch.save that is no bytes")
 	}

@@ -18,6 +18,8 @@ rng = np.random.default_rng(0)
 
 def name_of(dtype):
     kind, size = dtype.kind, dtype.itemsize
+    if dtype.subdtype:
+        return name_of(dtype.base) + "[" + ",".join(map(str, dtype.shape)) + "]"
     if dtype.names:
         fields = [f"{n}:{name_of(dtype.fields[n][0])}@{dtype.fields[n][1]}" for n in dtype.names]
         return "{" + ",".join(fields) + "}"
@@ -46,6 +48,8 @@ arrays.update(
     big_fortran=np.asfortranarray(rng.random((5, 6)).astype(">f4")),
     scalar=np.float32(2.5), empty=np.zeros((0, 3)), bytes=np.array([b"ab", b"c"]), text=np.array(["é", "xyz"]),
     when=np.array(["2020-01-01", "2021-02-03"], dtype="M8[D]"), record=np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")]),
+    nested=np.array([(1, [[1, 2, 3], [4, 5, 6]], ("ab", 7))],
+                    dtype=[("a", "i1"), ("m", "<f4", (2, 3)), ("r", [("s", "S3"), ("v", "<i8", 1)])]),
     padded=np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)))
 
 
@@ -66,7 +70,7 @@ noncontiguous = rng.random((6, 8))[::2, 1::3]
 for protocol in range(2, 6):
     file = path(f"protocol{protocol}.pkl")
     held = dict(plain, fortran=arrays["fortran"], noncontiguous=noncontiguous, long=rng.random(20000))
-    value = {"arrays": held, "n": 3, "state": random.getstate(), "none": None, "set": {1, 2}, "bytes": b"x" * 300}
+    value = {"arrays": held, "n": 3, "records": np.rec.array(arrays["record"]), "state": random.getstate(), "none": None, "set": {1, 2}, "bytes": b"x" * 300}
     with open(file, "wb") as f:
         pickle.dump(value, f, protocol=protocol)
     expect(file, {"arrays." + k: v for k, v in held.items() if np.shape(v) != () or isinstance(v, np.ndarray)})

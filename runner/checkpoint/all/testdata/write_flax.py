@@ -3,6 +3,7 @@
 usage: write_flax.py DIR
 """
 import os
+import pickle
 import struct
 import sys
 
@@ -81,6 +82,20 @@ save("values.msgpack", {
     "integers": integers + [(1 << 64) - 1, -(1 << 63)], "reals": [0.1, float("inf"), -0.0], "none": None, "yes": True, "no": False,
     "complex": 1 - 2j, "bytes": b"\xff" * 40, "texts": ["", "\u00e9" * 20, "x" * 300, "y" * 70000], "numbers": {1: "a", -2: "b"},
     "np": [np.float32(.1), np.int64(-5), np.bool_(True), ml_dtypes.bfloat16(1.5)], "many": list(range(70)), "keys": {f"k{i}": i for i in range(70)}})
+# Arrays of JAX pickled, with element types that NumPy does not have.
+pickled = {"dense": jnp.asarray(rng.random((5, 7)), "float32"), "half": jnp.ones((3, 2), "bfloat16"),
+           "small": [jnp.arange(4).astype(t) for t in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")]}
+for protocol in 2, 5:
+    path = os.path.join(OUT, f"jax{protocol}.pkl")
+    with open(path, "wb") as f:
+        pickle.dump(pickled, f, protocol=protocol)
+    with open(path, "rb") as f:
+        back = pickle.load(f)
+    e = Expect()
+    named = [(key, back[key]) for key in ("dense", "half")] + [(f"small[{i}]", a) for i, a in enumerate(back["small"])]
+    for key, a in named:
+        e.tensor(key, a.dtype.name, list(a.shape), np.asarray(a).tobytes())
+    e.write(path + ".expect")
 # flax cuts arrays of more than 1 GiB into pieces; here it cuts small ones.
 serialization.MAX_CHUNK_SIZE = 1000
 save("pieces.msgpack", {"big": rng.random((30, 40)).astype("f4"), "long": rng.random((300, 700)).astype("f4"), "small": np.ones(3, "f4"), "deep": {"big": np.arange(1000)}})

@@ -97,6 +97,7 @@ things = {
     "ordered": collections.OrderedDict(a=1), "counter": collections.Counter("aab"), "text": "\u00e9\u4e2d\ud800\n\\u", "path": pathlib.PurePosixPath("/a/b"),
     "date": datetime.datetime(2020, 1, 1), "float": [0.1, float("inf"), -0.0], "bool": [True, False, None], "nested": {(1, "x"): [()]},
     "generator": np.random.RandomState(0).get_state(), "frozen": frozenset("ab"), "decimal": decimal.Decimal("1.50"),
+    "keys": {b"k": 1, b"": 2, (b"\xff", frozenset([2, 1])): 3, np.int64(7): 4},
 }
 for n in range(5):
     for key in things:
@@ -107,6 +108,8 @@ same("object-keys", {torch.device("cpu"): {fractions.Fraction(1, 3), fractions.F
      {torch.device("cpu"): {fractions.Fraction(1, 2), fractions.Fraction(1, 3)}})
 
 # Any of these is another content.
+other("bytes-key", {b"a": 1}, {b"b": 1})
+other("number-key", {np.int64(1): 1}, {np.int32(1): 1})
 other("object-key", {torch.device("cpu"): 1}, {torch.device("meta"): 1})
 other("set-of-objects", {fractions.Fraction(1, 3)}, {fractions.Fraction(1, 2)})
 other("value", {"w": w}, {"w": w + torch.eye(3, 4)})

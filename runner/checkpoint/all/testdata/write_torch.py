@@ -111,6 +111,8 @@ for name in ("uint16", "uint32", "uint64", "float8_e4m3fn", "float8_e5m2", "floa
         types[name] = torch.arange(24, dtype=torch.uint8).view(torch.uint8).to(torch.float32).to(getattr(torch, name))
 if hasattr(torch, "float4_e2m1fn_x2"):
     types["float4"] = torch.arange(24, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+if hasattr(torch, "bcomplex32"):
+    types["bcomplex32"] = torch.arange(24, dtype=torch.uint8).view(torch.bcomplex32)
 save("dtypes.pt", types)
 z = torch.complex(torch.arange(4.), torch.arange(4.))
 save("lazy.pt", {"conj": z.conj(), "plain": z, "neg": torch._neg_view(torch.arange(4.))})
