@@ -144,9 +144,6 @@ func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape 
 			stride[d] = step
 			step *= max(shape[d], 1)
 		}
-		if checkpoint.IsSequential(data) {
-			return nil, checkpoint.Unsupported("compressed array in Fortran order")
-		}
 		if data, err = checkpoint.Strided(data, data.Size(), checkpoint.View{Item: item, Shape: shape, Stride: stride}); err != nil {
 			return nil, err
 		}

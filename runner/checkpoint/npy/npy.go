@@ -19,7 +19,7 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool { return bytes.HasPrefi
 
 // Open reads a .npy file, whose only entry has the empty name.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
-	t, err := Open(checkpoint.Section(r, 0, size))
+	t, err := Open(checkpoint.Section(r, 0, size), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -29,14 +29,18 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	}, nil
 }
 
-// Open returns the array that data holds in .npy format.
-func Open(data checkpoint.Data) (*checkpoint.Tensor, error) {
+// Open returns the array that data holds in .npy format. Where data are sequential, anyOrder returns what can be read in
+// any order, as arrays in Fortran order are.
+func Open(data checkpoint.Data, anyOrder func(checkpoint.Data) checkpoint.Data) (*checkpoint.Tensor, error) {
 	h, err := readHeader(data, data.Size())
 	if err != nil {
 		return nil, err
 	}
 	if h.typ.Object {
 		return nil, checkpoint.Unsupported("array of Python objects in a .npy file")
+	}
+	if h.fortran && len(h.shape) > 1 && checkpoint.IsSequential(data) {
+		data = anyOrder(data)
 	}
 	return Array(&tail{data, h.start}, h.typ.Name, h.typ.Item, h.typ.Swap, h.shape, h.fortran)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/tempcopy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
 )
 
@@ -31,6 +32,8 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		return nil, err
 	}
 	f := &checkpoint.File{Format: "npz", Verify: a.Verify}
+	transposed := &tempcopy.File{}
+	f.OnClose(transposed)
 	f.Entries = append(f.Entries, checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(a.Records)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(a.Records))),
@@ -44,7 +47,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		if !ok {
 			return nil, checkpoint.ErrUnknownFormat
 		}
-		t, err := npy.Open(rec.Data())
+		t, err := npy.Open(rec.Data(), transposed.Copy)
 		if err != nil {
 			return nil, fmt.Errorf("array %q: %w", checkpoint.Clip(name, 80), err)
 		}

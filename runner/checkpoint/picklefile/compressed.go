@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ const (
 	freeBytes = 64 << 20
 	// memoryBytes is how much inflated data is held in memory; more goes to a temporary file.
 	memoryBytes = 8 << 20
-	// maxDictionary bounds the window that an LZMA header asks for. xz -9 uses 64 MiB, Python's default 8 MiB.
+	// maxDictionary bounds the window of LZMA that is held, whatever a header asks for: 64 MiB with preset 9 of xz and
+	// joblib, 8 MiB by default. Data of no more than this need no larger one, and in others few matches reach that far.
 	maxDictionary = 16 << 20
 )
 
@@ -69,9 +71,46 @@ func decompressor(kind string, r *bufio.Reader) (io.Reader, error) {
 	case "xz":
 		return newXZReader(r)
 	case "lzma":
-		return lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(r)
+		return newLZMAReader(r)
 	}
 	return lz4.NewReader(r), nil
+}
+
+// newLZMAReader reads the format of LZMA before xz, whose header holds the size of the window behind a byte of properties.
+func newLZMAReader(r *bufio.Reader) (io.Reader, error) {
+	header := make([]byte, lzma.HeaderLen)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, err
+	}
+	window := int64(binary.LittleEndian.Uint32(header[1:]))
+	binary.LittleEndian.PutUint32(header[1:], uint32(min(window, maxDictionary)))
+	in, err := lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(io.MultiReader(bytes.NewReader(header), r))
+	if err != nil {
+		return nil, err
+	}
+	return windowed(in, window), nil
+}
+
+// windowed says of data that cannot be inflated, where less than their window is held, that this may be why.
+func windowed(r io.Reader, window int64) io.Reader {
+	if window <= maxDictionary {
+		return r
+	}
+	return narrowed{r, window}
+}
+
+type narrowed struct {
+	io.Reader
+	window int64
+}
+
+func (n narrowed) Read(p []byte) (int, error) {
+	read, err := n.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = checkpoint.Limit("LZMA data that are damaged, or that need more than %d MiB of their window of %d MiB",
+			maxDictionary>>20, n.window>>20)
+	}
+	return read, err
 }
 
 // Open inflates the file, to memory or to a temporary file, and reads the pickle in it.
@@ -136,6 +175,9 @@ func (s *spool) fill(ctx context.Context, r io.Reader) error {
 		}
 		if err == io.EOF {
 			return nil
+		}
+		if limit := (*checkpoint.LimitError)(nil); errors.As(err, &limit) {
+			return err
 		}
 		if err != nil {
 			return checkpoint.Damaged("%v", err)

@@ -72,12 +72,11 @@ func newXZReader(r *bufio.Reader) (*xzReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if window > maxDictionary {
-		return nil, checkpoint.Limit("xz window of %d MiB", window>>20)
-	}
-	if x.block, err = (lzma.Reader2Config{DictCap: int(max(window, lzma.MinDictCap))}).NewReader2(x.in); err != nil {
+	block, err := lzma.Reader2Config{DictCap: int(max(min(window, maxDictionary), lzma.MinDictCap))}.NewReader2(x.in)
+	if err != nil {
 		return nil, err
 	}
+	x.block = windowed(block, window)
 	return x, nil
 }
 

@@ -31,7 +31,8 @@ def expect(path, value):
     e.write(path + ".expect")
 
 
-kinds = {"plain": 0, "zlib": ("zlib", 3), "gzip": ("gzip", 3), "bz2": ("bz2", 3), "xz": ("xz", 3), "lzma": ("lzma", 3)}
+kinds = {"plain": 0, "zlib": ("zlib", 3), "gzip": ("gzip", 3), "bz2": ("bz2", 3), "xz": ("xz", 3), "lzma": ("lzma", 3),
+         "xz9": ("xz", 9), "lzma9": ("lzma", 9)}
 try:
     import lz4  # noqa: F401
     kinds["lz4"] = ("lz4", 3)
