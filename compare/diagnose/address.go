@@ -14,13 +14,15 @@ import (
 
 var (
 	usesAddress = regexp.MustCompile(`\bid\(|key=id\b|\brepr\(`)
-	// ownHash matches classes whose hash is made from their fields, which can hold strings.
-	ownHash = regexp.MustCompile(`__hash__|frozen=True|NamedTuple|\(.*Enum\)`)
 	// takesOne matches a line that takes members out of a container one by one.
 	takesOne = regexp.MustCompile(`^\s*for\b|\.pop\(|\bnext\(`)
-	// anObject matches the short text of an object of a class of the user's, as a zoom writes it.
-	// It has to be what the line takes out of a container; an object that merely holds what differs says nothing.
-	anObject = regexp.MustCompile(`^[A-Z]\w*(\{|<| object)|^<`)
+	// takesAll matches a line that takes all members out of a container at once.
+	takesAll = regexp.MustCompile(`\b(list|tuple|sorted)\(|\[\*`)
+	// byAddress matches the short text, as a zoom writes it, of an object that is hashed by its address, alone or in a tuple,
+	// and allByAddress that of a list of such objects. The line has to take them out of a container: an object that merely
+	// holds what differs says nothing.
+	byAddress    = regexp.MustCompile(`^(tuple\[)?<`)
+	allByAddress = regexp.MustCompile(`^\w*\[<`)
 )
 
 // followsAddresses reports whether what looks like the hash seed is the order of addresses: the hash seed decides what is
@@ -30,8 +32,51 @@ func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	if callsHash.MatchString(line) {
 		return false
 	}
-	taken := takesOne.MatchString(line) && origin.Name != "self" && anObject.MatchString(origin.Values[0])
-	return usesAddress.MatchString(line) || taken && !e.code.mentions(ownHash)
+	taken := origin.Name != "self" && (takesOne.MatchString(line) && byAddress.MatchString(origin.Values[0]) ||
+		takesAll.MatchString(line) && allByAddress.MatchString(origin.Values[0]))
+	return usesAddress.MatchString(line) || taken
+}
+
+// showsAddresses reports whether a run in which nothing but the layout was free differs from those in which it was pinned at
+// a line that makes a value or an order from addresses. A run that is merely laid out otherwise does not.
+func (c *inquiry) showsAddresses(agreed *agreement, group []*suspicion, released *observation) (bool, error) {
+	if len(group) != 1 || group[0].source != seed.ObjectIdentity {
+		return false, nil
+	}
+	v, err := c.placed(agreed.runs, released)
+	if err != nil || v == nil {
+		return false, err
+	}
+	e := &evidence{dir: c.audit.Dir}
+	line := e.line(v.site)
+	return e.followsAddresses(*v.origin) || usesAddress.MatchString(line) || callsHash.MatchString(line), nil
+}
+
+// placed places object identity by a run in which it was free; nil where the traces by line do not show it.
+func (c *inquiry) placed(pinned []*observation, free *observation) (*conviction, error) {
+	origin, found, err := originOf(pinned, free)
+	if err != nil || !found {
+		return nil, err
+	}
+	v := &conviction{suspicion: &suspicion{source: seed.ObjectIdentity}}
+	return v, v.placeAt(c.audit.Dir, free, origin)
+}
+
+// onlyMovesAddresses reports whether the hash seed needs no run of its own: object identity has been convicted beside it, and
+// the runs as shipped, in which both were free, first differ at the same line as the run in which only the layout was. The
+// hash seed decides what is allocated where, so it can seldom be released alone.
+func (c *inquiry) onlyMovesAddresses(agreed *agreement, group []*suspicion) (bool, error) {
+	i := slices.IndexFunc(c.causes, func(v conviction) bool { return v.source == seed.ObjectIdentity && v.released != nil })
+	shipped := c.tracedAsShipped()
+	if len(group) != 1 || group[0].source != seed.PythonHash || i < 0 || shipped == nil {
+		return false, nil
+	}
+	alone, err := c.placed(agreed.runs, c.causes[i].released)
+	if err != nil || alone == nil {
+		return false, err
+	}
+	both, err := c.placed(agreed.runs, shipped)
+	return both != nil && at(both.site) == at(alone.site), err
 }
 
 // addresses replaces a conviction of the hash seed by one of object identity where the line it was placed at shows
@@ -53,7 +98,7 @@ func (c *inquiry) addresses(ctx context.Context, pair *difference, w whole, v *c
 	}
 	c.setExperiment(plan.Release(w.experiment, seed.ObjectIdentity).Name, record.Reproducible, "still agrees with object-identity released: the hash seed, which is pinned, moves the addresses")
 	story := v.story
-	if v.origin.Name != "" {
+	if v.origin.Values[0] != v.origin.Values[1] {
 		story = ruleOf(seed.ObjectIdentity).words(*v.origin)
 	}
 	v.suspicion = &suspicion{source: seed.ObjectIdentity, strength: v.strength, site: v.site, story: story}

@@ -37,12 +37,16 @@ func firstRound(all []*suspicion) []*suspicion {
 	strong := atLeast(all, entered)
 	late := slices.DeleteFunc(slices.Clone(strong), func(s *suspicion) bool { return s.early })
 	if len(late) > 0 {
-		return late
+		strong = late
 	}
-	if len(strong) > 0 {
-		return strong
+	if len(strong) == 0 {
+		return secondRound(all)
 	}
-	return secondRound(all)
+	if slices.ContainsFunc(strong, func(s *suspicion) bool { return s.source == seed.PythonHash }) {
+		// What hash() is made of, a text or an address, no trace shows.
+		return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return !slices.Contains(strong, s) && !traceless(s) })
+	}
+	return strong
 }
 
 func secondRound(all []*suspicion) []*suspicion {
@@ -141,7 +145,7 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
 	n := c.enough(pair, pinned)
 	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
-	if needsZoom(pinned) {
+	if needsZoom(pinned) && !c.hidden {
 		ask.Zoom = zoomFor(pair)
 	}
 	runs, differing, err := c.untilDiffer(ctx, ask)
@@ -154,8 +158,49 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 		c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
 		return nil, differing, nil
 	}
+	if hides, err := c.tracingHides(ctx, runs[0], ask.Zoom); err != nil {
+		return nil, nil, err
+	} else if hides {
+		c.hidden = true
+		return c.holds(ctx, pair, e, pinned)
+	}
 	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
 	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, pinned: pinned, runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
+}
+
+// tracingHides reports whether runs traced by line agree whether anything is pinned or not: tracing allocates memory of its
+// own, which can bring the addresses of all runs into one order. One more such run tells that from luck.
+func (c *inquiry) tracingHides(ctx context.Context, pinned *observation, zoom *plan.Zoom) (bool, error) {
+	free := c.tracedAsShipped()
+	if free == nil || !pinned.zoomed {
+		return false, nil
+	}
+	if d, err := c.differ(pinned, free); err != nil || d.any() {
+		return false, err
+	}
+	runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: zoom})
+	c.seen = append(c.seen, runs...)
+	if err != nil {
+		return false, err
+	}
+	d, err := c.differ(pinned, runs[0])
+	if err != nil {
+		return false, err
+	}
+	c.retraced = runs[0]
+	return !d.any(), nil
+}
+
+// tracedAsShipped is a run of the command as it ships that was traced by line, nil where none was.
+func (c *inquiry) tracedAsShipped() *observation {
+	if c.retraced != nil {
+		return c.retraced
+	}
+	i := slices.IndexFunc(c.shipped, func(o *observation) bool { return o.zoomed })
+	if i < 0 {
+		return nil
+	}
+	return c.shipped[i]
 }
 
 // untilDiffer makes the runs asked for, two at first, and no more once one differs from the first: then it returns that pair.

@@ -165,6 +165,9 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspi
 			c.convict(group[0], agreed, t.without(rest), t.experiment)
 			return group, nil
 		}
+	} else if known, err := c.onlyMovesAddresses(agreed, group); known || err != nil {
+		agreed.pinned = rest
+		return nil, err
 	} else {
 		released, still, err := c.withoutGroup(ctx, agreed, group)
 		if err != nil {
@@ -226,7 +229,14 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			still = slices.Concat(runs, still)
 			continue
 		}
-		if shifts {
+		shown, err := c.showsAddresses(agreed, group, runs[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		if shown {
+			group[0].strength = entered
+		}
+		if shifts && !shown {
 			again, err := c.observe(ctx, ask)
 			c.seen = append(c.seen, again...)
 			if err != nil {

@@ -29,6 +29,10 @@ type inquiry struct {
 	seen []*observation
 	// lucky says that some of the shipped runs agreed though others did not: then one equal run proves little.
 	lucky bool
+	// retraced is one more run as shipped that was traced by line, made where the first agreed with the pinned runs; hidden
+	// says that it agreed as well.
+	retraced *observation
+	hidden   bool
 }
 
 // Investigate carries out an audit: it asks the lab for the runs that the audit's settings call for, and fills in the

@@ -113,6 +113,30 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 12,
 		}, {
+			name: "addresses at a line that shows them",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity}, source: "nodes = {Node(n) for n in range(9)}\nfor node in nodes: loss += node.n", zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(1, "nodes", "set{...}"), executes(2, "node", "<Node{"+v(seed.ObjectIdentity)+"}>")}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:2", most: 6,
+		}, {
+			name: "addresses that the hash seed decides, and that tracing brings into one order",
+			world: world{reaches: []seed.ID{seed.PythonHash}, hides: true, source: "kinds = set(KINDS)\nfor kind in kinds: loss += kind.n", zoomed: func(valueOf) []probe.Event {
+				return []probe.Event{executes(1, "kinds", "set{...}"), executes(2, "kind", "<type Relu>")}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:2", most: 9,
+		}, {
+			name: "a hash seed at a line that may hash an address",
+			world: world{reaches: []seed.ID{seed.PythonHash}, source: "random.seed(hash(name))", events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 1, v(seed.PythonHash), "")}
+			}},
+			verdict: record.Diverged, causes: "python-hash proven train.py:1", most: 6,
+		}, {
+			name: "an address at a line that may hash a text",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity}, source: "key = hash(model)\nrandom.seed(key)", events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 2, v(seed.ObjectIdentity), "")}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(1, "key", v(seed.ObjectIdentity))} }},
+			verdict: record.Diverged, causes: "object-identity proven train.py:1", most: 6,
+		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}

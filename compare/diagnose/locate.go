@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -23,6 +24,15 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 	for i := range c.causes {
 		cause := &c.causes[i]
 		if cause.site != nil && cause.site.File != "" {
+			continue
+		}
+		if c.hidden {
+			if err := cause.placeByContainer(c.audit.Dir, c.retraced); err != nil {
+				return err
+			}
+			if err := c.addresses(ctx, pair, agreed.whole, cause); err != nil {
+				return err
+			}
 			continue
 		}
 		pinned, free, err := c.traced(cause)
@@ -58,11 +68,7 @@ func (c *inquiry) traced(v *conviction) (pinned []*observation, free *observatio
 	free = v.released
 	if v.alone {
 		// Free it is the command as shipped.
-		i := slices.IndexFunc(c.shipped, func(o *observation) bool { return o.zoomed })
-		if i < 0 {
-			return nil, nil, nil
-		}
-		free = c.shipped[i]
+		free = c.tracedAsShipped()
 	}
 	if free == nil || !free.zoomed {
 		return nil, nil, nil
@@ -76,22 +82,18 @@ func (c *inquiry) traced(v *conviction) (pinned []*observation, free *observatio
 
 // place compares the traces and takes over the first line that shows the source.
 func (v *conviction) place(dir string, pinned []*observation, free *observation) error {
-	differences, err := trace.Zoom(pinned[0].trace, free.trace)
+	origin, found, err := originOf(pinned, free)
 	if err != nil {
 		return err
 	}
-	var ignored []trace.LocalDifference
-	for _, o := range pinned[1:] {
-		noise, err := trace.Zoom(pinned[0].trace, o.trace)
-		if err != nil {
-			return err
-		}
-		ignored = append(ignored, noise...)
-	}
-	origin, found := trace.Origin(differences, ignored)
 	if !found {
 		return v.placeByText(dir, free)
 	}
+	return v.placeAt(dir, free, origin)
+}
+
+// placeAt takes over the line at which a value first differs, or the one before it that uses the source.
+func (v *conviction) placeAt(dir string, free *observation, origin trace.LocalDifference) error {
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
 		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
 	v.origin = &origin
@@ -110,6 +112,29 @@ func (v *conviction) place(dir string, pinned []*observation, free *observation)
 		v.story = words(origin)
 	}
 	return nil
+}
+
+// originOf is the first local value that a run holds differently than pinned runs do, and they do not among themselves; not
+// found where they were not traced by line.
+func originOf(pinned []*observation, free *observation) (origin trace.LocalDifference, found bool, err error) {
+	pinned = slices.DeleteFunc(slices.Clone(pinned), func(o *observation) bool { return !o.zoomed })
+	if len(pinned) == 0 || !free.zoomed {
+		return trace.LocalDifference{}, false, nil
+	}
+	differences, err := trace.Zoom(pinned[0].trace, free.trace)
+	if err != nil {
+		return trace.LocalDifference{}, false, err
+	}
+	var ignored []trace.LocalDifference
+	for _, o := range pinned[1:] {
+		noise, err := trace.Zoom(pinned[0].trace, o.trace)
+		if err != nil {
+			return trace.LocalDifference{}, false, err
+		}
+		ignored = append(ignored, noise...)
+	}
+	origin, found = trace.Origin(differences, ignored)
+	return origin, found, nil
 }
 
 // calls are what to look for on the lines before one at which a value first differs, in this order: where that line does
@@ -169,6 +194,23 @@ func (v *conviction) placeByText(dir string, free *observation) error {
 		v.suspicion, v.origin = &s, &l
 		return nil
 	}
+	return nil
+}
+
+// placeByContainer looks among the lines that a traced run executed for the first that takes out of a container objects that
+// are hashed by their address, and failing that, by text.
+func (v *conviction) placeByContainer(dir string, traced *observation) error {
+	l, found, err := trace.FirstValue(traced.trace, func(l trace.LocalDifference) bool {
+		line := sourceLine(dir, l.File, l.Line)
+		return takesOne.MatchString(line) && byAddress.MatchString(l.Values[0]) || takesAll.MatchString(line) && allByAddress.MatchString(l.Values[0])
+	})
+	if err != nil || !found {
+		return cmp.Or(err, v.placeByText(dir, traced))
+	}
+	s := *v.suspicion
+	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
+	s.story = fmt.Sprintf("%s:%d is the likeliest line: it takes objects out of a container that orders them by their address.", l.File, l.Line)
+	v.suspicion, v.origin = &s, &l
 	return nil
 }
 

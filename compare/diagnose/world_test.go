@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,11 @@ type world struct {
 	events func(value func(seed.ID) string) []probe.Event
 	// zoomed are the lines of a zoomed run.
 	zoomed func(value func(seed.ID) string) []probe.Event
+
+	// hides has runs that are traced by line all take one way.
+	hides bool
+	// source is the text of train.py.
+	source string
 
 	// outside has every run write a file that the next one finds.
 	outside bool
@@ -63,6 +70,8 @@ func (w *world) Try(_ context.Context, ask Ask) ([]*record.Run, error) {
 func (w *world) launch(ask Ask) *record.Run {
 	value := func(id seed.ID) string {
 		switch level := ask.Experiment.Levels[id]; {
+		case w.hides && ask.Zoom != nil:
+			return "traced"
 		case level == seed.Pin, id == seed.CudnnDeterministic && ask.Experiment.Levels[seed.TorchNondeterministicOps] == seed.Pin:
 			return "pinned"
 		case level == seed.Vary:
@@ -158,6 +167,9 @@ func (w *world) investigate(settings record.Settings) *record.Audit {
 	settings.Runs = cmp.Or(settings.Runs, 3)
 	settings.Diagnose = true
 	audit := &record.Audit{Version: record.Version, Dir: w.t.TempDir(), Settings: settings, Criterion: record.Criterion{Mode: "exact"}}
+	if err := os.WriteFile(filepath.Join(audit.Dir, "train.py"), []byte(w.source), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
 	if err := Investigate(context.Background(), w, audit); err != nil {
 		w.t.Fatal(err)
 	}

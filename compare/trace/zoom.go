@@ -112,6 +112,28 @@ func Executed(s Source) ([]LocalDifference, error) {
 	return lines, err
 }
 
+// FirstValue is the first value that a line of the user's code was seen to give in a zoomed run's main process and for which
+// keep holds; both of its Values are the run's own.
+func FirstValue(s Source, keep func(LocalDifference) bool) (LocalDifference, bool, error) {
+	var first *LocalDifference
+	err := each(s, "main", func(order int64, e probe.Event) {
+		if e.Kind != probe.KindLine || first != nil {
+			return
+		}
+		for _, v := range e.Variables() {
+			l := LocalDifference{File: e.File, Line: int(e.Line), Func: e.Func, Step: e.Step, Name: v.Name, Values: [2]string{v.Text, v.Text}, Order: order}
+			if keep(l) {
+				first = &l
+				return
+			}
+		}
+	})
+	if err != nil || first == nil {
+		return LocalDifference{}, false, err
+	}
+	return *first, true, nil
+}
+
 // Origin returns the first difference that is none of the noise: what also differs between two runs in which the
 // source in question had the same value cannot come from that source.
 func Origin(differences, noise []LocalDifference) (LocalDifference, bool) {

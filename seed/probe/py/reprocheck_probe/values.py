@@ -75,7 +75,7 @@ class _Walk:
 
     def _other(self, value, kind, depth):
         if issubclass(kind, NAMED):
-            return _name(value if issubclass(kind, type) else kind) + ":" + str(getattr(value, "__name__", ""))
+            return "<%s %s>" % (_name(kind), getattr(value, "__qualname__", getattr(value, "__name__", "")))
         if _name(kind) in _GENERATORS:
             return _name(kind)
         if self._torch is not None and issubclass(kind, self._torch.Tensor):
@@ -98,9 +98,11 @@ class _Walk:
             if issubclass(kind, base):
                 return self._set(value, kind, base, depth)
         fields = object.__getattribute__(value, "__dict__")
+        text = _name(kind)
         if type(fields) is dict:
-            return _name(kind) + self.text(fields, depth + 1)
-        return _name(kind)
+            text += self.text(fields, depth + 1)
+        # In angle brackets where a set or a dict places the object by its address.
+        return "<%s>" % text if kind.__hash__ is object.__hash__ else text
 
     def _set(self, value, kind, base, depth):
         # Which of a large set's elements came first would depend on its order: they are all looked at, or none.

@@ -11,6 +11,7 @@ _DENSELY = 32
 
 _SKIPPED_CODE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 _UNKNOWN = (None, None)
+_NOTHING = {}
 
 
 class Zoom:
@@ -98,7 +99,8 @@ class Zoom:
         self._probe.emit(kind, None, where, value, {"vars": seen} if seen else None)
 
     def mentioned(self, code):
-        """Returns the names that each line of a code object mentions: what a line changes, it names."""
+        """Returns the names that each line of a code object mentions, and whether it gives them a value: what a line changes,
+        it names."""
         lines = self._mentions.get(code)
         if lines is None:
             lines = self._mentions[code] = _names(code)
@@ -148,9 +150,10 @@ class _Lines:
         """Returns [name, digest, text] of each value that the line mentions and that is not what it was."""
         changed = []
         local, outer = frame.f_locals, frame.f_globals
-        for name in self._mentioned.get(line, ()):
+        for name, stored in self._mentioned.get(line, _NOTHING).items():
             value = local.get(name, outer.get(name, _UNKNOWN))
-            if value is _UNKNOWN or type(value) in values.NAMED:
+            # Functions and classes that a line only calls are what they are; one that it takes from somewhere is a value.
+            if value is _UNKNOWN or not stored and type(value) in values.NAMED:
                 continue
             known, text = values.seen(value, values.CLOSE)
             if self._known.get(name) != known:
@@ -170,8 +173,9 @@ def _names(code):
         operation = instruction.opname
         if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "CLEAR", "BORROW")):
             mentioned = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
-            known = lines.setdefault(line, [])
+            known = lines.setdefault(line, {})
+            stores = operation.startswith("STORE_")
             for name in mentioned:
-                if isinstance(name, str) and name not in known and not name.startswith(("__", ".")):
-                    known.append(name)
+                if isinstance(name, str) and not name.startswith(("__", ".")):
+                    known[name] = known.get(name, False) or stores
     return lines
