@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -20,8 +21,12 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 		maskedAny = true
 		masked.add(a.Path + ": " + name)
 	}
+	objects := map[string]string{}
 	for i := range a.Leaves {
 		x := &a.Leaves[i]
+		if x.Kind == "object" {
+			objects[x.Name] = x.Text
+		}
 		y := others[x.Name]
 		delete(others, x.Name)
 		if y == nil {
@@ -35,7 +40,7 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 		if x.Digest == y.Digest && x.Kind == y.Kind && x.DType == y.DType {
 			continue
 		}
-		if volatileLeaf(x, y) {
+		if volatileLeaf(x, y) || y.Kind == x.Kind && momentOf(x.Name, objects) {
 			note(x.Name)
 			continue
 		}
@@ -53,6 +58,23 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 		}
 	}
 	return diffs, maskedAny
+}
+
+// momentOf reports whether a part is what an object of Python's that is a time, a duration or a UUID is made of, as it lies in
+// a pickle. Objects come before their parts.
+func momentOf(name string, objects map[string]string) bool {
+	if of, found := strings.CutSuffix(name, ".int"); found && objects[of] == "uuid.UUID" {
+		return true
+	}
+	at := strings.LastIndex(name, "[arg ")
+	if at < 0 {
+		return false
+	}
+	switch objects[name[:at]] {
+	case "datetime.datetime", "datetime.date", "datetime.time", "datetime.timedelta":
+		return true
+	}
+	return false
 }
 
 // volatileLeaf reports whether the difference between two parts is expected. A tensor's never is.
