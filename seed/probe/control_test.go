@@ -76,6 +76,15 @@ assert pickle.loads(pickle.dumps(datetime.now())) < datetime.max
 start = time.time()
 while time.time() - start < 1: pass
 `},
+		{"times of files that the run writes", "", pin(seed.WallClock), `
+import os, pathlib
+old = os.stat("run.py").st_mtime
+open("new", "w").close()
+path = pathlib.Path("new")
+print(os.path.getmtime("new"), os.stat("new").st_mtime_ns, path.stat().st_ctime, sum(p.stat().st_mtime for p in [path]))
+assert os.stat("run.py").st_mtime == old and isinstance(path.stat(), os.stat_result) and path.stat().st_size == 0
+`},
+		{"processor time", "", pin(seed.WallClock), "import time\nprint(time.process_time(), time.thread_time_ns())\n"},
 		{"tasks of a pool, whoever takes them", "", pin(seed.PythonRandom, seed.OSEntropy), `
 import multiprocessing, os, random, time
 from concurrent.futures import ProcessPoolExecutor

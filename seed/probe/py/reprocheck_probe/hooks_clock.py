@@ -1,5 +1,6 @@
 """Clocks that a user's own line reads."""
 
+import os
 import sys
 import time
 
@@ -13,18 +14,26 @@ _OF_A_LINE = 8
 _EPOCH_NS = 1_700_000_000_000_000_000
 _TICK_NS = 1_000_000
 
-_SECONDS = ("time", "perf_counter", "monotonic")
-_NANOSECONDS = ("time_ns", "perf_counter_ns", "monotonic_ns")
+_SECONDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+_NANOSECONDS = ("time_ns", "perf_counter_ns", "monotonic_ns", "process_time_ns", "thread_time_ns")
 # Those that take an instant and read the clock when they are given none; how many arguments come before it.
 _CALENDAR = {"localtime": 0, "gmtime": 0, "ctime": 0, "strftime": 1}
+# When a file was written: of one that the run writes itself, another way to read the clock.
+_FILE_TIMES = ("getmtime", "getctime", "getatime")
+_STATUS_TIMES = frozenset("st_%stime%s" % (which, unit) for which in "amc" for unit in ("", "_ns"))
 
 
 def install(probe):
     clock = _Clock(probe)
     for name in _SECONDS + _NANOSECONDS:
-        Watched(probe, time, name, clock.read)
+        if hasattr(time, name):
+            Watched(probe, time, name, clock.read)
     for name in _CALENDAR:
         Watched(probe, time, name, clock.calendar)
+    for name in _FILE_TIMES:
+        Watched(probe, os.path, name, clock.of_file)
+    for name in ("stat", "lstat", "fstat"):
+        Watched(probe, os, name, clock.status)
     probe.imports.when("datetime", lambda module: _watch_datetime(clock, module))
 
 
@@ -33,6 +42,7 @@ class _Clock:
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
         self._ticks = 0
+        self._begun = time.time()
         self.pinned = probe.level(SOURCE) is not None and probe.level(SOURCE).seed is not None
 
     def tick(self):
@@ -50,6 +60,35 @@ class _Clock:
             value = original(*args, **kwargs)
         self.note(frame, "time." + name, value, repr(value))
         return value
+
+    def of_file(self, original, frame, args, kwargs):
+        value = original(*args, **kwargs)
+        # A file that was there before the run is of the same age in every run.
+        if not self._probe.frames.is_user(frame) or value < self._begun:
+            return value
+        if self.pinned:
+            value = self.tick() / 1e9
+        self.note(frame, "os.path." + original.__name__, value, repr(value))
+        return value
+
+    def status(self, original, frame, args, kwargs):
+        status = original(*args, **kwargs)
+        try:
+            if (frame.f_globals.get("__name__") or "").startswith("pathlib"):
+                frame = frame.f_back
+            # Most ask for something else: whether a file is there, or its size.
+            if not self._probe.frames.is_user(frame) or status.st_mtime < self._begun or _STATUS_TIMES.isdisjoint(frame.f_code.co_names):
+                return status
+            if self.pinned:
+                now = self.tick()
+                fields, named = status.__reduce__()[1]
+                named.update((name, now if name.endswith("_ns") else now / 1e9) for name in _STATUS_TIMES)
+                status = os.stat_result(fields, named)
+            self._probe.origins.hand_out("clock", status.st_mtime_ns)
+            self.note(frame, "os." + original.__name__, status.st_mtime, repr(status.st_mtime_ns))
+        except Exception:
+            pass
+        return status
 
     def calendar(self, original, frame, args, kwargs):
         name = original.__name__
