@@ -53,9 +53,17 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	made := func(s *trace.Seen) bool {
 		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s)
 	}
-	unseeded := e.seen(func(s *trace.Seen) bool { return made(s) && s.Lib == "" })
-	if unseeded == nil {
-		unseeded = e.seen(made)
+	// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they are
+	// imported: one that a user's line makes counts more.
+	var unseeded *trace.Seen
+	for _, likely := range []func(*trace.Seen) bool{
+		func(s *trace.Seen) bool { return s.Lib == "" },
+		func(s *trace.Seen) bool { return !s.First.DetailBool("importing") },
+		func(*trace.Seen) bool { return true },
+	} {
+		if unseeded == nil {
+			unseeded = e.seen(func(s *trace.Seen) bool { return made(s) && likely(s) })
+		}
 	}
 	draw := e.latest(func(c trace.Change) bool {
 		return on(c) && c.Kind == probe.KindDraw && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
@@ -72,8 +80,6 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(lone.Seen), site: lone.Seen, story: drawStory(e, stream, lone)}
 	}
 	if unseeded != nil {
-		// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they
-		// are imported: one that a user's line makes counts more.
 		strength := entered
 		switch {
 		case unseeded.First.DetailBool("importing"):
