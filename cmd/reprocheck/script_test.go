@@ -317,7 +317,11 @@ func signalled(signal syscall.Signal, pattern string, argv []string) int {
 	if err := command.Start(); err != nil {
 		panic(err)
 	}
-	for deadline := time.Now().Add(time.Minute); !written(pattern) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); !written(pattern); {
+		if time.Now().After(deadline) {
+			command.Process.Kill()
+			panic("in a minute nothing was written to " + pattern)
+		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	command.Process.Signal(signal)
