@@ -96,6 +96,8 @@ func TestShardsThatAreNotWhatTheIndexSaysAreRefused(t *testing.T) {
 		"absolute path":  func(_, index string) { edit(t, index, "model-00001.safetensors", "/etc/passwd") },
 		"other tensor":   func(_, index string) { edit(t, index, `"t3"`, `"t99"`) },
 		"twice":          func(_, index string) { edit(t, index, `"t3"`, `"t2"`) },
+		"two metadata":   func(_, index string) { edit(t, index, `"weight_map"`, `"metadata":1,"metadata":1,"weight_map"`) },
+		"key twice":      func(_, index string) { edit(t, index, `"weight_map"`, `"other":[{"a":1,"a":2}],"weight_map"`) },
 		"no weight map":  func(_, index string) { edit(t, index, "weight_map", "weights") },
 		"cut short":      func(_, index string) { put(t, index, `{"weight_map": {"a"`) },
 		"swapped shards": func(_, index string) { edit(t, index, `"t0":"model-00000`, `"t0":"model-00001`) },

@@ -75,10 +75,8 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 		return nil, err
 	}
 	root.End()
-	if dead := size - aligned(end, alignment); dead > 0 {
-		f.Findings = append(f.Findings, checkpoint.Finding{
-			ID: "dead-storage", Text: fmt.Sprintf("%d bytes at the end of the file belong to no tensor", dead),
-		})
+	if behind := size - aligned(end, alignment); behind > 0 {
+		return nil, checkpoint.Damaged("%d bytes behind the last tensor", behind)
 	}
 	return f, b.Finish()
 }

@@ -127,23 +127,29 @@ func (x *index) parse(d *json.Decoder) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return damaged("an object is missing")
 	}
-	found := false
+	keys := map[json.Token]bool{}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return damaged("a key is missing")
 		}
+		if keys[key] {
+			return checkpoint.Damaged("index with the key %q twice", checkpoint.Clip(fmt.Sprint(key), 80))
+		}
+		keys[key] = true
 		if key != "weight_map" {
 			var skipped json.RawMessage
 			if err := d.Decode(&skipped); err != nil {
 				return damaged("a value is missing")
 			}
+			if err := strictjson.Unique(skipped); err != nil {
+				return err
+			}
 			continue
 		}
-		if t, err := d.Token(); err != nil || t != json.Delim('{') || found {
-			return damaged("one weight_map is needed")
+		if t, err := d.Token(); err != nil || t != json.Delim('{') {
+			return damaged("the weight_map is no object")
 		}
-		found = true
 		seen := map[string]bool{}
 		for d.More() {
 			name, err := d.Token()
@@ -166,13 +172,16 @@ func (x *index) parse(d *json.Decoder) error {
 				seen[s] = true
 				x.shards = append(x.shards, s)
 			}
+			if len(x.shards) > maxShards {
+				return checkpoint.Limit("index of more than %d shards", maxShards)
+			}
 		}
 		if _, err := d.Token(); err != nil {
 			return damaged("the weight_map does not end")
 		}
 	}
-	if !found || len(x.shards) > maxShards {
-		return checkpoint.Damaged("index without a weight_map, or with more than %d shards", maxShards)
+	if !keys["weight_map"] {
+		return checkpoint.Damaged("index without a weight_map")
 	}
 	return nil
 }

@@ -1,8 +1,11 @@
 // Package strictjson refuses JSON text that encoding/json would read as something else than it says: it replaces bytes
-// that are no UTF-8, and escapes of lone surrogates, by U+FFFD, so that different keys and strings become equal.
+// that are no UTF-8, and escapes of lone surrogates, by U+FFFD, so that different keys and strings become equal, and keeps
+// the last of several equal keys.
 package strictjson
 
 import (
+	"bytes"
+	"encoding/json"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -44,4 +47,37 @@ func escape(text []byte) (rune, bool) {
 	}
 	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
 	return rune(n), err == nil
+}
+
+// Unique returns an error where an object in the text of one value has a key twice.
+func Unique(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var objects []map[string]bool // that are open, nil for an array
+	key := false                  // whether a string is one
+	for d.More() || len(objects) > 0 {
+		t, err := d.Token()
+		if err != nil {
+			return checkpoint.Damaged("JSON text: %v", err)
+		}
+		switch t {
+		case json.Delim('{'):
+			objects = append(objects, map[string]bool{})
+		case json.Delim('['):
+			objects = append(objects, nil)
+		case json.Delim('}'), json.Delim(']'):
+			objects = objects[:len(objects)-1]
+		default:
+			if name, ok := t.(string); ok && key {
+				if objects[len(objects)-1][name] {
+					return checkpoint.Damaged("JSON object with the key %q twice", checkpoint.Clip(name, 80))
+				}
+				objects[len(objects)-1][name] = true
+				key = false
+				continue
+			}
+		}
+		key = len(objects) > 0 && objects[len(objects)-1] != nil
+	}
+	return nil
 }

@@ -26,3 +26,18 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestUnique(t *testing.T) {
+	for text, good := range map[string]bool{
+		`{"a": {"b": 1}, "b": ["a", "a", {"a": "a"}], "c": "a"}`: true,
+		`{"a": 1, "a": 1}`:                    false,
+		`{"a": [{"b": {}, "c": [], "b": 1}]}`: false,
+		`[{"a": "x", "\u0061": "y"}]`:         false,
+		`"a"`:                                 true,
+		`{"a": "b", "b": "a", "c": {"a": 1}}`: true,
+	} {
+		if err := Unique([]byte(text)); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
