@@ -237,7 +237,7 @@ func TestVariedValues(t *testing.T) {
 		seed.PythonHash:          {"PYTHONHASHSEED=1", "PYTHONHASHSEED=2", "PYTHONHASHSEED=3", "PYTHONHASHSEED=4"},
 		seed.FileOrder:           {"sorted", "reversed", "shuffled, seed 2", "shuffled, seed 3"},
 		seed.UninitialisedMemory: {"MALLOC_PERTURB_=85", "MALLOC_PERTURB_=170", "MALLOC_PERTURB_=51", "MALLOC_PERTURB_=204"},
-		seed.Concurrency:         {"all processors", "1 processor", "2 processors", "all processors"},
+		seed.Concurrency:         {"all processors, delays in order 1", "1 processor, delays in order 2", "2 processors, delays in order 3", "all processors, delays in order 4"},
 		seed.Threads:             {"1 thread", "2 threads", "4 threads", "1 thread"},
 		seed.ObjectIdentity:      {"fixed layout, pymalloc", "fixed layout, malloc", "fixed layout, pymalloc", "fixed layout, malloc"},
 		seed.Host: {

@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,9 +107,13 @@ func concurrency() Source {
 			Probe: true,
 		},
 		Vary: Control{
-			Doc:        "grants the process tree all processors, then one, then two, with thread counts pinned beside it",
-			Launch:     func(l *Launch, _ uint64, run int) { l.CPUs = cycle(run, []int{0, 1, 2}) },
-			Value:      func(run int) string { return cycle(run, []string{"all processors", "1 processor", "2 processors"}) },
+			Doc:    "delays the tasks, threads and processes that the program starts in Python, the first the most, and grants the process tree all processors, then one, then two, with thread counts pinned beside it; done unasked where a program starts several",
+			Launch: func(l *Launch, _ uint64, run int) { l.CPUs = cycle(run, []int{0, 1, 2}) },
+			Probe:  true,
+			Value:  func(run int) string { return strconv.Itoa(run) },
+			Words: func(run int) string {
+				return cycle(run, []string{"all processors", "1 processor", "2 processors"}) + fmt.Sprintf(", delays in order %d", run+1)
+			},
 			Companions: []ID{Threads},
 		},
 	}

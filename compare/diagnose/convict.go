@@ -31,6 +31,13 @@ type conviction struct {
 // diagnose finds the sources that made a pair of shipped runs differ.
 func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 	all := c.unpinned(suspects(c.evidence(pair)))
+	if c.lucky {
+		explained, err := c.explained(all)
+		if err != nil {
+			return err
+		}
+		c.lucky = !explained
+	}
 	agreed, tried, err := c.agree(ctx, pair, all)
 	if err != nil {
 		c.suspectOnly(all)
@@ -59,6 +66,30 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 		c.observed(pair, all, tried)
 	}
 	return nil
+}
+
+// explained reports whether results were seen to be completed in the same order in just those shipped runs that agree: then it
+// was no luck that they did.
+func (c *inquiry) explained(all []*suspicion) (bool, error) {
+	for _, s := range atLeast(all, entered) {
+		if s.source != seed.Concurrency {
+			continue
+		}
+		fits := true
+		for i, a := range c.shipped {
+			for _, b := range c.shipped[i+1:] {
+				d, err := c.differ(a, b)
+				if err != nil {
+					return false, err
+				}
+				fits = fits && d.any() != trace.Alike(a.summary, b.summary, s.site.Site)
+			}
+		}
+		if fits {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
@@ -261,10 +292,14 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 // mayShift reports whether a release can change results without making them vary: a source that merely has another value
 // than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
 // changes the size of the environment moves every address; where the launcher answers reads of entropy from one stream, a
-// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards; and workers
-// whose base seed is released take it from torch's stream, which may itself be pinned.
+// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards; a pool of several
+// divides its work otherwise than one of one; and workers whose base seed is released take it from torch's stream, which may
+// itself be pinned.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	pins := sources(agreed.pinned)
+	if slices.Contains(sources(group), seed.Concurrency) {
+		return true
+	}
 	if slices.Contains(pins, seed.TorchCPU) && slices.Contains(sources(group), seed.DataloaderWorkers) {
 		return true
 	}

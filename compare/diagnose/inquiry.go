@@ -57,6 +57,9 @@ func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
 			return err
 		}
 	}
+	if err := c.delays(ctx); err != nil && !c.outOfRuns(err) {
+		return err
+	}
 	if err := c.leftovers(ctx); err != nil && !c.outOfRuns(err) {
 		return err
 	}

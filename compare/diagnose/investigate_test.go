@@ -168,6 +168,41 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+// Work that goes on at the same time ends in the same order on a quiet machine: one run with delays tells whether that matters.
+func TestDelays(t *testing.T) {
+	threads := func(n int, then string) func(valueOf) []probe.Event {
+		return func(valueOf) []probe.Event {
+			return slices.Repeat([]probe.Event{{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Detail: json.RawMessage(then)}}, n)
+		}
+	}
+	const thread, pool = `{"api":"threading.Thread.start"}`, `{"api":"multiprocessing.pool.Pool","workers":%d}`
+	tests := []struct {
+		name     string
+		world    world
+		settings record.Settings
+		verdict  record.Verdict
+		causes   string
+		launches int
+	}{
+		{"order matters", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 6},
+		{"order does not matter", world{events: threads(2, thread)}, record.Settings{}, record.Reproducible, "", 4},
+		{"one thread alone", world{together: []seed.ID{seed.Concurrency}, events: threads(1, thread)}, record.Settings{}, record.Reproducible, "", 3},
+		{"a pool of several", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 3))}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 6},
+		{"a pool of one", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 1))}, record.Settings{}, record.Reproducible, "", 3},
+		{"pinned by the user", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{Pin: []seed.ID{seed.Concurrency}}, record.Reproducible, "", 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := test.world
+			w.t = t
+			audit := w.investigate(test.settings)
+			if got := convicted(audit); audit.Verdict != test.verdict || got != test.causes || w.run != test.launches {
+				t.Errorf("%s, causes %q, %d launches: %v; want %s, %q, %d", audit.Verdict, got, w.run, w.asked, test.verdict, test.causes, test.launches)
+			}
+		})
+	}
+}
+
 // A source that takes one of two values agrees with itself half of the time: neither may that clear the cause, nor may
 // pinned runs that agree by luck convict the bait.
 func TestLuckConvictsNobody(t *testing.T) {

@@ -11,9 +11,19 @@ import (
 // concurrency is present wherever the user's code started threads or processes, or took results as they came.
 func concurrency() rule {
 	return rule{source: seed.Concurrency, random: true, suspect: func(e *evidence) *suspicion {
-		unordered := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask && s.First.DetailBool("unordered") })
+		isUnordered := func(s *trace.Seen) bool { return s.Kind == probe.KindTask && s.First.DetailBool("unordered") }
+		order := e.changed(func(c trace.Change) bool { return isUnordered(c.Seen) && !c.Missing && c.Values[0] != c.Values[1] })
+		unordered := e.seen(isUnordered)
 		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask })
 		switch {
+		case order != nil:
+			return &suspicion{source: seed.Concurrency, strength: entered, site: order.Seen,
+				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s): number %s comes next in one run, and number %s in the other.",
+					at(order.Seen), order.API, orNothing(order.Values[0]), orNothing(order.Values[1]))}
+		case unordered != nil && len(unordered.Values) > 1:
+			// Which came when was seen, and was alike.
+			return &suspicion{source: seed.Concurrency, strength: present, site: unordered,
+				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s).", at(unordered), unordered.API)}
 		case unordered != nil:
 			return &suspicion{source: seed.Concurrency, strength: entered, site: unordered,
 				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s), which is another in every run.", at(unordered), unordered.API)}

@@ -120,10 +120,19 @@ func (e *evidence) reset(stream seed.ID, draw *trace.Change) *trace.Seen {
 // drawnUnseeded reports whether a line drew in only one of the runs, in a process in which nothing ever seeded the stream: which
 // worker of a pool takes a task is another in every run.
 func (e *evidence) drawnUnseeded(c trace.Change) bool {
-	return c.Missing && !inWorker(c.Seen) && slices.ContainsFunc([]*observation{e.expected, e.actual}, func(o *observation) bool {
-		return slices.ContainsFunc(o.summary.Sites, func(s *trace.Seen) bool {
-			return s.Kind == probe.KindStream && s.Stream == c.Stream && s.Process == c.Process && usedAndUnseeded(s)
-		})
+	if !c.Missing || inWorker(c.Seen) {
+		return false
+	}
+	drew := e.expected
+	if c.Values[0] == "" {
+		drew = e.actual
+	}
+	if c.Stream == seed.PythonRandom && c.Process != "main" {
+		// A forked process begins with a fresh state as well, so what it was given shows in its own trace, even if it was killed.
+		return drew.summary.LastSeeding(c.Stream, c.Process, c.Order) == nil
+	}
+	return slices.ContainsFunc(drew.summary.Sites, func(s *trace.Seen) bool {
+		return s.Kind == probe.KindStream && s.Stream == c.Stream && s.Process == c.Process && usedAndUnseeded(s)
 	})
 }
 

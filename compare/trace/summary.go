@@ -173,6 +173,19 @@ type Change struct {
 	Missing bool
 }
 
+// Alike reports whether two runs saw the same things at a site, or both did not come by it.
+func Alike(a, b *Summary, site Site) bool {
+	find := func(sum *Summary) (all uint64, count int64) {
+		if i := slices.IndexFunc(sum.Sites, func(s *Seen) bool { return s.Site == site }); i >= 0 {
+			return sum.Sites[i].all, sum.Sites[i].Count
+		}
+		return 0, 0
+	}
+	allA, countA := find(a)
+	allB, countB := find(b)
+	return allA == allB && countA == countB
+}
+
 // from is the site as it is from its event i on, or from its last where there is no such event.
 func (s *Seen) from(i int) *Seen {
 	later := *s

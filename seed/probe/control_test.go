@@ -269,6 +269,57 @@ print(done, results)
 	}
 }
 
+// Work that is varied is done in another order, and what takes it as it is completed says in which; what keeps the order of
+// submission keeps it.
+func TestConcurrencyInAnotherOrder(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import multiprocessing, threading
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+def work(n):
+    return n
+if __name__ == "__main__":
+    done, started = [], []
+    threads = [threading.Thread(target=done.append, args=(n,)) for n in range(3)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    with ThreadPoolExecutor(3) as pool:
+        started += [f.result() for f in as_completed({pool.submit(work, n) for n in range(3)})]
+    with ProcessPoolExecutor(3) as pool:
+        left = {pool.submit(work, n) for n in range(3)}
+        while left:
+            now, left = wait(left, return_when=FIRST_COMPLETED)
+            started += [f.result() for f in now]
+    with multiprocessing.Pool(3) as pool:
+        started += pool.imap_unordered(work, range(3))
+        assert pool.map(work, range(3), chunksize=1) == [0, 1, 2]
+    print(done, started)
+`})
+	levels := func(level seed.Level, value string) probe.Config {
+		return probe.Config{Levels: map[seed.ID]seed.ProbeLevel{seed.Concurrency: {Level: level, Value: value}}}
+	}
+	pinned := s.watched(levels(seed.Pin, ""), "run.py").ok(t)
+	if want := "[0, 1, 2, 0, 1, 2, 0, 1, 2]\n"; !strings.HasSuffix(pinned.stdout, want) {
+		t.Errorf("pinned: got %q, want the order of submission", pinned.stdout)
+	}
+	orders := map[string]bool{}
+	for _, value := range []string{"0", "1", "2"} {
+		orders[s.watched(levels(seed.Vary, value), "run.py").ok(t).stdout] = true
+	}
+	if orders[pinned.stdout] || len(orders) < 2 {
+		t.Errorf("varied: got %v, want other orders than %q", orders, pinned.stdout)
+	}
+	completed := 0
+	for _, e := range s.watched(probe.Config{}, "run.py").ok(t).of(probe.KindTask) {
+		if e.DetailBool("unordered") && e.Value != "" {
+			completed++
+		}
+	}
+	// One for each result, but those that wait finds completed together.
+	if completed < 7 || completed > 9 {
+		t.Errorf("%d completions were written, want one for each result", completed)
+	}
+}
+
 func TestZoomShowsTheLineAndTheValue(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import random

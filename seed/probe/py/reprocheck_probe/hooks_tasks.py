@@ -7,6 +7,8 @@ from .sightings import Sightings, Watched
 SOURCE = "concurrency"
 
 _OF_A_LINE = 8
+# Results whose order of completion is written for a line.
+_COMPLETIONS = 32
 # The standard library's own helper threads and processes are not the user's concurrency.
 _FACES = ("concurrent", "multiprocessing", "threading", "asyncio")
 
@@ -17,8 +19,12 @@ def install(probe):
     when("concurrent.futures._base", tasks.watch_futures)
     when("concurrent.futures.thread", lambda module: tasks.watch_executor(module, "ThreadPoolExecutor"))
     when("concurrent.futures.process", lambda module: tasks.watch_executor(module, "ProcessPoolExecutor"))
-    when("concurrent.futures.process", lambda module: _number_tasks(probe, module, "_process_worker", lambda call: call.work_id))
-    when("multiprocessing.pool", lambda module: _number_tasks(probe, module, "worker", lambda task: task[:2]))
+    if tasks.delays is not None:
+        when("concurrent.futures.thread", lambda module: tasks.delays.before(module._WorkItem, "run"))
+        when("threading", lambda module: _delay_threads(probe, module, tasks.delays))
+        when("multiprocessing.process", lambda module: tasks.delays.before(module.BaseProcess, "run"))
+    when("concurrent.futures.process", lambda module: _number_tasks(probe, module, "_process_worker", lambda call: call.work_id, tasks.delays))
+    when("multiprocessing.pool", lambda module: _number_tasks(probe, module, "worker", lambda task: task[:2], tasks.delays))
     when("multiprocessing.pool", tasks.watch_pool)
     when("multiprocessing.process", tasks.watch_process)
     when("threading", tasks.watch_threads)
@@ -29,9 +35,12 @@ class _Tasks:
     def __init__(self, probe):
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
+        self._completions = Sightings(probe, _COMPLETIONS)
+        self._futures = 0
         level = probe.level(SOURCE)
         self._pinned = level is not None and level.level == "pin"
         self._serial = self._pinned and level.value == "serial"
+        self.delays = _Delays(int(level.value or 0)) if level is not None and level.level == "vary" else None
 
     def _note(self, frame, api, direct=False, **detail):
         """Writes a task; direct: only when the user's line itself made the call."""
@@ -58,18 +67,59 @@ class _Tasks:
         finally:
             thread.busy = False
 
+    def _completed(self, frame, api, number):
+        """Writes which of several results was taken next."""
+        thread = self._probe.thread
+        if thread.busy:
+            return
+        thread.busy = True
+        try:
+            found, below = self._probe.frames.doing(frame)
+            if found is not None and self._completions.first(api, found):
+                where = self._probe.frames.place(found, below)
+                if where.lib is not None and where.lib.split(".")[0] in _FACES:
+                    where.lib = None
+                self._probe.emit("task", SOURCE, where, str(number), {"api": api, "unordered": True})
+        except Exception:
+            pass
+        finally:
+            thread.busy = False
+
     def watch_futures(self, base):
-        note, pinned = self._note, self._pinned
+        note, completed, pinned = self._note, self._completed, self._pinned
+        self._number_futures(base.Future)
 
         def as_completed(original, frame, args, kwargs):
-            note(frame, "concurrent.futures.as_completed", unordered=True)
-            if not pinned:
-                return original(*args, **kwargs)
-            return _in_order(list(args[0] if args else kwargs["fs"]))
+            api = "concurrent.futures.as_completed"
+            note(frame, api, unordered=True)
+            if pinned:
+                return _in_order(sorted(set(args[0] if args else kwargs["fs"]), key=_number))
+            futures = list(args[0] if args else kwargs.pop("fs"))
+            return told(frame, api, min(map(_number, futures), default=0), original(futures, *args[1:], **kwargs))
+
+        def told(frame, api, first, futures):
+            for future in futures:
+                completed(frame, api, _number(future) - first)
+                yield future
 
         def wait(original, frame, args, kwargs):
-            note(frame, "concurrent.futures.wait", unordered=True)
-            return original(*args, **kwargs)
+            api = "concurrent.futures.wait"
+            note(frame, api, unordered=True)
+            futures = sorted(set(args[0] if args else kwargs.pop("fs")), key=_number)
+            rest = args[1:]
+            if not pinned:
+                done, waiting = result = original(futures, *rest, **kwargs)
+                if futures:
+                    first = _number(futures[0])
+                    completed(frame, api, " ".join(str(_number(future) - first) for future in sorted(done, key=_number)))
+                return result
+            when = kwargs.get("return_when", rest[1] if len(rest) > 1 else None)
+            if when == base.FIRST_COMPLETED and futures:
+                done, waiting = original(futures[:1], *rest, **kwargs)
+                waiting |= set(futures[1:])
+            else:
+                done, waiting = original(futures, *rest, **kwargs)
+            return base.DoneAndNotDoneFutures(_Numbered(done), _Numbered(waiting))
 
         Watched(self._probe, base, "as_completed", as_completed)
         Watched(self._probe, base, "wait", wait)
@@ -77,6 +127,19 @@ class _Tasks:
         for name in ("as_completed", "wait"):
             if package is not None and hasattr(package, name):
                 setattr(package, name, getattr(base, name))
+
+    def _number_futures(self, kind):
+        """Numbers futures in the order of their making, which is that of their submission."""
+        original = kind.__init__
+
+        def __init__(self, *args, **kwargs):
+            original(self, *args, **kwargs)
+            tasks._futures += 1
+            self._reprocheck_number = tasks._futures
+
+        tasks = self
+        __init__.__wrapped__ = original
+        kind.__init__ = __init__
 
     def watch_executor(self, module, name):
         kind = getattr(module, name)
@@ -109,6 +172,26 @@ class _Tasks:
 
         imap_unordered.__wrapped__ = unordered
         kind.imap_unordered = imap_unordered
+        if not pinned:
+            self._watch_iterator(module.IMapUnorderedIterator)
+
+    def _watch_iterator(self, kind):
+        completed = self._completed
+        put, take = kind._set, kind.next
+
+        def _set(self, number, result):
+            # One thread hands the results over, in this order.
+            self.__dict__.setdefault("_reprocheck_numbers", []).append(number)
+            put(self, number, result)
+
+        def next(self, timeout=None):
+            result = take(self, timeout)
+            numbers = self.__dict__.get("_reprocheck_numbers")
+            if numbers:
+                completed(sys._getframe(1), "multiprocessing.pool.imap_unordered", numbers.pop(0))
+            return result
+
+        kind._set, kind.next, kind.__next__ = _set, next, next
 
     def watch_process(self, module):
         kind = module.BaseProcess
@@ -155,11 +238,11 @@ class _Tasks:
             Watched(self._probe, module, name, noted("asyncio." + name))
 
 
-def _number_tasks(probe, module, name, number):
-    """Has a process of a pool begin each task in the same pinned state, whichever process takes it.
+def _number_tasks(probe, module, name, number, delays):
+    """Has a process of a pool begin each task in the same pinned state, whichever process takes it, or with a delay.
 
     The worker gets its tasks from the queue that is its first argument; number(task) tells which one it is."""
-    if not any(level.level == "pin" for level in probe.settings.levels.values()):
+    if not any(level.level == "pin" for level in probe.settings.levels.values()) and delays is None:
         return
     original = getattr(module, name)
 
@@ -171,6 +254,8 @@ def _number_tasks(probe, module, name, number):
             def next_task(*args, **kwargs):
                 task = get(*args, **kwargs)
                 if task is not None:
+                    if delays is not None:
+                        delays.wait(task[1] if type(task) is tuple else task.work_id)
                     probe.begin_task("task-%r" % (number(task),))
                 return task
 
@@ -182,6 +267,76 @@ def _number_tasks(probe, module, name, number):
     worker.__module__ = original.__module__
     worker.__wrapped__ = original
     setattr(module, name, worker)
+
+
+class _Delays:
+    """Has work that goes on at the same time begin later, the first part the latest, so that it ends in another order."""
+
+    _STEP = 0.01
+    _ORDERS = 5
+    # Parts that are delayed.
+    _MOST = 200
+
+    def __init__(self, seed):
+        from time import sleep
+
+        self._seed = seed
+        self._parts = 0
+        self._sleep = sleep
+
+    def wait(self, number=None):
+        part = self.next()
+        if part < self._MOST:
+            self._sleep(self._STEP * (self._ORDERS - 1 - ((part if number is None else number) + self._seed) % self._ORDERS))
+
+    def next(self):
+        self._parts += 1
+        return self._parts - 1
+
+    def before(self, kind, name):
+        """Delays each call of a method."""
+        original = getattr(kind, name)
+        delays = self
+
+        def delayed(self, *args, **kwargs):
+            identity = getattr(self, "_identity", None)
+            delays.wait(identity[-1] - 1 if identity else None)
+            return original(self, *args, **kwargs)
+
+        delayed.__wrapped__ = original
+        setattr(kind, name, delayed)
+
+
+def _delay_threads(probe, module, delays):
+    """Delays threads that a user's line starts."""
+    original = module.Thread.start
+
+    def start(self):
+        found, below = probe.frames.search(sys._getframe(1))
+        if found is not None and below is None:
+            run, number = self.run, delays.next()
+
+            def late():
+                delays.wait(number)
+                run()
+
+            self.run = late
+        return original(self)
+
+    start.__wrapped__ = original
+    start.__doc__ = original.__doc__
+    module.Thread.start = start
+
+
+def _number(future):
+    return getattr(future, "_reprocheck_number", 0)
+
+
+class _Numbered(set):
+    """A set of futures that is walked in the order of their submission."""
+
+    def __iter__(self):
+        return iter(sorted(set.__iter__(self), key=_number))
 
 
 def _in_order(futures):

@@ -1,0 +1,83 @@
+package diagnose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/plan"
+	"github.com/reprocheck/reprocheck/runner/record"
+	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
+)
+
+// delays makes one more run where runs agree although the user's code had several things going on at the same time: with their
+// beginnings delayed, so that they end in another order. On a quiet machine they always end in the same one.
+func (c *inquiry) delays(ctx context.Context) error {
+	agreed := c.plain == record.Reproducible || c.plain == record.WithinTolerance
+	asked := slices.Contains(c.audit.Settings.Vary, seed.Concurrency) || slices.Contains(c.audit.Settings.Pin, seed.Concurrency)
+	if len(c.shipped) < 2 || !agreed || asked || !c.audit.Settings.Diagnose || !together(c.shipped[0].summary) {
+		return nil
+	}
+	c.lab.Note("Work goes on at the same time. Seeing whether a run in which parts of it are delayed gives the same result.")
+	runs, err := c.observe(ctx, Ask{Experiment: plan.Varied(c.base, seed.Concurrency), Runs: 1})
+	c.seen = append(c.seen, runs...)
+	if err != nil {
+		return err
+	}
+	d, err := c.differ(c.shipped[0], runs[0])
+	if err != nil {
+		return err
+	}
+	name := runs[0].run.Experiment
+	sensitivity := record.Sensitivity{Source: seed.Concurrency, Changed: c.verdict(d) == record.Diverged, Values: []string{"as it comes", "delayed"}}
+	if !sensitivity.Changed {
+		c.setExperiment(name, record.Reproducible, "a run whose parts are delayed agrees")
+		c.audit.Sensitivities = append(c.audit.Sensitivities, sensitivity)
+		return nil
+	}
+	c.setExperiment(name, record.Diverged, "a run whose parts are delayed differs")
+	cause := conviction{suspicion: ruleOf(seed.Concurrency).suspicionFor(c.evidence(d)), proof: record.Observed,
+		evidence: []string{fmt.Sprintf("with parts of the work delayed, a run differs (%s) from %d that agree as shipped", name, len(c.shipped))}}
+	pinned, err := c.observe(ctx, Ask{Experiment: c.pin([]seed.ID{seed.Concurrency}, false), Runs: 2})
+	c.seen = append(c.seen, pinned...)
+	if err != nil {
+		return err
+	}
+	if p, err := c.differ(pinned[0], pinned[1]); err != nil {
+		return err
+	} else if !p.any() {
+		cause.proof = record.Proven
+		cause.evidence = append(cause.evidence, fmt.Sprintf("with concurrency pinned, 2 runs agree (%s)", pinned[0].run.Experiment))
+		c.setExperiment(pinned[0].run.Experiment, record.Reproducible, "2 runs agree")
+	}
+	sensitivity.File, sensitivity.Line = where(cause.site)
+	c.audit.Sensitivities = append(c.audit.Sensitivities, sensitivity)
+	c.causes = append(c.causes, cause)
+	if c.audit.Verdict != record.Diverged {
+		c.audit.Verdict, c.audit.FirstDivergence = record.Diverged, d.first()
+		c.audit.Reason = "plain repeats agree, and a run in which parts of the work are delayed differs: results depend on what is done first"
+	}
+	return nil
+}
+
+// together reports whether lines of the user's own started several things that go on at the same time.
+func together(sum *trace.Summary) bool {
+	started := int64(0)
+	for _, s := range sum.Sites {
+		if s.Kind != probe.KindTask || s.Lib != "" {
+			continue
+		}
+		switch workers := s.First.DetailInt("workers"); {
+		case workers == 1, s.First.DetailBool("unordered"), strings.HasPrefix(s.API, "asyncio."):
+			// One worker does all; the order of completion is that of what else was started; and one loop takes turns.
+		case s.API == "threading.Thread.start" || s.API == "multiprocessing.Process.start":
+			started += s.Count
+		default:
+			started += 2
+		}
+	}
+	return started > 1
+}
