@@ -53,10 +53,10 @@ func secondRound(all []*suspicion) []*suspicion {
 	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return s.strength < present && !traceless(s) })
 }
 
-// traceless tells the sources that nothing in a trace shows: the hash seed and the layout of the address space. They are
-// pinned together, since one release then tells them apart.
+// traceless tells the sources that nothing in a trace shows: the hash seed, the layout of the address space, and, in a command
+// without Python, entropy. They are pinned together, since one release then tells them apart.
 func traceless(s *suspicion) bool {
-	return s.strength == possibleOnly && (s.source == seed.PythonHash || s.source == seed.ObjectIdentity)
+	return s.strength == possibleOnly && (s.source == seed.PythonHash || s.source == seed.ObjectIdentity || s.source == seed.OSEntropy)
 }
 
 func atLeast(all []*suspicion, least strength) []*suspicion {
@@ -112,7 +112,7 @@ func merge(known, more []*suspicion) []*suspicion {
 func (c *inquiry) everything(all []*suspicion) []*suspicion {
 	var rest []*suspicion
 	for _, id := range pinnable() {
-		if !slices.Contains(c.audit.Settings.Pin, id) {
+		if !slices.Contains(c.audit.Settings.Pin, id) && c.plausible(id) {
 			rest = append(rest, &suspicion{source: id, strength: possibleOnly})
 		}
 	}

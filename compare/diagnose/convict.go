@@ -104,6 +104,8 @@ func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 	switch {
 	case len(c.causes) == 0:
 		return false, nil
+	case len(c.causes) < many && len(agreed.runs) >= few && outlasted(agreed.runs):
+		return true, nil
 	case len(c.causes) >= many || slices.ContainsFunc(c.causes, silent):
 		if err := outlastTick(ctx, agreed.whole.runs); err != nil {
 			return false, err
@@ -241,6 +243,12 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 		ask.Enough = c.parted(agreed.runs[0], ask.Zoom)
 	}
 	c.lab.Note("Releasing " + list(sources(group)) + " to see whether the runs differ again.")
+	if len(c.shipped[0].run.Processes) == 0 {
+		// Nothing shows a clock that such a command reads: this run tells whether one made the others agree.
+		if err := outlastTick(ctx, agreed.runs); err != nil {
+			return nil, nil, err
+		}
+	}
 	samples := 1
 	if c.lucky {
 		samples = 3
@@ -306,10 +314,26 @@ func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	return c.pinsLayout(agreed) || agreed.experiment.WholeTree || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
+// tick is longer than the coarsest clock that programs are seeded from.
+const tick = 2500 * time.Millisecond
+
+// outlasted reports whether runs began so far apart that a coarse clock cannot have made them agree.
+func outlasted(runs []*observation) bool {
+	first, last := runs[0].run.Started, runs[0].run.Started
+	for _, o := range runs {
+		if o.run.Started.Before(first) {
+			first = o.run.Started
+		}
+		if o.run.Started.After(last) {
+			last = o.run.Started
+		}
+	}
+	return last.Sub(first) > tick
+}
+
 // outlastTick waits until runs made now fall into another tick of a coarse clock than those made before: seconds, and the
 // two seconds of a zip archive's dates. A clock that nothing shows would otherwise make runs agree that follow one another.
 func outlastTick(ctx context.Context, made []*observation) error {
-	const tick = 2500 * time.Millisecond
 	var last time.Time
 	for _, o := range made {
 		if end := o.run.Started.Add(time.Duration(o.run.Seconds * float64(time.Second))); end.After(last) {
@@ -371,7 +395,11 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Observed, evidence: lines})
 		return
 	}
-	c.limit("No cause was found: runs differ even with " + list(ruledOut) + " pinned. What is left is a race, a kernel without a fixed result, or state outside the machine.")
+	left := "a race, a kernel without a fixed result, or state outside the machine"
+	if !slices.Contains(ruledOut, seed.WallClock) {
+		left = "the clock, which only Python's own reads of can be pinned, " + left
+	}
+	c.limit("No cause was found: runs differ even with " + list(ruledOut) + " pinned. What is left is " + left + ".")
 }
 
 // list names sources in a sentence.

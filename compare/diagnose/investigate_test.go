@@ -203,6 +203,27 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// Without Python no trace shows anything: what such a command can draw from is pinned together, and nothing of Python's with it.
+func TestCommandsWithoutPython(t *testing.T) {
+	w := world{t: t, reaches: []seed.ID{seed.OSEntropy}, noPython: true}
+	audit := w.investigate(record.Settings{})
+	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 6 {
+		t.Errorf("causes %q after %v, want os-entropy in 6", got, w.asked)
+	}
+	w = world{t: t, reaches: []seed.ID{"outside"}, noPython: true}
+	audit = w.investigate(record.Settings{})
+	if got := convicted(audit); got != "" {
+		t.Errorf("causes %q, want none", got)
+	}
+	for _, e := range audit.Experiments {
+		for id, level := range e.Levels {
+			if level == seed.Pin && !slices.Contains(anyLanguage, id) {
+				t.Errorf("%s pins %s", e.Name, id)
+			}
+		}
+	}
+}
+
 // A source that takes one of two values agrees with itself half of the time: neither may that clear the cause, nor may
 // pinned runs that agree by luck convict the bait.
 func TestLuckConvictsNobody(t *testing.T) {

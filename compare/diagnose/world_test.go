@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -38,6 +39,8 @@ type world struct {
 
 	// hides has runs that are traced by line all take one way.
 	hides bool
+	// noPython has no process with a probe.
+	noPython bool
 	// source is the text of train.py.
 	source string
 
@@ -107,6 +110,10 @@ func (w *world) launch(ask Ask) *record.Run {
 		Metrics: []record.Series{{Name: "loss", Origin: "stdout", Digest: loss,
 			Points: []record.Point{{Step: 1, Text: strconv.Itoa(number), Value: record.Float(number), Line: 1}}}}}
 	events := []probe.Event{{Kind: probe.KindProcess, Detail: json.RawMessage(`{"hash_seed":"random"}`)}}
+	if w.noPython {
+		run.Processes, events = nil, nil
+		run.Started = time.Unix(int64(w.run)*3, 0)
+	}
 	if w.events != nil {
 		events = append(events, w.events(value)...)
 	}
