@@ -97,7 +97,7 @@ func (c *inquiry) controlled(id seed.ID, used *trace.Seen) (status, why string) 
 		return "unknown", "one run cannot show whether its values repeat"
 	}
 	for _, change := range trace.Changes(c.shipped[0].summary, c.shipped[1].summary) {
-		if change.Stream == id {
+		if change.Stream == id && !importing(change.Seen) {
 			return "uncontrolled", "its values differ between runs, and were not shown to reach the results"
 		}
 	}

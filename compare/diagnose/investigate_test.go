@@ -75,6 +75,15 @@ func TestCauses(t *testing.T) {
 			world:   world{reaches: []seed.ID{seed.TorchNondeterministicOps}, events: kernels(seed.TorchNondeterministicOps)},
 			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 8,
 		}, {
+			name: "an operator that adds up on a GPU in the loss itself",
+			world: world{reaches: []seed.ID{seed.TorchNondeterministicOps}, events: func(v valueOf) []probe.Event {
+				adds := reads(probe.KindOp, seed.TorchNondeterministicOps, 4, "")
+				adds.Detail = json.RawMessage(`{"op":"index_add","forward":true}`)
+				return append([]probe.Event{reads(probe.KindOp, seed.TorchNondeterministicOps, 3, ""), adds, reads(probe.KindLoss, "", 7, v(seed.TorchNondeterministicOps))},
+					kernels()(v)...)
+			}},
+			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 6,
+		}, {
 			name: "two streams",
 			world: world{reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{draws(seed.PythonRandom, 4, v(seed.PythonRandom)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}

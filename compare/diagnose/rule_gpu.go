@@ -51,23 +51,34 @@ func cublasWorkspace() rule {
 var documentedWorkspaces = []string{":4096:8", ":16:8"}
 
 // kernel suspects a source of kernels without a fixed result that the trace shows in use: it shows in the gradients, or in
-// the parameters, of a training whose loss was the same.
+// the parameters, of a training whose loss was the same; on a GPU some show in the loss.
 func (e *evidence) kernel(source seed.ID) *suspicion {
-	op := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindOp && s.Stream == source })
-	if op == nil {
+	var ops, forward []*trace.Seen
+	e.seen(func(s *trace.Seen) bool {
+		if s.Kind == probe.KindOp && s.Stream == source {
+			ops = append(ops, s)
+			if s.First.DetailBool("forward") {
+				forward = append(forward, s)
+			}
+		}
+		return false
+	})
+	if len(ops) == 0 {
 		return nil
 	}
-	s := &suspicion{source: source, strength: possibleOnly, site: op}
+	strength := possibleOnly
 	if p := e.parted; p != nil && e.changed(isDraw) == nil {
 		switch {
 		case p.Kind == probe.KindGrad, p.Kind == probe.KindParams:
-			s.strength = entered
+			strength = entered
+		case p.Kind == probe.KindLoss && e.expected.usesGPU() && len(forward) > 0:
+			strength, ops = entered, forward
 		case p.Kind == probe.KindLoss && p.Step >= denseSteps:
 			// The steps before were not all looked at: it may have been a gradient that parted first.
-			s.strength = present
+			strength = present
 		}
 	}
-	return s
+	return &suspicion{source: source, strength: strength, site: ops[0], others: ops[1:]}
 }
 
 func operator(op *trace.Seen) string { return op.First.DetailString("op") }

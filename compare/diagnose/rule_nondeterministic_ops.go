@@ -2,6 +2,8 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
@@ -18,7 +20,7 @@ func nondeterministicOps() rule {
 		s := e.kernel(seed.TorchNondeterministicOps)
 		switch {
 		case s != nil:
-			s.story = fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide.", at(s.site), operator(s.site))
+			s.story = fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide%s.", at(s.site), operator(s.site), asDo(s.others))
 		case e.expected.usesGPU() && e.parted != nil:
 			// Libraries, and kernels of the user's own, call operators by other ways than those that are watched.
 			s = &suspicion{source: seed.TorchNondeterministicOps, strength: possibleOnly}
@@ -36,3 +38,24 @@ func (e *evidence) parallelKernels() bool {
 }
 
 func isDraw(c trace.Change) bool { return c.Kind == probe.KindDraw || isSeeding(c.Seen) }
+
+// asDo names a few more operators, for the end of a sentence.
+func asDo(others []*trace.Seen) string {
+	const named = 3
+	var all []string
+	for _, op := range others {
+		name := fmt.Sprintf("%s (%s)", operator(op), at(op))
+		if !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return ""
+	case len(all) > named:
+		return fmt.Sprintf("; so do %s and %d more", strings.Join(all[:named], ", "), len(all)-named)
+	case len(all) == 1:
+		return "; so does " + all[0]
+	}
+	return "; so do " + strings.Join(all, ", ")
+}

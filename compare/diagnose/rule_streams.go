@@ -82,7 +82,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	if unseeded != nil {
 		strength := entered
 		switch {
-		case unseeded.First.DetailBool("importing"):
+		case importing(unseeded):
 			strength = possibleOnly
 		case unseeded.Lib != "":
 			strength = present

@@ -41,12 +41,15 @@ func fileOrder() rule {
 // siteOf is where a run first used a source, nil where the trace does not show it.
 func siteOf(o *observation, id seed.ID) *trace.Seen {
 	for _, s := range o.summary.Sites {
-		if s.Stream == id && s.File != "" && !ofPackages(s) {
+		if s.Stream == id && s.File != "" && !ofPackages(s) && !importing(s) {
 			return s
 		}
 	}
 	return nil
 }
+
+// importing reports whether a library did something for itself while it was imported.
+func importing(s *trace.Seen) bool { return s.First.DetailBool("importing") }
 
 // ofPackages reports whether a listing is of installed packages, such as a library makes while it is imported.
 func ofPackages(s *trace.Seen) bool {

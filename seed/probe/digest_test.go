@@ -50,13 +50,17 @@ assert tensors.of_tensor(Bare(x)).endswith("?")
 assert tensors.of_list([Wrapper(x), Bare(x)]) == tensors.of_list([Wrapper(x.clone()), Bare(x)])
 assert tensors.of_list([Wrapper(x)]) != tensors.of_list([Wrapper(x + 1)])
 
-# Many tensors are reduced together, and each has the digest that it has alone.
+# Many tensors are reduced together, in pieces, and each is told from the others.
 many = [x, x.flip(0), torch.zeros(0), x.to(torch.float64), torch.arange(3, dtype=torch.uint8), x.t()]
-assert devices.digests(torch, many) == [devices.digests(torch, [t])[0] for t in many]
-devices._PIECE = 10
-pieces = [torch.arange(30), torch.arange(30).roll(10), torch.arange(30).roll(1), x]
-assert devices.digests(torch, pieces) == [devices.digests(torch, [t])[0] for t in pieces]
-assert len(set(devices.digests(torch, pieces))) == 4
+of = lambda *tensors: devices.digests(torch, tensors)
+for devices._PIECE in (1 << 20, 10):
+    assert of(*many) == of(*[t.clone() for t in many])
+    for changed in range(len(many)):
+        other = [t.clone() + (i == changed) for i, t in enumerate(many)]
+        assert [i for i in range(len(many)) if of(*many)[i] != of(*other)[i]] == [changed] * (changed != 2), changed
+    turned = [torch.arange(30), torch.arange(30).roll(10), torch.arange(30).roll(1)]
+    assert len({of(t)[0] for t in turned}) == 3
+assert devices.digests(torch, [x], 5) == devices.digests(torch, [x.reshape(-1)[::5]])
 
 # Neither gradients nor random numbers are touched, in any mode.
 w = torch.ones(3, requires_grad=True)

@@ -1,7 +1,8 @@
 """Operators of torch whose kernel, or whose gradient's kernel, has no fixed result: sums by atomic additions.
 
-The list follows the documentation of torch.use_deterministic_algorithms; on the CPU, accumulating index_put_ (the
-gradient of indexing by a tensor) is split over threads and shares their trouble."""
+The list follows the documentation of torch.use_deterministic_algorithms. On the CPU, accumulating index_put_ (the gradient of
+indexing by a tensor) is split over threads and shares their trouble; a GPU sorts there. On a GPU, attention's gradient and the
+loss of a map of classes were seen to vary (PyTorch 2.11 on an H200)."""
 
 from .sightings import Calls, Sightings
 
@@ -14,9 +15,13 @@ _METHODS = ("index_add_", "index_add", "index_put_", "index_put", "index_copy_",
             "kthvalue", "median", "cumsum")
 # Their gradients add up where two places meet.
 _GRADIENTS = ("index_select", "gather", "take", "repeat_interleave")
+# Those whose own kernel adds up on a GPU, not only their gradient's.
+_FORWARD = frozenset(("index_add_", "index_add", "index_put_", "index_put", "scatter_add_", "scatter_add", "scatter_reduce_",
+                      "scatter_reduce", "put_", "put", "histc", "bincount", "cumsum", "cross_entropy", "nll_loss"))
 _FUNCTIONS = ("index_add", "index_copy", "scatter_add", "scatter_reduce", "bincount", "histc", "cumsum", "kthvalue", "median")
 _FUNCTIONAL = ("embedding", "embedding_bag", "interpolate", "grid_sample", "ctc_loss", "nll_loss", "pad", "max_unpool2d",
                "fractional_max_pool2d", "adaptive_avg_pool2d", "max_pool3d", "avg_pool3d")
+_ON_GPU = ("scaled_dot_product_attention", "cross_entropy")
 
 
 def install(probe):
@@ -26,7 +31,10 @@ def install(probe):
         # It is the user's line that is counted, not the library's.
         found, below = probe.frames.search(frame)
         if found is not None and sightings.first(op, found):
-            probe.emit("op", SOURCE, probe.frames.place(found, below), None, {"op": op})
+            detail = {"op": op}
+            if op in _FORWARD:
+                detail["forward"] = True
+            probe.emit("op", SOURCE, probe.frames.place(found, below), None, detail)
 
     def always(op):
         return lambda frame, args, kwargs: seen(op, frame)
@@ -40,10 +48,21 @@ def install(probe):
 
             return look
 
+        def on_gpu(op):
+            look = with_gradient(op)
+
+            def only(frame, args, kwargs):
+                tensor = args[0] if args else kwargs.get("query", kwargs.get("input"))
+                # The loss of single classes is summed in order.
+                if tensor.is_cuda and (op != "cross_entropy" or tensor.dim() > 2):
+                    look(frame, args, kwargs)
+
+            return only
+
         def indexed(frame, args, kwargs):
             tensor, index = args
             parts = index if type(index) is tuple else (index,)
-            if tensor.requires_grad and any(isinstance(part, (torch.Tensor, list)) for part in parts):
+            if tensor.requires_grad and tensor.is_cpu and any(isinstance(part, (torch.Tensor, list)) for part in parts):
                 seen("__getitem__", frame)
 
         for name in _METHODS:
@@ -55,6 +74,8 @@ def install(probe):
             Calls(probe, torch, name, always(name))
         for name in _FUNCTIONAL:
             Calls(probe, torch.nn.functional, name, with_gradient(name))
+        for name in _ON_GPU:
+            Calls(probe, torch.nn.functional, name, on_gpu(name))
         Calls(probe, torch.Tensor, "__getitem__", indexed, method=True)
 
     probe.imports.when("torch", watch)

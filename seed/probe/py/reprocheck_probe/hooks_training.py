@@ -205,7 +205,10 @@ def _watch_backward(probe, torch):
         try:
             if devices.capturing(torch):
                 return
-            detail = {"value": repr(tensor.item())} if tensor.numel() == 1 else None
+            detail = None
+            if tensor.numel() == 1:
+                tensor = tensor.detach().cpu()
+                detail = {"value": repr(tensor.item())}
             probe.emit("loss", where=probe.where(frame), value=tensors.of_tensor(tensor), detail=detail)
         except Exception:
             pass
