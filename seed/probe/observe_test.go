@@ -181,3 +181,23 @@ for step in range(48):
 		t.Errorf("draws by line (-want +got):\n%s", diff)
 	}
 }
+
+// TestObservesWhatWasImportedBefore has a path file of the site import a module before the probe is there.
+func TestObservesWhatWasImportedBefore(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": "import random, secrets\nrandom.SystemRandom().random()\nsecrets.token_hex()\nrandom.random()\n"})
+	made := s.bare("-m", "venv", "--without-pip", "--symlinks", "env").ok(t)
+	sites, err := filepath.Glob(filepath.Join(s.root, "env", "lib", "python3*", "site-packages"))
+	if err != nil || len(sites) != 1 {
+		t.Fatalf("venv has site-packages %v (%v): %s", sites, err, made.stderr)
+	}
+	if err := os.WriteFile(filepath.Join(sites[0], "early.pth"), []byte("import random\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.python = filepath.Join(s.root, "env", "bin", "python")
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	for line, want := range map[int64]string{2: "entropy os-entropy", 3: "entropy os-entropy", 4: "draw python-random"} {
+		if !slices.ContainsFunc(found.events["main"], func(e probe.Event) bool { return e.Line == line && matches(e, want) }) {
+			t.Errorf("line %d: not seen: %s", line, want)
+		}
+	}
+}

@@ -16,10 +16,18 @@ _OF_A_LINE = 32
 
 def install(probe):
     entropy = _Entropy(probe)
+    unwatched = os.urandom
     for name in ("urandom", "getrandom"):
         if hasattr(os, name):
             Watched(probe, os, name, entropy.read)
     probe.imports.when("uuid", entropy.watch_uuid)
+
+    def retake(random):
+        # A path file of the site may have imported it before: then it has the function under a name of its own.
+        if random._urandom is unwatched:
+            random._urandom = os.urandom
+
+    probe.imports.when("random", retake)
 
 
 class _Entropy:
