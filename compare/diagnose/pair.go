@@ -47,12 +47,12 @@ func Compare(ctx context.Context, audit *record.Audit, expected, actual Recorded
 	return c.finish()
 }
 
-// environments names versions and machines that are not the same in the two records.
+// environments names versions, settings and machines that are not the same in the two records.
 func (c *inquiry) environments(pair *difference) {
 	kinds := map[seed.ID][]string{}
-	a, b := pair.expected.summary.Facts["main"], pair.actual.summary.Facts["main"]
+	a, b := environment(pair.expected), environment(pair.actual)
 	for _, name := range slices.Sorted(maps.Keys(a)) {
-		if other, both := b[name]; both && other != a[name] && name != "hash_seed" {
+		if other := b[name]; other != "" && a[name] != "" && other != a[name] {
 			id, of := sourceOfFact[name]
 			if !of {
 				id = seed.Software
@@ -65,10 +65,22 @@ func (c *inquiry) environments(pair *difference) {
 	}
 }
 
+// environment is what a run was made in, by name: the probe's facts, and the machine.
+func environment(o *observation) map[string]string {
+	facts := maps.Clone(o.summary.Facts["main"])
+	if facts == nil {
+		facts = map[string]string{}
+	}
+	// The hash seed is a source of randomness, and another in every run.
+	delete(facts, "hash_seed")
+	facts["cpu"], facts["architecture"], facts["operating system"] = o.run.Machine.CPU, o.run.Machine.Arch, o.run.Machine.OS
+	return facts
+}
+
 // sourceOfFact are the sources that the probe's facts belong to; the others are versions.
 var sourceOfFact = map[string]seed.ID{
 	"cpu":                 seed.Hardware,
-	"machine":             seed.Hardware,
+	"architecture":        seed.Hardware,
 	"torch.device":        seed.Hardware,
 	"torch.num_threads":   seed.Threads,
 	"torch.deterministic": seed.TorchNondeterministicOps,

@@ -86,6 +86,7 @@ func Summarise(s Source) (*Summary, error) {
 					sum.Facts[process] = map[string]string{}
 				}
 				sum.Facts[process]["hash_seed"] = e.DetailString("hash_seed")
+				sum.Facts[process]["python"] = e.DetailString("python")
 			case e.Kind == probe.KindExit:
 				sum.Ended = append(sum.Ended, process)
 			case slices.Contains(sourceKinds, e.Kind):

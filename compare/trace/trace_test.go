@@ -172,7 +172,7 @@ func TestSummarise(t *testing.T) {
 		return detail(t, probe.Event{Kind: probe.KindFact, Value: value}, map[string]any{"name": "torch.threads"})
 	}
 	sum, err := trace.Summarise(alone(
-		detail(t, probe.Event{Kind: probe.KindProcess}, map[string]any{"hash_seed": "random"}),
+		detail(t, probe.Event{Kind: probe.KindProcess}, map[string]any{"hash_seed": "random", "python": "3.11.2"}),
 		fact("1"), fact("2"),
 		detail(t, seeded, map[string]any{"origin": "clock"}),
 		draw(0, "a"), draw(1, "b"), loss(1, "c"), draw(1, "d"),
@@ -192,7 +192,7 @@ func TestSummarise(t *testing.T) {
 	if second.Count != 3 || second.Order != 4 || second.Step != 0 || !cmp.Equal([]string{"a", "b", "d"}, second.Values) || second.Line != 3 {
 		t.Errorf("the draws: %+v", second)
 	}
-	want := map[string]map[string]string{"main": {"torch.threads": "2", "hash_seed": "random"}}
+	want := map[string]map[string]string{"main": {"torch.threads": "2", "hash_seed": "random", "python": "3.11.2"}}
 	if diff := cmp.Diff(want, sum.Facts); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}

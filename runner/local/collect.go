@@ -60,7 +60,7 @@ func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces
 	}
 	run := &record.Run{
 		Version: record.Version, ID: c.step.RunID(), Experiment: c.step.Experiment.Name, Number: c.step.Number,
-		Seconds: outcome.Seconds, MaxRSS: outcome.MaxRSS,
+		Seconds: outcome.Seconds, MaxRSS: outcome.MaxRSS, Machine: machine(),
 		Exit:   record.Exit{Code: outcome.Code, Signal: outcome.Signal, TimedOut: outcome.TimedOut},
 		Stdout: c.stdout.record(), Stderr: c.stderr.record(),
 		Outside: outcome.Outside, Refused: outcome.Refused,

@@ -49,6 +49,16 @@ type Run struct {
 	// Truncated says why the run was stopped early by reprocheck itself (a zoom that had seen enough), empty otherwise.
 	Truncated string `json:"truncated,omitempty"`
 	MaxRSS    int64  `json:"max_rss_bytes,omitempty"`
+	// Machine is where the run was made; the zero Machine in records of files that were only described.
+	Machine Machine `json:"machine,omitzero"`
+}
+
+// Machine is what of a machine can change results.
+type Machine struct {
+	OS   string `json:"os"`            // as Go names it: "linux"
+	Arch string `json:"arch"`          // as Go names it: "amd64"
+	CPU  string `json:"cpu,omitempty"` // the processor's model as the system names it, empty where it does not
+	CPUs int    `json:"cpus"`          // logical processors that reprocheck may use
 }
 
 // Leftover is a file that a run left outside the project, in a private layer that no other run sees.
