@@ -15,7 +15,7 @@ func TestEveryWarningIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := regexp.MustCompile(`record\.Warning\{\s*ID:\s*"([a-z-]+)"`)
+	id := regexp.MustCompile(`record\.Warning\{+\s*ID:\s*"([a-z-]+)"`)
 	found := 0
 	err = filepath.WalkDir("../compare", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
