@@ -38,7 +38,9 @@ func threads() Source {
 			},
 		},
 		Vary: Control{
-			Doc:   "sets the thread counts to 1, 2, 4 and begins again: runs that share a count must agree",
+			Doc:   "sets the thread counts, and the processors that Python's own lines find, to 1, 2, 4 and begins again: runs that share a count must agree",
+			Probe: true,
+			Value: func(run int) string { return cycle(run, []string{"1", "2", "4"}) },
 			Words: func(run int) string { return cycle(run, []string{"1 thread", "2 threads", "4 threads"}) },
 			Env: []Variable{
 				byRun("OMP_NUM_THREADS", "1", "2", "4"),

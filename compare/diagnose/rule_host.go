@@ -10,7 +10,7 @@ import (
 
 func host() rule {
 	return rule{source: seed.Host, random: true, suspect: func(e *evidence) *suspicion {
-		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindHost })
+		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindHost && c.Stream == seed.Host })
 		if seeding := e.seedOrigin("pid"); seeding != nil {
 			return &suspicion{source: seed.Host, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s from the process id: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}

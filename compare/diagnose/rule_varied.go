@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // The sources below are alike in every run on one machine, so they seldom make plain repeats differ; --vary asks for them.
@@ -21,8 +22,13 @@ func uninitialisedMemory() rule {
 }
 
 func threads() rule {
-	return rule{source: seed.Threads, suspect: func(*evidence) *suspicion {
-		return &suspicion{source: seed.Threads, strength: possibleOnly}
+	return rule{source: seed.Threads, suspect: func(e *evidence) *suspicion {
+		asked := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindHost && c.Stream == seed.Threads })
+		if asked == nil {
+			return &suspicion{source: seed.Threads, strength: possibleOnly}
+		}
+		return &suspicion{source: seed.Threads, strength: possibleOnly, site: asked.Seen,
+			story: fmt.Sprintf("%s asks how many processors there are (%s), and divides the work by that.", at(asked.Seen), asked.API)}
 	}, words: func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the number of threads first shows: %s", l.File, l.Line, heldDifferently(l))
 	}}

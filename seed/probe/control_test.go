@@ -269,6 +269,26 @@ print(done, results)
 	}
 }
 
+func TestProcessorsAreAsManyAsThreads(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import multiprocessing, os
+print(os.cpu_count(), multiprocessing.cpu_count(), len(os.sched_getaffinity(0)))
+`})
+	levels := map[seed.ID]seed.ProbeLevel{seed.Threads: {Level: seed.Vary, Value: "3"}}
+	varied := s.watched(probe.Config{Levels: levels}, "run.py").ok(t)
+	if varied.stdout != "3 3 3\n" {
+		t.Errorf("varied to 3: %q", varied.stdout)
+	}
+	if got, want := s.watched(probe.Config{}, "run.py").ok(t).stdout, s.bare("run.py").ok(t).stdout; got != want {
+		t.Errorf("as shipped: got %q, want %q", got, want)
+	}
+	for _, e := range varied.of(probe.KindHost) {
+		if e.Stream != seed.Threads || e.Line != 3 {
+			t.Errorf("seen: %s", show(e))
+		}
+	}
+}
+
 // Work that is varied is done in another order, and what takes it as it is completed says in which; what keeps the order of
 // submission keeps it.
 func TestConcurrencyInAnotherOrder(t *testing.T) {

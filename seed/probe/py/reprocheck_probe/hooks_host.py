@@ -5,6 +5,8 @@ import os
 from .sightings import Sightings, Watched
 
 SOURCE = "host"
+# How many processors there are is how many threads a program starts.
+PROCESSORS = "threads"
 
 _OF_A_LINE = 4
 
@@ -15,9 +17,12 @@ _PINNED_NAME = "reprocheck"
 
 def install(probe):
     host = _Host(probe)
-    for name in ("getpid", "getppid", "getcwd", "cpu_count", "getlogin"):
+    for name in ("getpid", "getppid", "getcwd", "getlogin"):
         if hasattr(os, name):
             Watched(probe, os, name, host.asked("os"))
+    for name in ("cpu_count", "process_cpu_count", "sched_getaffinity"):
+        if hasattr(os, name):
+            Watched(probe, os, name, host.processors)
     for module, names in (("socket", ("gethostname", "getfqdn")), ("platform", ("node",)), ("getpass", ("getuser",))):
         probe.imports.when(module, lambda loaded, names=names: [
             Watched(probe, loaded, name, host.asked(loaded.__name__)) for name in names])
@@ -27,6 +32,8 @@ class _Host:
     def __init__(self, probe):
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
+        level = probe.level(PROCESSORS)
+        self._processors = int(level.value) if level is not None and level.level == "vary" and level.value else None
         self._pinned = probe.level(SOURCE) is not None and probe.level(SOURCE).seed is not None
 
     def asked(self, module):
@@ -48,6 +55,22 @@ class _Host:
             return value
 
         return call
+
+    def processors(self, original, frame, args, kwargs):
+        value = original(*args, **kwargs)
+        try:
+            found, below = self._probe.frames.search(frame)
+            # multiprocessing.cpu_count is only another name.
+            if found is None or below is not None and not (below.f_globals.get("__name__") or "").startswith("multiprocessing"):
+                return value
+            if self._processors is not None:
+                value = set(range(self._processors)) if original.__name__ == "sched_getaffinity" else self._processors
+            api = "os." + original.__name__
+            if self._sightings.first(api, found):
+                self._probe.emit("host", PROCESSORS, self._probe.frames.place(found, None), str(value), {"api": api})
+        except Exception:
+            pass
+        return value
 
     def _instead(self, name, value):
         if name in ("getpid", "getppid"):
