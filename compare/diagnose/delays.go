@@ -71,8 +71,9 @@ func together(sum *trace.Summary) bool {
 			continue
 		}
 		switch workers := s.First.DetailInt("workers"); {
-		case workers == 1, s.First.DetailBool("unordered"), strings.HasPrefix(s.API, "asyncio."):
-			// One worker does all; the order of completion is that of what else was started; and one loop takes turns.
+		case workers == 1, s.First.DetailBool("unordered"), strings.HasPrefix(s.API, "asyncio."), s.API == "subprocess.Popen":
+			// One worker does all; the order of completion is that of what else was started; one loop takes turns; and nothing
+			// delays another program.
 		case s.API == "threading.Thread.start" || s.API == "multiprocessing.Process.start":
 			started += s.Count
 		default:

@@ -15,7 +15,7 @@ _BEFORE = {
     "hooks_dataloader": ("torch",),
     "hooks_memory": ("torch", "numpy"),
     "hooks_ops": ("torch",),
-    "hooks_tasks": ("threading", "concurrent.futures", "multiprocessing", "asyncio"),
+    "hooks_tasks": ("threading", "concurrent.futures", "multiprocessing", "asyncio", "subprocess"),
 }
 
 

@@ -29,6 +29,7 @@ def install(probe):
     when("multiprocessing.process", tasks.watch_process)
     when("threading", tasks.watch_threads)
     when("asyncio.tasks", tasks.watch_asyncio)
+    when("subprocess", tasks.watch_subprocess)
 
 
 class _Tasks:
@@ -206,6 +207,19 @@ class _Tasks:
 
         start.__wrapped__ = original
         kind.start = start
+
+    def watch_subprocess(self, module):
+        """A line that makes a Popen of its own goes on beside it; one that calls subprocess.run waits."""
+        kind = module.Popen
+        original = kind.__init__
+        note = self._note
+
+        def __init__(self, *args, **kwargs):
+            note(sys._getframe(1), "subprocess.Popen", direct=True)
+            original(self, *args, **kwargs)
+
+        __init__.__wrapped__ = original
+        kind.__init__ = __init__
 
     def watch_threads(self, module):
         kind = module.Thread

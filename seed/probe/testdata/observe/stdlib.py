@@ -63,3 +63,7 @@ thread.join()
 pool = ThreadPoolExecutor(2)  #! task concurrency api=concurrent.futures.ThreadPoolExecutor
 futures = [pool.submit(pow, 2, 3)]
 list(as_completed(futures))  #! task concurrency api=concurrent.futures.as_completed unordered=true
+
+import subprocess, sys
+subprocess.run([sys.executable, "-c", "pass"], check=True)
+subprocess.Popen([sys.executable, "-c", "pass"]).wait()  #! task concurrency api=subprocess.Popen
