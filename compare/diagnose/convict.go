@@ -24,6 +24,8 @@ type conviction struct {
 	released *observation
 	// alone says that nothing but the source was pinned in the agreed runs, so that free it is the command as shipped.
 	alone bool
+	// byText says that the line was placed by its text alone.
+	byText bool
 	// origin is the local value by which a zoom placed the source, nil where the trace placed it.
 	origin *trace.LocalDifference
 }
@@ -44,8 +46,12 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 		return err
 	}
 	if agreed == nil {
-		c.observed(pair, all, tried)
+		c.unexplained(pair, all, tried)
 		return nil
+	}
+	if c.disturbed() {
+		// What did not make runs agree before may have failed for the change alone.
+		c.failed = nil
 	}
 	if err := c.minimise(ctx, agreed); err != nil {
 		c.suspectOnly(agreed.pinned)
@@ -63,7 +69,7 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 	}
 	if !stands {
 		c.causes = nil
-		c.observed(pair, all, tried)
+		c.unexplained(pair, all, tried)
 	}
 	return nil
 }
@@ -94,19 +100,27 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 
 // stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
 // neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that. What no trace shows entering
-// takes three runs that agree.
+// takes three runs that agree. What nothing but an experiment has shown, and whatever was shown while files of the project
+// changed, has to come and go once more: what changed between the first runs and the pinned ones does not come back. So has
+// a difference that runs as shipped no longer showed when they were traced, unless a value in their traces explains it.
 func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 	const many, few = 3, 3
 	silent := func(v conviction) bool {
 		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
 	}
+	byText := func(v conviction) bool { return v.byText }
 	weak := func(v conviction) bool { return v.strength < entered }
 	switch {
 	case len(c.causes) == 0:
 		return false, nil
-	case len(c.causes) < many && len(agreed.runs) >= few && outlasted(agreed.runs):
-		return true, nil
-	case len(c.causes) >= many || slices.ContainsFunc(c.causes, silent):
+	case c.disturbed() || c.hidden && slices.ContainsFunc(c.causes, byText):
+		return c.comesBack(ctx, agreed, 1)
+	case slices.ContainsFunc(c.causes, silent):
+		if len(c.causes) < many && len(agreed.runs) >= few && outlasted(agreed.runs) {
+			return c.comesBack(ctx, agreed, 0)
+		}
+		return c.comesBack(ctx, agreed, 1)
+	case len(c.causes) >= many:
 		if err := outlastTick(ctx, agreed.whole.runs); err != nil {
 			return false, err
 		}
@@ -119,6 +133,9 @@ func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
 
 // repeats makes more runs of the whole agreement and reports whether they agree as well.
 func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, error) {
+	if n == 0 {
+		return true, nil
+	}
 	c.lab.Note("Making the pinned runs again, since much rests on them.")
 	// Exactly as before, tracing included: runs that are traced by line allocate more, so their addresses are others.
 	w := agreed.whole
@@ -138,6 +155,40 @@ func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, 
 		}
 	}
 	return true, nil
+}
+
+// comesBack reports whether runs as shipped differ once more, and so many pinned runs made after them agree once more. One run as
+// shipped tells where the sources are random, unless it had the pinned value by chance; others may merely have another
+// value than the pinned one, and two runs have to differ from each other.
+func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) (bool, error) {
+	const most = 3
+	if err := outlastTick(ctx, agreed.whole.runs); err != nil {
+		return false, err
+	}
+	c.lab.Note("Running the command as it ships once more, to see whether it still differs from the pinned runs.")
+	random := !slices.ContainsFunc(c.causes, func(v conviction) bool { return !ruleOf(v.source).random })
+	reference := agreed.whole.runs[0]
+	for n := range most {
+		runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: agreed.whole.zoom})
+		c.seen = append(c.seen, runs...)
+		if err != nil {
+			return false, err
+		}
+		if n == 0 && !random {
+			reference = runs[0]
+			continue
+		}
+		d, err := c.differ(reference, runs[0])
+		if err != nil {
+			return false, err
+		}
+		if d.any() {
+			return c.repeats(ctx, agreed, pinned)
+		}
+	}
+	c.gone = true
+	c.setExperiment(agreed.whole.experiment.Name, record.Reproducible, "runs agree, and so does the command as it ships when run after them: no source is convicted by it")
+	return false, nil
 }
 
 // unpinned leaves out what the user has asked to pin in every run.
@@ -377,6 +428,20 @@ func (c *inquiry) suspectOnly(all []*suspicion) {
 		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Suspected,
 			evidence: []string{"the traces show it entering before the runs part; no finished experiment proves it"}})
 	}
+}
+
+// unexplained tells what is left where no experiment explains the difference.
+func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []seed.ID) {
+	if c.disturbed() {
+		c.disturbance()
+		c.suspectOnly(all)
+		return
+	}
+	if c.gone {
+		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with nothing pinned. What is left is something outside the project that changed meanwhile, or a difference that seldom shows.")
+		return
+	}
+	c.observed(pair, all, ruledOut)
 }
 
 // observed tells of a cause that nothing can pin: where the runs part, what was there, and what was ruled out.

@@ -29,6 +29,13 @@ type inquiry struct {
 	seen []*observation
 	// lucky says that some of the shipped runs agreed though others did not: then one equal run proves little.
 	lucky bool
+	// stale names the files of the project that changed while the first runs went on, so that the command was run afresh, and
+	// moving says that files changed then as well. unsettled says that it could not be run afresh.
+	stale     []string
+	moving    bool
+	unsettled bool
+	// gone says that a difference between runs as shipped no longer showed after the pinned runs had been made.
+	gone bool
 	// retraced is one more run as shipped that was traced by line, made where the first agreed with the pinned runs; hidden
 	// says that it agreed as well.
 	retraced *observation
@@ -43,26 +50,29 @@ func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
 		return err
 	}
 	pair, err := c.mostDifferent()
+	if err == nil {
+		pair, err = c.onSameFiles(ctx, pair)
+	}
 	if err != nil {
 		return err
 	}
 	c.conclude(pair)
-	if pair != nil && pair.any() && c.audit.Verdict != record.WithinTolerance && audit.Settings.Diagnose {
+	if pair != nil && pair.any() && !c.unsettled && c.audit.Verdict != record.WithinTolerance && audit.Settings.Diagnose {
 		if err := c.diagnose(ctx, pair); err != nil && !c.outOfRuns(err) {
 			return err
 		}
 	}
 	if len(audit.Settings.Vary) > 0 && audit.Verdict != record.Inconclusive {
-		if err := c.vary(ctx); err != nil && !c.outOfRuns(err) {
+		if err := c.undisturbed(func() error { return c.vary(ctx) }); err != nil && !c.outOfRuns(err) {
 			return err
 		}
 	}
-	if err := c.delays(ctx); err != nil && !c.outOfRuns(err) {
-		return err
+	for _, part := range []func(context.Context) error{c.delays, c.leftovers} {
+		if err := c.undisturbed(func() error { return part(ctx) }); err != nil && !c.outOfRuns(err) {
+			return err
+		}
 	}
-	if err := c.leftovers(ctx); err != nil && !c.outOfRuns(err) {
-		return err
-	}
+	c.warnOfChanges()
 	return c.finish()
 }
 
@@ -174,6 +184,9 @@ func (c *inquiry) conclude(pair *difference) {
 	}
 	c.setExperiment(c.base.Name, verdict, "")
 	switch missing := c.missingEvidence(pair); {
+	case c.unsettled:
+		a.Verdict, a.Reason = record.Inconclusive, c.unsettledReason()
+		c.setExperiment(c.base.Name, record.Inconclusive, "")
 	case verdict == record.Diverged:
 		a.Verdict, a.Reason = record.Diverged, c.divergedReason(pair)
 		a.FirstDivergence = pair.first()

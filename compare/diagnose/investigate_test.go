@@ -216,8 +216,8 @@ func TestDelays(t *testing.T) {
 func TestCommandsWithoutPython(t *testing.T) {
 	w := world{t: t, reaches: []seed.ID{seed.OSEntropy}, noPython: true}
 	audit := w.investigate(record.Settings{})
-	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 6 {
-		t.Errorf("causes %q after %v, want os-entropy in 6", got, w.asked)
+	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 7 {
+		t.Errorf("causes %q after %v, want os-entropy in 7", got, w.asked)
 	}
 	w = world{t: t, reaches: []seed.ID{"outside"}, noPython: true}
 	audit = w.investigate(record.Settings{})

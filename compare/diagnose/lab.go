@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -16,6 +17,9 @@ type Lab interface {
 	Try(ctx context.Context, ask Ask) ([]*record.Run, error)
 	// Trace gives what the probe wrote in a run.
 	Trace(run *record.Run) trace.Source
+	// Changed lists the files of the project that something other than its runs changed since a time, and gives the time of
+	// the last such change.
+	Changed(since time.Time) (paths []string, last time.Time)
 	// Note tells the user in a sentence what is being done and why.
 	Note(text string)
 }

@@ -191,7 +191,7 @@ func (v *conviction) placeByText(dir string, free *observation) error {
 		s := *v.suspicion
 		s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
 		s.story = fmt.Sprintf("%s:%d is the likeliest line, by its text: no local value was seen to differ there.", l.File, l.Line)
-		v.suspicion, v.origin = &s, &l
+		v.suspicion, v.origin, v.byText = &s, &l, true
 		return nil
 	}
 	return nil

@@ -49,6 +49,12 @@ type world struct {
 	// leaves are files that every run leaves outside the project; leftMatters says that a run that finds them differs.
 	leaves      []record.Leftover
 	leftMatters bool
+	// changed are the files of the project that somebody changes, files their version in a run, and began when that run
+	// began; readsFiles says that they reach the loss.
+	changed    func(since time.Time) ([]string, time.Time)
+	files      func(run int) int
+	began      func(run int) time.Time
+	readsFiles bool
 	// ended lists the experiments of the runs that were ended early.
 	ended []string
 
@@ -99,6 +105,9 @@ func (w *world) launch(ask Ask) *record.Run {
 	if w.leftMatters && ask.Experiment.Levels[seed.ExternalState] == seed.Vary {
 		loss += "left"
 	}
+	if w.readsFiles && w.files != nil {
+		loss += "version " + strconv.Itoa(w.files(w.run))
+	}
 	number := 0
 	for _, c := range loss {
 		number = (number*31 + int(c)) % 1_000_003
@@ -121,6 +130,9 @@ func (w *world) launch(ask Ask) *record.Run {
 		events = append(events, w.zoomed(value)...)
 	}
 	run.Left = w.leaves
+	if w.began != nil {
+		run.Began = w.began(w.run)
+	}
 	if w.outside {
 		run.Outside = []string{"/var/tmp/state"}
 	}
@@ -139,7 +151,15 @@ func (w *world) launch(ask Ask) *record.Run {
 }
 
 func (w *world) Trace(run *record.Run) trace.Source { return memory{w.traces[run.ID]} }
-func (w *world) Note(string)                        {}
+
+func (w *world) Changed(since time.Time) ([]string, time.Time) {
+	if w.changed == nil {
+		return nil, time.Time{}
+	}
+	return w.changed(since)
+}
+
+func (w *world) Note(string) {}
 
 type budgetExhausted struct{}
 

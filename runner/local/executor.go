@@ -163,6 +163,7 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	if err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	ws, err := workspace.Prepare(ctx, e.spec(step, link))
 	if err != nil {
 		return nil, fmt.Errorf("preparing a clean workspace: %w", err)
@@ -198,7 +199,7 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	if err != nil {
 		return nil, fmt.Errorf("collecting what the run left: %w", err)
 	}
-	run.Started, run.Levels, run.Values = started.UTC(), settings.Levels, settings.Values
+	run.Began, run.Started, run.Levels, run.Values = began.UTC(), started.UTC(), settings.Levels, settings.Values
 	if !run.Exit.OK() {
 		run.Truncated = truncated
 	}

@@ -21,6 +21,8 @@ type Run struct {
 	// Values says in words what each pinned or varied source was set to.
 	Values map[seed.ID]string `json:"values,omitempty"`
 
+	// Began is when its workspace was begun: a file of the project that changed after that may be another in it.
+	Began   time.Time `json:"began"`
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"`
 	Exit    Exit      `json:"exit"`
