@@ -100,8 +100,15 @@ func ShapeText(shape []int64) string {
 	return b.String()
 }
 
-// Section returns n bytes of r from off as Data.
-func Section(r io.ReaderAt, off, n int64) Data { return io.NewSectionReader(r, off, n) }
+// Section returns n bytes of r from off as Data. A section of a section does not keep that.
+func Section(r io.ReaderAt, off, n int64) Data {
+	if s, ok := r.(*io.SectionReader); ok {
+		if outer, base, size := s.Outer(); off >= 0 && n >= 0 && off <= size && n <= size-off {
+			return io.NewSectionReader(outer, base+off, n)
+		}
+	}
+	return io.NewSectionReader(r, off, n)
+}
 
 // Text returns a string's bytes as Data.
 func Text(s string) Data { return strings.NewReader(s) }

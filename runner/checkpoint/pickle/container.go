@@ -38,13 +38,19 @@ func (m *machine) shortTuple(n int) error {
 }
 
 func (m *machine) fromMark(op byte) error {
+	var from state
+	if len(m.marks) > 0 {
+		from = m.marks[len(m.marks)-1].then
+	}
 	items, err := m.popMark()
 	if err != nil {
 		return err
 	}
 	switch op {
 	case opTuple:
-		return m.push(&Tuple{items}, smallCost)
+		t := &Tuple{items}
+		m.last = made{t, from}
+		return m.push(t, smallCost)
 	case opList:
 		return m.push(&List{items}, smallCost)
 	case opFrozenSet:
@@ -70,6 +76,7 @@ func (m *machine) pairs(items []Value) ([]Pair, error) {
 
 // extend adds items to a list, a set, or an object that stands for a subclass of one.
 func (m *machine) extend(op byte) error {
+	m.kept++
 	var items []Value
 	if op == opAppend {
 		v, err := m.pop()
@@ -112,6 +119,7 @@ func (m *machine) extend(op byte) error {
 
 // assign sets items of a dict or of an object that stands for a mapping.
 func (m *machine) assign(op byte) error {
+	m.kept++
 	var items []Value
 	if op == opSetItem {
 		v, err := m.pop()
@@ -200,6 +208,11 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
+		if op == opReduce {
+			if done, err := m.call(fn, args); done {
+				return err
+			}
+		}
 		return m.make(fn, args, nil, op == opNewObj)
 	case opNewObjEx:
 		kw, err := m.pop()
@@ -224,6 +237,22 @@ func (m *machine) object(op byte) error {
 	return m.damaged("unknown opcode 0x%02x", op)
 }
 
+// call lets something smaller stand for a call. What its arguments took is given back where nothing else can refer to
+// what was made for them.
+func (m *machine) call(fn, args Value) (done bool, err error) {
+	g, ok := fn.(Global)
+	if m.opts.Call == nil || !ok || args != Value(m.last.tuple) || m.kept != m.last.from.kept {
+		return false, nil
+	}
+	v, cost := m.opts.Call(g, m.last.tuple)
+	if v == nil {
+		return false, nil
+	}
+	*m.opts.Budget = m.last.from.budget
+	m.last = made{}
+	return true, m.push(v, cost)
+}
+
 func (m *machine) make(fn, args, kw Value, isNew bool) error {
 	switch fn.(type) {
 	case Global, *Object, *Persistent:
@@ -237,6 +266,7 @@ func (m *machine) make(fn, args, kw Value, isNew bool) error {
 }
 
 func (m *machine) build() error {
+	m.kept++
 	state, err := m.pop()
 	if err != nil {
 		return err

@@ -10,11 +10,11 @@ type Limits struct {
 	Stack int
 }
 
-// LimitsFor returns the limits for a pickle in a file of a given size. 28 MiB hold the state dictionary of 25,000 tensors,
+// LimitsFor returns the limits for a pickle in a file of a given size. 24 MiB hold a state dictionary of 60,000 tensors,
 // and keep the reader of a small file below 64 MB; a file that is itself large, as one with more tensors is, may take an
 // eighth of its size.
 func LimitsFor(fileSize int64) Limits {
-	return Limits{Memory: 28<<20 + min(fileSize/8, 512<<20), Ops: 1 << 26, Stack: 1 << 18}
+	return Limits{Memory: 24<<20 + min(fileSize/8, 512<<20), Ops: 1 << 26, Stack: 1 << 18}
 }
 
 const (
@@ -30,13 +30,13 @@ const (
 const (
 	slotCost   = 16 // an interface value, in a slice
 	pairCost   = 32
-	scalarCost = 8   // a number behind an interface
-	textCost   = 32  // the header of a string behind an interface, and rounding
-	bytesCost  = 48  // Bytes
-	bigCost    = 80  // big.Int with its words' header
-	smallCost  = 32  // Tuple, List, Set, Dict or Persistent, without members
-	globalCost = 48  // Global, and rounding of its two names
-	objectCost = 128 // Object
-	memoCost   = 32  // an entry of a page
-	sparseCost = 80  // an entry of the map, while the map grows
+	scalarCost = 8    // a number behind an interface
+	textCost   = 32   // the header of a string behind an interface, and rounding
+	bytesCost  = 48   // Bytes
+	bigCost    = 80   // big.Int with its words' header
+	smallCost  = 32   // Tuple, List, Set, Dict or Persistent, without members
+	globalCost = 48   // Global, and rounding of its two names
+	objectCost = 128  // Object
+	pageCost   = 1100 // a page of the memo, and its place in the list of pages
+	sparseCost = 80   // an entry of the map, while the map grows
 )

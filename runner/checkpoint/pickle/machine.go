@@ -23,6 +23,9 @@ type Options struct {
 	AfterBuild func(o *Object, off int64) (skip int64, err error)
 	// Persistent, where set, returns what a persistent id that is no string stands for, nil for what it does not know.
 	Persistent func(id Value) Value
+	// Call, where set, returns what may stand in the tree for a call whose arguments are used nowhere else, and the memory
+	// in bytes that it keeps, or nil. It must be a pointer.
+	Call func(fn Global, args *Tuple) (Value, int64)
 }
 
 // Parse reads one pickle from the range [off, end) of r, and returns its value and the offset behind its STOP.
@@ -33,7 +36,7 @@ func Parse(r io.ReaderAt, off, end int64, opts Options) (Value, int64, error) {
 	if opts.Budget == nil {
 		opts.Budget = &opts.Limits.Memory
 	}
-	m := &machine{in: input{r: r, pos: off, end: end}, opts: opts}
+	m := &machine{in: input{r: r, pos: off, end: end}, opts: opts, gets: findGets(r, off, end)}
 	v, err := m.run()
 	return v, m.in.pos, err
 }
@@ -42,8 +45,27 @@ type machine struct {
 	in    input
 	opts  Options
 	stack []Value
-	marks []int
+	marks []mark
 	memo  memo
+	gets  *gets
+	// kept counts what has made a value reachable from an older one.
+	kept int64
+	last made
+}
+
+// mark is where a MARK stands on the stack, and what was the case then.
+type mark struct {
+	at   int
+	then state
+}
+
+// state is what tells whether what was made since is used elsewhere, and what it took.
+type state struct{ budget, kept int64 }
+
+// made is the last tuple that was made from a mark on.
+type made struct {
+	tuple *Tuple
+	from  state
 }
 
 func (m *machine) charge(n int64) error {
@@ -66,7 +88,7 @@ func (m *machine) floor() int {
 	if len(m.marks) == 0 {
 		return 0
 	}
-	return m.marks[len(m.marks)-1]
+	return m.marks[len(m.marks)-1].at
 }
 
 func (m *machine) pop() (Value, error) {
@@ -142,7 +164,7 @@ func (m *machine) step(op byte) error {
 		if len(m.stack)+len(m.marks) >= m.opts.Limits.Stack {
 			return checkpoint.Limit("pickle stack of more than %d values", m.opts.Limits.Stack)
 		}
-		m.marks = append(m.marks, len(m.stack))
+		m.marks = append(m.marks, mark{len(m.stack), state{*m.opts.Budget, m.kept}})
 		return m.charge(scalarCost)
 	case opPop:
 		if len(m.marks) > 0 && len(m.stack) == m.floor() {
@@ -367,7 +389,7 @@ func (m *machine) memoOp(op byte) error {
 	var err error
 	switch op {
 	case opMemoize:
-		key = uint64(m.memo.len())
+		key = uint64(m.memo.n)
 	case opBinPut, opBinGet:
 		key, err = m.in.uint(1)
 	case opLongBinPut, opLongBinGet:
@@ -396,10 +418,12 @@ func (m *machine) memoOp(op byte) error {
 	if err != nil {
 		return err
 	}
-	if m.memo.put(uint32(key), v) {
-		return m.charge(memoCost)
+	if !m.gets.has(uint32(key)) {
+		m.memo.n++ // which only MEMOIZE asks for, and that puts no key twice
+		return nil
 	}
-	return m.charge(sparseCost)
+	m.kept++
+	return m.charge(m.memo.put(uint32(key), v))
 }
 
 func (m *machine) persistent(op byte) error {

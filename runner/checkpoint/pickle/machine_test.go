@@ -92,8 +92,8 @@ func TestMemoKeepsWhateverOrder(t *testing.T) {
 			t.Errorf("entry %d is %v, want %d", k, got, v)
 		}
 	}
-	if _, ok := m.get(8); ok || m.len() != int64(len(want)) {
-		t.Errorf("%d entries, want %d", m.len(), len(want))
+	if _, ok := m.get(8); ok || m.n != int64(len(want)) {
+		t.Errorf("%d entries, want %d", m.n, len(want))
 	}
 	for k := range uint32(3 * memoPage) {
 		m.put(k, k)

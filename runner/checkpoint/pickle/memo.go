@@ -1,46 +1,52 @@
 package pickle
 
-// memo holds what GET opcodes refer to. Picklers number its entries from 0 on, so most of them lie in pages, which unlike
-// one long slice are never copied as they grow; the rest is in a map.
+// memo holds what GET opcodes refer to: in small pages where its keys are low, as those of picklers are, which number
+// them from 0 on, else in a map.
 type memo struct {
-	pages  [][]Value
-	n      int64 // entries in pages
+	pages  []*[memoPage]Value
 	sparse map[uint32]Value
+	n      int64 // keys that were put
 }
 
-// memoPage is the number of entries in a page.
-const memoPage = 1 << 12
-
-func (m *memo) len() int64 { return m.n + int64(len(m.sparse)) }
+const (
+	// memoPage is the number of entries in a page.
+	memoPage = 64
+	// memoLow bounds the keys of pages.
+	memoLow = 1 << 22
+)
 
 func (m *memo) get(key uint32) (Value, bool) {
-	if int64(key) < m.n {
-		return m.pages[key/memoPage][key%memoPage], true
+	if key >= memoLow {
+		v, ok := m.sparse[key]
+		return v, ok
 	}
-	v, ok := m.sparse[key]
-	return v, ok
+	if page := int(key / memoPage); page < len(m.pages) && m.pages[page] != nil {
+		v := m.pages[page][key%memoPage]
+		return v, v != nil
+	}
+	return nil, false
 }
 
-// put reports whether the entry lies in a page.
-func (m *memo) put(key uint32, v Value) bool {
-	switch at := int64(key); {
-	case at < m.n:
-		m.pages[key/memoPage][key%memoPage] = v
-	case at == m.n:
-		if m.n%memoPage == 0 {
-			m.pages = append(m.pages, nil)
-		}
-		page := &m.pages[len(m.pages)-1]
-		*page = append(*page, v)
+// put returns the memory that the entry takes.
+func (m *memo) put(key uint32, v Value) (cost int64) {
+	if _, known := m.get(key); !known {
 		m.n++
-		// An entry that came early would be counted twice.
-		delete(m.sparse, key)
-	default:
+	}
+	if key >= memoLow {
 		if m.sparse == nil {
 			m.sparse = map[uint32]Value{}
 		}
 		m.sparse[key] = v
-		return false
+		return sparseCost
 	}
-	return true
+	page := int(key / memoPage)
+	if page >= len(m.pages) {
+		m.pages = append(m.pages, make([]*[memoPage]Value, page+1-len(m.pages))...)
+	}
+	if m.pages[page] == nil {
+		m.pages[page] = new([memoPage]Value)
+		cost = pageCost
+	}
+	m.pages[page][key%memoPage] = v
+	return cost
 }

@@ -39,7 +39,7 @@ func (w *walker) distributed(p *path, typ pickle.Global, state pickle.Value) (bo
 	if t == nil || len(w.file.Entries) != before+1 || t.Attrs != "" {
 		return true, checkpoint.Unsupported("DTensor %q whose local part is no plain tensor", checkpoint.Clip(p.name(false), 80))
 	}
-	t.Attrs = attrs
+	change(&w.file.Entries[before], func(t *checkpoint.Tensor) { t.Attrs = attrs })
 	return true, nil
 }
 

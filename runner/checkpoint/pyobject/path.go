@@ -20,8 +20,8 @@ const maxLiteral = 4096
 type path struct {
 	up    *path
 	key   string // the member's key, unquoted; index text where isIndex
-	index bool   // written in brackets
-	depth int
+	depth int32
+	index bool // written in brackets
 }
 
 func (p *path) member(key string) *path { return &path{up: p, key: key, depth: p.depth + 1} }

@@ -23,8 +23,8 @@ func (w *walker) torch(p *path, g pickle.Global, o *pickle.Object) (bool, error)
 			return true, err
 		}
 		if len(args) > 1 && before < len(w.file.Entries) {
-			if t := w.file.Entries[before].Tensor(); t != nil {
-				t.RequiresGrad, _ = args[1].(bool)
+			if grad, _ := args[1].(bool); grad {
+				change(&w.file.Entries[before], func(t *checkpoint.Tensor) { t.RequiresGrad = true })
 			}
 		}
 		if len(args) > 3 {

@@ -103,6 +103,8 @@ func (w *walker) walk(p *path, v pickle.Value) error {
 		return w.object(p, v)
 	case *pickle.Persistent:
 		return w.storage(p, v)
+	case *early:
+		return w.early(p, v)
 	}
 	return fmt.Errorf("no entry for a value of type %T", v)
 }
@@ -194,7 +196,7 @@ func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 	for _, pair := range pairs {
 		step, ok := keyStep(p, pair.Key)
 		if !ok {
-			if _, ok := pair.Key.(*pickle.Object); !ok {
+			if !isObject(pair.Key) {
 				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.name(false), 80))
 			}
 			number := strconv.Itoa(objects)
@@ -221,6 +223,14 @@ func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
 		}
 	}
 	return nil
+}
+
+func isObject(v pickle.Value) bool {
+	switch v.(type) {
+	case *pickle.Object, *early:
+		return true
+	}
+	return false
 }
 
 // object interprets the constructors that are known, and lists the parts of any other object.

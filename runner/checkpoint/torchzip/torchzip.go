@@ -53,14 +53,13 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 		return nil, checkpoint.Limit("data.pkl of %d bytes", record.Size)
 	}
 	data := record.Data()
-	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{Limits: pickle.LimitsFor(size)})
+	s := storages{archive: a, prefix: prefix}
+	source := pyobject.Source{File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage}
+	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{Limits: pickle.LimitsFor(size), Call: source.Call})
 	if err != nil {
 		return nil, err
 	}
-	s := storages{archive: a, prefix: prefix}
-	return f, pyobject.Entries(f, root, pyobject.Source{
-		File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage,
-	})
+	return f, pyobject.Entries(f, root, source)
 }
 
 // torchNamed reports whether the first record or the file's name is PyTorch's, so that an archive that cannot be opened

@@ -42,7 +42,8 @@ type Record struct {
 	r     io.ReaderAt
 	start int64 // of the header in front of the data
 	off   int64 // of the data
-	file  *zip.File
+	end   int64
+	file  *zip.File // of a compressed record
 }
 
 // Signature reports whether head begins like a ZIP file with at least one record.
@@ -71,7 +72,7 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, checkpoint.Damaged("%v", err)
 	}
-	a := &Archive{byName: make(map[string]int, len(z.File))}
+	a := &Archive{Records: make([]Record, 0, len(z.File)), byName: make(map[string]int, len(z.File))}
 	var inflated, compressed uint64
 	for _, f := range z.File {
 		if f.Flags&1 != 0 {
@@ -99,13 +100,16 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 		if err := headers.check(f); err != nil {
 			return nil, err
 		}
-		if f.Method != zip.Store {
+		rec := Record{
+			Name: f.Name, Size: int64(f.UncompressedSize64), CRC32: f.CRC32, Stored: f.Method == zip.Store,
+			r: r, start: headers.at, off: off, end: off + int64(f.CompressedSize64),
+		}
+		if !rec.Stored {
 			inflated, compressed = inflated+f.UncompressedSize64, compressed+f.CompressedSize64
+			rec.file = f
 		}
 		a.byName[f.Name] = len(a.Records)
-		a.Records = append(a.Records, Record{
-			Name: f.Name, Size: int64(f.UncompressedSize64), CRC32: f.CRC32, Stored: f.Method == zip.Store, r: r, off: off, start: headers.at, file: f,
-		})
+		a.Records = append(a.Records, rec)
 	}
 	if inflated > freeBytes && inflated > maxRatio*compressed {
 		return nil, checkpoint.Limit("the archive would inflate to %d bytes from %d", inflated, compressed)
@@ -119,7 +123,7 @@ func (a *Archive) checkOverlap() error {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(a.Records[i].start, a.Records[j].start), cmp.Compare(a.Records[i].file.CompressedSize64, a.Records[j].file.CompressedSize64))
+		return cmp.Or(cmp.Compare(a.Records[i].start, a.Records[j].start), cmp.Compare(a.Records[i].end, a.Records[j].end))
 	})
 	end := int64(0)
 	for _, i := range order {
@@ -127,7 +131,7 @@ func (a *Archive) checkOverlap() error {
 		if rec.start < end {
 			return checkpoint.Damaged("record %q overlaps another one", checkpoint.Clip(rec.Name, 80))
 		}
-		end = rec.off + int64(rec.file.CompressedSize64)
+		end = rec.end
 	}
 	return nil
 }

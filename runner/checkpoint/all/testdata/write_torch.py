@@ -137,6 +137,10 @@ expect = Expect()
 for name, t in tensors({"w": torch.arange(3.), "view": base[2:4, ::3], "half": torch.ones(2, dtype=torch.bfloat16)}):
     expect.tensor(name, dtype(t), list(t.shape), raw(t))
 expect.write(os.path.join(OUT, "pickled.pkl.expect"))
+# The state of an optimizer of 10,000 parameters, one of them twice.
+many = {i: {"step": torch.tensor(1.), "exp_avg": torch.full((2,), i / 3), "exp_avg_sq": torch.full((2,), i / 7)} for i in range(10000)}
+many[7]["exp_avg"] = many[5]["exp_avg"]
+save("many.pt", {"state": many, "param_groups": [{"lr": 1e-3, "params": list(range(10000))}]})
 save("tensor.pt", torch.arange(6).reshape(2, 3))
 torch.save(model, os.path.join(OUT, "module.pt"))
 path = os.path.join(OUT, "module_legacy.pt")

@@ -1,0 +1,50 @@
+package pyobject
+
+import (
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+)
+
+// early is a tensor that stands in the tree for the call that rebuilds it, which takes several times the memory.
+type early struct {
+	t     *checkpoint.Tensor
+	taken bool
+}
+
+// earlyCost is about what a tensor takes in bytes, without what depends on its shape and names.
+const earlyCost = 300
+
+// Call is for pickle.Options: it evaluates the calls that rebuild plain tensors. What is wrong with one is told when the
+// tree is walked, with the tensor's name.
+func (s Source) Call(g pickle.Global, args *pickle.Tuple) (pickle.Value, int64) {
+	switch g.String() {
+	case "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
+	default:
+		return nil, 0
+	}
+	w := walker{src: s}
+	t, err := w.stridedTensor(g.Name, args.Items)
+	if err != nil {
+		return nil, 0
+	}
+	return &early{t: t}, int64(earlyCost + 48*len(t.Shape) + len(t.Storage) + len(t.Device))
+}
+
+// early adds a tensor. No two entries share one.
+func (w *walker) early(p *path, e *early) error {
+	if e.taken {
+		second := *e.t
+		return w.tensor(p, &second)
+	}
+	e.taken = true
+	return w.tensor(p, e.t)
+}
+
+// change gives the tensor of an entry other attributes; what it was made from may be in the tree once more.
+func change(e *checkpoint.Entry, change func(*checkpoint.Tensor)) {
+	if t := e.Tensor(); t != nil {
+		changed := *t
+		change(&changed)
+		e.Data = &changed
+	}
+}
