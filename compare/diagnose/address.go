@@ -52,6 +52,22 @@ func (c *inquiry) showsAddresses(agreed *agreement, group []*suspicion, released
 	return e.followsAddresses(*v.origin) || usesAddress.MatchString(line) || callsHash.MatchString(line), nil
 }
 
+// showsHash reports whether the layout, which is to be released beside the hash seed, can be no cause by what the traces by line
+// show: the runs as shipped first differ from those in which both are pinned where something is taken out of a container that
+// is not hashed by its address.
+func (c *inquiry) showsHash(agreed *agreement, group []*suspicion) (bool, error) {
+	free := c.tracedAsShipped()
+	if len(group) != 1 || group[0].source != seed.ObjectIdentity || free == nil || !slices.Contains(sources(agreed.pinned), seed.PythonHash) {
+		return false, nil
+	}
+	origin, found, err := originOf(agreed.runs, free)
+	if err != nil || !found {
+		return false, err
+	}
+	e := &evidence{dir: c.audit.Dir}
+	return takesOne.MatchString(sourceLine(e.dir, origin.File, origin.Line)) && !e.followsAddresses(origin), nil
+}
+
 // placed places object identity by a run in which it was free; nil where the traces by line do not show it.
 func (c *inquiry) placed(pinned []*observation, free *observation) (*conviction, error) {
 	origin, found, err := originOf(pinned, free)

@@ -301,7 +301,9 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 		}
 	}
 	samples := 1
-	if c.lucky {
+	if shown, err := c.showsHash(agreed, group); err != nil {
+		return nil, nil, err
+	} else if c.lucky && !shown {
 		samples = 3
 	}
 	still = agreed.runs

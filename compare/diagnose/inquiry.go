@@ -49,6 +49,9 @@ func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
 	if err := c.ship(ctx); err != nil {
 		return err
 	}
+	if err := c.doubt(ctx); err != nil && !c.outOfRuns(err) {
+		return err
+	}
 	pair, err := c.mostDifferent()
 	if err == nil {
 		pair, err = c.onSameFiles(ctx, pair)

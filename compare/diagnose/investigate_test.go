@@ -49,6 +49,15 @@ func TestCauses(t *testing.T) {
 		}, {
 			name:    "an unseeded stream that reaches nothing",
 			world:   world{events: unseededNumPy},
+			verdict: record.Reproducible, most: 5, // two more, in case three agreed by luck
+		}, {
+			name: "an unseeded generator that nobody draws from",
+			world: world{events: func(v valueOf) []probe.Event {
+				return []probe.Event{
+					{Kind: probe.KindNew, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: "unseeded", Detail: json.RawMessage(`{"id":1}`)},
+					{Kind: probe.KindStream, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: v(seed.NumpyGenerator), Detail: json.RawMessage(`{"at":"exit","id":1,"used":false,"seeded":false}`)},
+				}
+			}},
 			verdict: record.Reproducible, most: 3,
 		}, {
 			name: "bait that differs in every run beside the cause",
@@ -174,6 +183,18 @@ func TestCauses(t *testing.T) {
 				t.Errorf("%d launches, want at most %d: %v", w.run, test.most, w.asked)
 			}
 		})
+	}
+}
+
+// Runs whose streams differ can agree by luck, where a training shows no more than a few digits.
+func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
+	run := 0
+	w := world{t: t, reaches: []seed.ID{"coin"}, luck: []int{0, 0, 0, 1, 2, 3, 4, 5}, events: func(valueOf) []probe.Event {
+		run++
+		return []probe.Event{draws(seed.NumpyLegacy, 7, fmt.Sprint(run))}
+	}}
+	if audit := w.investigate(record.Settings{}); audit.Verdict != record.Diverged || !slices.Equal(w.asked[3:5], []string{"as-shipped", "as-shipped"}) {
+		t.Errorf("%s after %v, want diverged by the fourth run", audit.Verdict, w.asked)
 	}
 }
 

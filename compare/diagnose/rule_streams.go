@@ -51,7 +51,7 @@ func torchCUDA() rule {
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
 	made := func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s)
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s) && !e.unused(s)
 	}
 	// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they are
 	// imported: one that a user's line makes counts more.
@@ -98,6 +98,14 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 			story: "The stream was used and never seeded; compiled code drew from it, so no single line could be seen doing so."}
 	}
 	return nil
+}
+
+// unused reports whether nobody had drawn from the only generator that a line made, when its process ended.
+func (e *evidence) unused(made *trace.Seen) bool {
+	return made.Count == 1 && slices.ContainsFunc(e.expected.summary.Sites, func(s *trace.Seen) bool {
+		return s.Kind == probe.KindStream && s.Stream == made.Stream && s.Process == made.Process && s.File == made.File && s.Line == made.Line &&
+			s.Count == 1 && s.First.DetailInt("id") > 0 && !s.First.DetailBool("used")
+	})
 }
 
 // reset is the line that seeded a stream without a value before a draw that differs, or, where no draw was seen to, the last
