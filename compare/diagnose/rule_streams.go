@@ -51,7 +51,7 @@ func torchCUDA() rule {
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
 	made := func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && !inWorker(s) && !e.unused(s)
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && (s.Lib == "" || !inWorker(s)) && !e.unused(s)
 	}
 	// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they are
 	// imported: one that a user's line makes counts more.

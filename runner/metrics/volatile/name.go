@@ -103,7 +103,9 @@ func rate(words []string, slashes []bool) string {
 // headPhrase drops what comes after a preposition or a slash that stands for "per" ("time/epoch"), and statistics and numbers after the head ("latency_p99", "time[1]").
 func headPhrase(words []string, slashes []bool) []string {
 	for i := 1; i < len(words); i++ {
-		if prepositions[words[i]] || slashes[i] && portions[words[i]] {
+		// In "train/step_time" the slash leads to another name.
+		portion := slashes[i] && portions[words[i]] && (i == len(words)-1 || slashes[i+1])
+		if prepositions[words[i]] || portion {
 			words = words[:i]
 			break
 		}

@@ -8,7 +8,7 @@ func TestName(t *testing.T) {
 		"time (s)": Time, "Time (sec)": Time, "data_time": Time, "time/epoch": Time, "ms/batch": Time, "s/it": Time, "dt": Time, "step_ms": Time,
 		"duration": Time, "train_runtime": Time, "trainRuntime": Time, "wall_time": Time, "Wall clock": Time, "latency_p99": Time, "time_avg": Time,
 		"time_to_accuracy": Time, "time of the best loss": Time, "ETA": Time, "seconds": Time, "total training time": Time, "time taken": Time,
-		"time cost": Time, "forward_us": Time,
+		"time cost": Time, "forward_us": Time, "history/epoch_time": Time, "train/step_time": Time, "perf/batch_ms": Time,
 		"samples_per_sec": Throughput, "samples_per_second": Throughput, "eval_steps_per_second": Throughput, "samplesPerSecond": Throughput,
 		"it/s": Throughput, "tok/sec": Throughput, "throughput": Throughput, "mfu": Throughput, "SPS": Throughput, "fps": Throughput, "TFLOPs": Throughput,
 		"loss_per_second": Throughput,
@@ -28,6 +28,7 @@ func TestName(t *testing.T) {
 		"min_loss", "loss/min", "momentum", "durations_mae", "s", "m", "h", "us", "portfolio_return", "report", "importance", "dateless", "", "[", "1",
 		"mean", "std", "reward_rate", "sampling_rate", "weights sha256", "hash", "timely_f1", "replay_memory_size", "ratio", "best run", "runs", "job_count",
 		"predicted_latency", "survival_time", "reaction time", "hidden", "pid_gain", "address_loss", "date_accuracy",
+		"train/step_loss", "history/epoch",
 	}
 	for _, name := range counts {
 		if got := Name(name); got != "" {
