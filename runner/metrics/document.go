@@ -66,6 +66,7 @@ func (p *documentParser) atEnd() bool {
 // collect decides what of the document is metrics.
 func (p *documentParser) collect(c *Collector) *Collector {
 	for _, r := range p.rows {
+		namedTimes(r.fields)
 		c.take(r.line, r.fields)
 	}
 	scalars := p.fields

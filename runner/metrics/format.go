@@ -85,10 +85,15 @@ func (r *lineReader) read(line []byte) []field {
 		r.columns.words(line)
 	} else {
 		r.columns.label(r.fields)
-		dataTimes(r.fields)
-		remainingTimes(r.fields)
+		namedTimes(r.fields)
 	}
 	return r.fields
+}
+
+// namedTimes marks the numbers of one line or row whose names say that they are times only beside others.
+func namedTimes(fields []field) {
+	dataTimes(fields)
+	remainingTimes(fields)
 }
 
 // dataTimes marks the numbers called "Data" behind one called "Time": the meters of PyTorch's ImageNet example, and of the many loops written
@@ -113,7 +118,7 @@ func dataTimes(fields []field) {
 func remainingTimes(fields []field) {
 	for i := range fields {
 		f := &fields[i]
-		if f.role != measured || f.why != "" || !bytes.EqualFold(f.label, []byte("eta")) {
+		if f.role != measured || f.why != "" || !bytes.EqualFold(f.label[bytes.LastIndexByte(f.label, '/')+1:], []byte("eta")) {
 			continue
 		}
 		for j := range fields {

@@ -65,6 +65,7 @@ func (t *tableReader) row(number int64, line []byte) {
 		f.moment()
 		t.fields = append(t.fields, f)
 	}
+	namedTimes(t.fields)
 	t.collector.take(number, t.fields)
 }
 

@@ -104,6 +104,10 @@ class Frames:
         kind = self._kinds.get(file)
         return kind if type(kind) is str else file
 
+    def line(self, frame):
+        """Returns the file and the line that a user frame is at."""
+        return self.name(frame), frame.f_lineno
+
     def below_root(self, path):
         """Returns path relative to the root when it lies below it, else path as it is."""
         absolute = os.path.join(self._start, path)

@@ -112,7 +112,7 @@ class _Clock:
         api = "%s.%s" % (kind.__name__, original.__name__)
         if type(value) is self.datetime:
             # What programs make seeds from.
-            self._probe.origins.hand_out("clock", value.microsecond)
+            self._probe.origins.hand_out("clock", value.microsecond, self._probe.frames.line(frame))
             self.note(frame, api, value.timestamp(), value.isoformat())
         else:
             self.note(frame, api, None, self.date.isoformat(value))
@@ -121,7 +121,7 @@ class _Clock:
     def note(self, frame, api, value, shown):
         try:
             if value is not None:
-                self._probe.origins.hand_out("clock", value)
+                self._probe.origins.hand_out("clock", value, self._probe.frames.line(frame))
             if self._sightings.first(api, frame):
                 self._probe.emit("clock", SOURCE, self._probe.where(frame), shown, {"api": api})
         except Exception:

@@ -65,8 +65,9 @@ class _Entropy:
                 finally:
                     thread.busy = False
             self._note(user, "uuid." + original.__name__, "uuid", answer.int, digest.of_bytes(answer.bytes))
-            self._probe.origins.hand_out("uuid", str(answer))
-            self._probe.origins.hand_out("uuid", answer.hex)
+            place = self._probe.frames.line(user[0])
+            self._probe.origins.hand_out("uuid", str(answer), place)
+            self._probe.origins.hand_out("uuid", answer.hex, place)
             return answer
 
         for name in ("uuid1", "uuid4"):
@@ -102,7 +103,7 @@ class _Entropy:
     def _note(self, user, api, kind, value, shown):
         try:
             found, below = user
-            self._probe.origins.hand_out(kind, value)
+            self._probe.origins.hand_out(kind, value, self._probe.frames.line(found))
             name = library(below)
             if name in ("secrets", "random", "uuid"):
                 # The user's line called the module that is only a face of os.urandom.

@@ -46,7 +46,7 @@ class _Host:
                 if self._pinned:
                     value = self._instead(name, value)
                 if name in ("getpid", "getppid"):
-                    self._probe.origins.hand_out("pid", value)
+                    self._probe.origins.hand_out("pid", value, self._probe.frames.line(frame))
                 api = module + "." + name
                 if self._sightings.first(api, frame):
                     self._probe.emit("host", SOURCE, self._probe.where(frame), str(value), {"api": api})

@@ -12,26 +12,34 @@ _now = time.time
 
 
 class Origins:
-    """The values last handed out, each with its kind: clock, entropy, uuid or pid."""
+    """The values last handed out, each with its kind (clock, entropy, uuid or pid) and the file and line that got it."""
 
     def __init__(self):
         self._values = []
 
-    def hand_out(self, kind, value):
-        self._values.append((kind, value))
+    def hand_out(self, kind, value, place):
+        self._values.append((kind, value, place))
         if len(self._values) > _REMEMBERED:
             del self._values[0]
 
-    def of(self, value):
-        """Returns the kind of handed-out value that a seed was made from, or None."""
+    def detail(self, value):
+        """Returns what a seed event tells of where its value comes from, empty where that is not known."""
+        found = self._of(value)
+        if found is None:
+            return {}
+        kind, place = found
+        return {"origin": kind} if place is None else {"origin": kind, "origin_file": place[0], "origin_line": place[1]}
+
+    def _of(self, value):
+        """Returns the kind of handed-out value that a seed was made from, and its place, or None."""
         if type(value) is float:
             given = {value, int(value)} if value - value == 0 else {value}
         elif type(value) is int:
             given = {value}
         elif isinstance(value, (bytes, bytearray, str)):
-            for kind, known in reversed(self._values):
+            for kind, known, place in reversed(self._values):
                 if known == value or (type(known) is not int and str(known) == value):
-                    return kind
+                    return kind, place
             return None
         else:
             try:
@@ -42,17 +50,17 @@ class Origins:
         given = {number for number in given if abs(number) > 1000}
         if not given:
             return None
-        for kind, known in reversed(self._values):
+        for kind, known, place in reversed(self._values):
             if given & _forms(known):
-                return kind
+                return kind, place
             # Seeds made from a pid are most often multiples of it.
             if kind == "pid" and any(number % known == 0 for number in given):
-                return kind
+                return kind, place
         now = _now()
         for number in given:
             for unit in (1, 1e3, 1e6, 1e9):
                 if abs(number / unit - now) < _CLOSE:
-                    return "clock"
+                    return "clock", None
         return None
 
 

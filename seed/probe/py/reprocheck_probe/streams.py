@@ -111,9 +111,8 @@ class Stream:
         if self._seeds > 0:
             self._seeds -= 1
             detail = {"api": api, "draws": self._draws}
-            origin = self._probe.origins.of(value) if value is not None else None
-            if origin:
-                detail["origin"] = origin
+            if value is not None:
+                detail.update(self._probe.origins.detail(value))
             where = self._probe.where(frame)
             self._probe.emit("seed", self.source, where, text or digest.short(value), detail)
         if again:
@@ -133,9 +132,7 @@ class Stream:
         """Does as made; importing says that a library made it for itself while it was imported."""
         detail = {"api": api}
         if seed is not None:
-            origin = self._probe.origins.of(seed)
-            if origin:
-                detail["origin"] = origin
+            detail.update(self._probe.origins.detail(seed))
         if state is not None:
             detail["state"] = state
         if number is not None:
