@@ -79,6 +79,7 @@ func TestMaskedDigest(t *testing.T) {
 		"temporary path":   {"saved to /tmp/tmpab12cd34/model.pt\n", "saved to /tmp/tmpzz99xx11/model.pt\n", "saved at /tmp/tmpab12cd34/model.pt\n"},
 		"run folder":       {"saved runs/2026-11-23_16-04-11/m.pt\n", "saved runs/2026-11-24_01-02-03/m.pt\n", "saved runs/2026-11-23_16-04-11/n.pt\n"},
 		"process in a log": {"2026-11-23 16:04:11,123 1234 INFO loss 0.5\n", "2026-11-23 16:04:12,456 98765 INFO loss 0.5\n", "2026-11-23 16:04:11,123 1234 INFO loss 0.6\n"},
+		"token":            {"http://h/?token=0cc175b9c0f1b6a831c399e269772661\n", "http://h/?token=9d15c303a7f936930cc175b9c0f1b6a8\n", "http://h/?user=0cc175b9c0f1b6a831c399e269772661\n"},
 		"run":              {"INFO run 3f2a9c1e started\n", "INFO run 12345678 started\n", "INFO run 3f2a9c1e stopped\n"},
 		"named word":       {"host: node7 loss 0.5\n", "host: node8 loss 0.5\n", "node: node7 loss 0.5\n"},
 		"json":             {"{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.5}\n", "{\"run_id\": \"xyz\", \"saved_at\": 1764000009.25, \"acc\": 0.5}\n", "{\"run_id\": \"abc\", \"saved_at\": 1764000000.5, \"acc\": 0.6}\n"},

@@ -103,6 +103,7 @@ func TestReadRealLines(t *testing.T) {
 		"pandas":               {"   loss  acc\n0   0.5  0.9\n1   0.25  0.95\n", []string{"value@0=0", "value@1=1", "loss@0=0.5", "loss@1=0.25", "acc@0=0.9", "acc@1=0.95"}},
 		"prose, then numbers":  {"Training is over\n0.5\n", []string{"value@0=0.5"}},
 		"digest in json":       {`{"run": "3f2a9c1e", "sha256": "3f2a9c1e77", "uuid": "123e4567-e89b-42d3-a456-426614174000"}` + "\n", []string{"sha256@0=3f2a9c1e77"}},
+		"a secret":             {"token: 0cc175b9c0f1b6a831c399e269772661\ntoken: 17\n", []string{"~token", "token@0=17"}},
 		"error in ms":          {"timing_error: 5ms, latency: 5ms\n", []string{"timing_error@0=5", "~latency"}},
 		"a list, then a name":  {"[4, 5, 6] loss 0.5\n", []string{"value@0=4", "value[1]@0=5", "value[2]@0=6", "loss@0=0.5"}},
 		"a score like a time":  {"score 1764000000, started 1764000000\n", []string{"score@0=1764000000", "~started"}},

@@ -192,6 +192,7 @@ var (
 	modelled      = set(`predicted pred predict true target simulated survival reaction decay relaxation arrival`)
 	runWords      = set(`run session job experiment`)
 	chosenWords   = set(`best worst optimal selected`)
+	secrets       = set(`token nonce salt secret cookie apikey csrf`)
 	deviceWords   = set(`cpu gpu mem memory ram vram cuda disk gb mb`)
 	measures      = set(`loss losses acc accuracy error errors err rmse mse mae mape rmsle auc auroc aucpr f1 fbeta precision recall
 		perplexity ppl bleu rouge meteor score scores reward rewards return returns r2 iou miou map ap nll ce bce kl divergence
