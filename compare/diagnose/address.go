@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -21,8 +22,9 @@ var (
 	// byAddress matches the short text, as a zoom writes it, of an object that is hashed by its address, alone or in a tuple,
 	// and allByAddress that of a list of such objects. The line has to take them out of a container: an object that merely
 	// holds what differs says nothing.
-	byAddress    = regexp.MustCompile(`^(tuple\[)?<`)
-	allByAddress = regexp.MustCompile(`^\w*\[<`)
+	// A tensor is hashed by its address, too.
+	byAddress    = regexp.MustCompile(`^(tuple\[)?(<|\w+\[[\d,]*\]:)`)
+	allByAddress = regexp.MustCompile(`^\w*\[(<|\w+\[[\d,]*\]:)`)
 )
 
 // followsAddresses reports whether what looks like the hash seed is the order of addresses: the hash seed decides what is
@@ -32,7 +34,8 @@ func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	if callsHash.MatchString(line) {
 		return false
 	}
-	taken := origin.Name != "self" && (takesOne.MatchString(line) && byAddress.MatchString(origin.Values[0]) ||
+	walked := takesOne.MatchString(line) || strings.HasPrefix(origin.Name, "order of ")
+	taken := origin.Name != "self" && (walked && byAddress.MatchString(origin.Values[0]) ||
 		takesAll.MatchString(line) && allByAddress.MatchString(origin.Values[0]))
 	return usesAddress.MatchString(line) || taken
 }
@@ -60,7 +63,7 @@ func (c *inquiry) showsHash(agreed *agreement, group []*suspicion) (bool, error)
 	if len(group) != 1 || group[0].source != seed.ObjectIdentity || free == nil || !slices.Contains(sources(agreed.pinned), seed.PythonHash) {
 		return false, nil
 	}
-	origin, found, err := originOf(agreed.runs, free)
+	origin, found, err := originOf(agreed.runs, free, false)
 	if err != nil || !found {
 		return false, err
 	}
@@ -70,7 +73,7 @@ func (c *inquiry) showsHash(agreed *agreement, group []*suspicion) (bool, error)
 
 // placed places object identity by a run in which it was free; nil where the traces by line do not show it.
 func (c *inquiry) placed(pinned []*observation, free *observation) (*conviction, error) {
-	origin, found, err := originOf(pinned, free)
+	origin, found, err := originOf(pinned, free, false)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -127,15 +130,18 @@ func (c *inquiry) addresses(ctx context.Context, pair *difference, w whole, v *c
 	return nil
 }
 
-// mergeAddresses drops a conviction of the hash seed at a line that orders objects by their address where object identity
-// is convicted itself: the hash seed decides what is allocated where, and is no cause beside it.
+// mergeAddresses drops a conviction of the hash seed at a line that orders objects by their address, or at the one where
+// addresses show, where object identity is convicted itself: with the hash seed pinned the runs differed there as well. The
+// hash seed decides what is allocated where, and is no cause beside it.
 func (c *inquiry) mergeAddresses(pair *difference) {
-	if !c.convicted(seed.ObjectIdentity) {
+	i := slices.IndexFunc(c.causes, func(v conviction) bool { return v.source == seed.ObjectIdentity })
+	if i < 0 {
 		return
 	}
-	e := c.evidence(pair)
+	e, shows := c.evidence(pair), c.causes[i].origin
 	c.causes = slices.DeleteFunc(c.causes, func(v conviction) bool {
-		return v.source == seed.PythonHash && v.origin != nil && e.followsAddresses(*v.origin)
+		return v.source == seed.PythonHash && v.origin != nil &&
+			(e.followsAddresses(*v.origin) || shows != nil && shows.File == v.origin.File && shows.Line == v.origin.Line)
 	})
 }
 

@@ -79,6 +79,9 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 			continue
 		}
 		pinned = round
+		if _, known := c.insufficient(pinned); known {
+			continue
+		}
 		c.lab.Note("Runs differ. Pinning " + list(sources(pinned)) + " to see whether that makes them agree.")
 		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
 		if found != nil || err != nil {
@@ -143,7 +146,7 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 // holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
 // two of them that differ.
 func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
-	n := c.enough(pair, pinned)
+	n := c.enough(pinned)
 	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
 	if needsZoom(pinned) && !c.hidden {
 		ask.Zoom = zoomFor(pair)
@@ -251,19 +254,22 @@ func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
 	return trial{}, false
 }
 
-// enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
-// changes nothing is one more (see stands); where work went on at the same time, where everything was pinned on no
-// evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
-func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
-	e := c.evidence(pair)
-	racing := e.seen(func(s *trace.Seen) bool {
+// racing reports whether work went on at the same time, so that runs can agree by luck.
+func (e *evidence) racing() bool {
+	return e.seen(func(s *trace.Seen) bool {
 		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
 	}) != nil
+}
+
+// enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
+// changes nothing is one more (see stands, which also makes up for work that went on at the same time); where everything was
+// pinned on no evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
+func (c *inquiry) enough(pinned []*suspicion) int {
 	blind := slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
 	switch {
 	case c.lucky:
 		return 4
-	case racing || blind:
+	case blind:
 		return 3
 	}
 	return 2

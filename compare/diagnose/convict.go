@@ -40,38 +40,49 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 		}
 		c.lucky = !explained
 	}
-	agreed, tried, err := c.agree(ctx, pair, all)
-	if err != nil {
-		c.suspectOnly(all)
-		return err
+	for {
+		agreed, tried, err := c.agree(ctx, pair, all)
+		if err != nil {
+			c.suspectOnly(all)
+			return err
+		}
+		if agreed == nil {
+			c.unexplained(pair, all, tried)
+			return nil
+		}
+		if c.disturbed() {
+			// What did not make runs agree before may have failed for the change alone.
+			c.failed = nil
+		}
+		if stands, err := c.minimiseAndLocate(ctx, pair, agreed); err != nil || stands {
+			return err
+		}
+		c.causes = nil
+		if c.gone || c.disturbed() {
+			c.unexplained(pair, all, tried)
+			return nil
+		}
+		// It was luck: more has to be pinned.
+		c.failed = append(c.failed, trial{sources: sources(agreed.whole.pinned), experiment: agreed.whole.experiment.Name})
 	}
-	if agreed == nil {
-		c.unexplained(pair, all, tried)
-		return nil
-	}
-	if c.disturbed() {
-		// What did not make runs agree before may have failed for the change alone.
-		c.failed = nil
-	}
+}
+
+// minimiseAndLocate finds the causes among the sources that make runs agree, and reports whether the agreement stands.
+func (c *inquiry) minimiseAndLocate(ctx context.Context, pair *difference, agreed *agreement) (bool, error) {
 	if err := c.minimise(ctx, agreed); err != nil {
 		c.suspectOnly(agreed.pinned)
-		return err
+		return false, err
 	}
 	if err := c.locate(ctx, pair, agreed); err != nil {
-		return err
+		return false, err
 	}
-	stands, err := c.stands(ctx, agreed)
+	stands, err := c.stands(ctx, pair, agreed)
 	if err != nil {
 		for i := range c.causes {
 			c.causes[i].proof = record.Suspected
 		}
-		return err
 	}
-	if !stands {
-		c.causes = nil
-		c.unexplained(pair, all, tried)
-	}
-	return nil
+	return stands, err
 }
 
 // explained reports whether results were seen to be completed in the same order in just those shipped runs that agree: then it
@@ -103,13 +114,14 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 // takes three runs that agree. What nothing but an experiment has shown, and whatever was shown while files of the project
 // changed, has to come and go once more: what changed between the first runs and the pinned ones does not come back. So has
 // a difference that runs as shipped no longer showed when they were traced, unless a value in their traces explains it.
-func (c *inquiry) stands(ctx context.Context, agreed *agreement) (bool, error) {
+func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreement) (bool, error) {
 	const many, few = 3, 3
+	racing := c.evidence(pair).racing()
 	silent := func(v conviction) bool {
 		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
 	}
 	byText := func(v conviction) bool { return v.byText }
-	weak := func(v conviction) bool { return v.strength < entered }
+	weak := func(v conviction) bool { return v.strength < entered || racing }
 	switch {
 	case len(c.causes) == 0:
 		return false, nil

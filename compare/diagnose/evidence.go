@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -114,6 +115,25 @@ func (e *evidence) seedOrigin(origins ...string) *trace.Change {
 	return e.changed(func(c trace.Change) bool {
 		return isSeeding(c.Seen) && explicit(c) && slices.ContainsFunc(c.Origins, func(o string) bool { return slices.Contains(origins, o) })
 	})
+}
+
+// handedOut is the line that was handed the value from which a seeding was made: there the source entered. It is nil where
+// the probe did not see that.
+func (e *evidence) handedOut(seeding *trace.Change, kind probe.Kind) *trace.Seen {
+	file, line := seeding.First.DetailString("origin_file"), seeding.First.DetailInt("origin_line")
+	return e.seen(func(s *trace.Seen) bool {
+		return s.Kind == kind && s.File == file && int64(s.Line) == line && file != ""
+	})
+}
+
+// andSeeds says which line seeds a stream with a value, after a sentence about the line that read it: nothing where that is the
+// same line.
+func andSeeds(read *trace.Seen, seeding *trace.Change) string {
+	values := fmt.Sprintf("%s in one run, %s in the other", seeding.Values[0], seeding.Values[1])
+	if at(read) == at(seeding.Seen) {
+		return fmt.Sprintf("and seeds %s with what it reads: %s.", seeding.Stream, values)
+	}
+	return fmt.Sprintf("and %s seeds %s with it: %s.", at(seeding.Seen), seeding.Stream, values)
 }
 
 // seedOfUnknownOrigin is the first seeding whose explicit value differs for a reason that the probe did not see.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
@@ -106,6 +107,15 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "wall-clock proven train.py:5", most: 5,
 		}, {
+			name: "a seed from the clock that another line has read, after bait",
+			world: world{reaches: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
+				now := v(seed.WallClock)
+				seeding := seeds(seed.PythonRandom, 5, now, "clock")
+				seeding.Detail = json.RawMessage(`{"api":"seed","origin":"clock","origin_file":"train.py","origin_line":3}`)
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, now), reads(probe.KindClock, seed.WallClock, 3, now), seeding, draws(seed.PythonRandom, 8, now)}
+			}},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 5,
+		}, {
 			name: "a stream that is seeded, drawn from, and seeded anew from nothing",
 			world: world{reaches: []seed.ID{seed.PythonRandom}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.PythonRandom, 2, "0", ""), draws(seed.PythonRandom, 8, "as seeded"),
@@ -155,6 +165,33 @@ func TestCauses(t *testing.T) {
 			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(1, "key", v(seed.ObjectIdentity))} }},
 			verdict: record.Diverged, causes: "object-identity proven train.py:1", most: 6,
 		}, {
+			name: "addresses that the hash seed moves as well",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(11, "tensor", v(seed.ObjectIdentity)+v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 10,
+		}, {
+			name: "addresses, and the hash seed at another line",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(9, "vocabulary", v(seed.PythonHash)), executes(11, "tensor", v(seed.ObjectIdentity)+v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "python-hash proven train.py:9, object-identity proven train.py:11", most: 10,
+		}, {
+			name: "a seed made of the one that torch began with",
+			world: world{reaches: []seed.ID{seed.TorchCPU}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.NumpyLegacy, 5, v(seed.TorchCPU), "torch-cpu"), draws(seed.NumpyLegacy, 6, v(seed.TorchCPU)), draws(seed.TorchCPU, 8, v(seed.TorchCPU))}
+			}},
+			verdict: record.Diverged, causes: "torch-cpu proven train.py:5", most: 5,
+		}, {
+			name: "drawn weights that are overwritten, and compiled code that draws on",
+			world: world{reaches: []seed.ID{seed.TorchCPU}, events: func(v valueOf) []probe.Event {
+				state := func(step int64, at string) probe.Event {
+					return probe.Event{Kind: probe.KindStream, Stream: seed.TorchCPU, Step: step, Value: at + v(seed.TorchCPU), Detail: json.RawMessage(`{"at":"step","used":true}`)}
+				}
+				return []probe.Event{draws(seed.TorchCPU, 4, v(seed.TorchCPU)), reads(probe.KindInit, "", 8, "constant"), reads(probe.KindLoss, "", 10, v(seed.TorchCPU)), state(1, "one"), state(2, "two")}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "hidden", v(seed.TorchCPU))} }},
+			verdict: record.Diverged, causes: "torch-cpu proven train.py:9", most: 5,
+		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}
@@ -195,6 +232,25 @@ func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
 	}}
 	if audit := w.investigate(record.Settings{}); audit.Verdict != record.Diverged || !slices.Equal(w.asked[3:5], []string{"as-shipped", "as-shipped"}) {
 		t.Errorf("%s after %v, want diverged by the fourth run", audit.Verdict, w.asked)
+	}
+}
+
+func TestAfterShared(t *testing.T) {
+	run := func(value string) trace.Source {
+		return memory{[]probe.Event{executes(4, "weight", value), reads(probe.KindInit, "", 8, "constant"),
+			executes(9, "hidden", value), reads(probe.KindLoss, "", 10, value)}}
+	}
+	differences, err := trace.Zoom(run("a"), run("b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []int
+	after, err := afterShared(run("a"), run("b"), slices.Clone(differences))
+	for _, d := range after {
+		lines = append(lines, d.Line)
+	}
+	if err != nil || len(differences) != 2 || !slices.Equal(lines, []int{9}) {
+		t.Errorf("of %d differences those at lines %v are left, want 9 of 2 (%v)", len(differences), lines, err)
 	}
 }
 

@@ -82,7 +82,7 @@ func (c *inquiry) traced(v *conviction) (pinned []*observation, free *observatio
 
 // place compares the traces and takes over the first line that shows the source.
 func (v *conviction) place(dir string, pinned []*observation, free *observation) error {
-	origin, found, err := originOf(pinned, free)
+	origin, found, err := originOf(pinned, free, v.overwritten)
 	if err != nil {
 		return err
 	}
@@ -115,8 +115,8 @@ func (v *conviction) placeAt(dir string, free *observation, origin trace.LocalDi
 }
 
 // originOf is the first local value that a run holds differently than pinned runs do, and they do not among themselves; not
-// found where they were not traced by line.
-func originOf(pinned []*observation, free *observation) (origin trace.LocalDifference, found bool, err error) {
+// found where they were not traced by line. late leaves out what came before the last state of the training that they share.
+func originOf(pinned []*observation, free *observation, late bool) (origin trace.LocalDifference, found bool, err error) {
 	pinned = slices.DeleteFunc(slices.Clone(pinned), func(o *observation) bool { return !o.zoomed })
 	if len(pinned) == 0 || !free.zoomed {
 		return trace.LocalDifference{}, false, nil
@@ -133,8 +133,22 @@ func originOf(pinned []*observation, free *observation) (origin trace.LocalDiffe
 		}
 		ignored = append(ignored, noise...)
 	}
+	if late {
+		if differences, err = afterShared(pinned[0].trace, free.trace, differences); err != nil {
+			return trace.LocalDifference{}, false, err
+		}
+	}
 	origin, found = trace.Origin(differences, ignored)
 	return origin, found, nil
+}
+
+// afterShared leaves out the differences before the last state of the training that two runs share in the main process.
+func afterShared(expected, actual trace.Source, differences []trace.LocalDifference) ([]trace.LocalDifference, error) {
+	training, err := trace.State(expected, actual)
+	if err != nil || training.First == nil || training.First.Process != "main" {
+		return differences, err
+	}
+	return slices.DeleteFunc(differences, func(d trace.LocalDifference) bool { return d.Order <= training.First.Shared }), nil
 }
 
 // calls are what to look for on the lines before one at which a value first differs, in this order: where that line does

@@ -25,8 +25,11 @@ func dataloaderWorkers() rule {
 		draw := e.changed(func(c trace.Change) bool {
 			return inWorker(c.Seen) && c.Kind == probe.KindDraw && !c.Missing && slices.Contains(global, c.Stream)
 		})
-		if draw == nil || e.reseededFrom(draw.Stream, draw.Seen) != nil {
+		if draw == nil {
 			return nil
+		}
+		if reseeded := e.reseededFrom(draw.Stream, draw.Seen); reseeded != nil && !slices.Contains(reseeded.Origins, string(seed.TorchCPU)) {
+			return nil // what made that seed is the source; torch.initial_seed() passes the base seed on
 		}
 		strength := entered
 		if s := streamSuspect(e, seed.TorchCPU); s != nil && s.strength == entered && !s.early {

@@ -12,13 +12,12 @@ func osEntropy() rule {
 	return rule{source: seed.OSEntropy, random: true, suspect: func(e *evidence) *suspicion {
 		read := e.changed(func(c trace.Change) bool { return c.Kind == probe.KindEntropy })
 		if seeding := e.seedOrigin("entropy", "uuid"); seeding != nil {
-			s := &suspicion{source: seed.OSEntropy, strength: entered, site: seeding.Seen,
-				story: fmt.Sprintf("%s seeds %s from the operating system's entropy: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
-			if read != nil {
-				s.site = read.Seen
-				s.story = fmt.Sprintf("%s (%s) reads the operating system's entropy, and %s seeds %s with it.", at(read.Seen), read.API, at(seeding.Seen), seeding.Stream)
+			if source := e.handedOut(seeding, probe.KindEntropy); source != nil {
+				return &suspicion{source: seed.OSEntropy, strength: entered, site: source,
+					story: fmt.Sprintf("%s (%s) reads the operating system's entropy, %s", at(source), source.API, andSeeds(source, seeding))}
 			}
-			return s
+			return &suspicion{source: seed.OSEntropy, strength: entered, site: seeding.Seen,
+				story: fmt.Sprintf("%s seeds %s from the operating system's entropy: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
 			return readsDevice(e)

@@ -25,10 +25,16 @@ func numpyGenerator() rule {
 
 func torchCPU() rule {
 	words := func(l trace.LocalDifference) string {
-		return fmt.Sprintf("%s:%d is where a generator seeded from nothing first shows: %s", l.File, l.Line, heldDifferently(l))
+		return fmt.Sprintf("%s:%d is where what was drawn first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
 	return rule{source: seed.TorchCPU, random: true, calls: []*regexp.Regexp{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
-		if s := streamSuspect(e, seed.TorchCPU); s != nil {
+		s := streamSuspect(e, seed.TorchCPU)
+		if seeding := e.seedOrigin(string(seed.TorchCPU)); seeding != nil && !inWorker(seeding.Seen) && (s == nil || s.order() > seeding.Order) {
+			return &suspicion{source: seed.TorchCPU, strength: entered, site: seeding.Seen,
+				story: fmt.Sprintf("%s seeds %s with torch.initial_seed(), which is new in every run where nothing has seeded torch: %s in one run, %s in the other.",
+					at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
+		}
+		if s != nil {
 			return s
 		}
 		if e.fact("torch") != "" && e.code.mentions(seedsFromNothing) {
@@ -73,6 +79,10 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	}
 	if draw != nil {
 		if e.reseededFrom(stream, draw.Seen) == nil && !e.seededEqually(stream, draw) {
+			if e.sharedAfter(draw.Seen) && e.drawnUnseen(stream, draw.Process) {
+				return &suspicion{source: stream, strength: entered, early: true, overwritten: true,
+					story: "The stream was never seeded. What was seen to be drawn from it was overwritten; compiled code, or a later draw than those that are written, drew on."}
+			}
 			return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw)}
 		}
 	}
@@ -125,6 +135,14 @@ func (e *evidence) reset(stream seed.ID, draw *trace.Change) *trace.Seen {
 	return nil
 }
 
+// drawnUnseen reports whether a stream, in another state in each run, moved on during the training.
+func (e *evidence) drawnUnseen(stream seed.ID, process string) bool {
+	return slices.ContainsFunc(e.changes, func(c trace.Change) bool {
+		moved := len(slices.Compact(slices.Clone(c.Seen.Values))) > 1
+		return moved && c.Kind == probe.KindStream && c.Stream == stream && c.Process == process && !c.Missing && c.First.DetailInt("id") == 0
+	})
+}
+
 // drawnUnseeded reports whether a line drew in only one of the runs, in a process in which nothing ever seeded the stream: which
 // worker of a pool takes a task is another in every run.
 func (e *evidence) drawnUnseeded(c trace.Change) bool {
@@ -158,7 +176,7 @@ func usedAndUnseeded(s *trace.Seen) bool {
 
 func drawStory(e *evidence, stream seed.ID, draw *trace.Change) string {
 	late := e.seen(func(s *trace.Seen) bool {
-		return s.Kind == probe.KindSeed && s.Stream == stream && s.Process == draw.Process && s.Order > draw.Order && s.Values[0] != "None"
+		return s.Kind == probe.KindSeed && s.Stream == stream && s.Process == draw.Process && s.Order > draw.Order && s.Values[0] != "None" && !strings.HasPrefix(s.Values[0], "state:")
 	})
 	if late != nil {
 		return fmt.Sprintf("The seed is set too late: %s draws from the stream%s before %s seeds it.", at(draw.Seen), through(draw.Seen), at(late))

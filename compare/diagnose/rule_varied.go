@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -17,9 +18,20 @@ func uninitialisedMemory() rule {
 			return &suspicion{source: seed.UninitialisedMemory, strength: present, site: s,
 				story: fmt.Sprintf("%s asks for memory without a value (%s), and the result depends on what was there.", at(s), s.API)}
 		}
+		if e.code.mentions(constructsTensor) {
+			// The class is made in C and cannot be watched, so only the text tells of it. The hash seed and the layout decide what
+			// lies in memory: they are released before it.
+			return &suspicion{source: seed.UninitialisedMemory, strength: present}
+		}
 		return nil
+	}, words: func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where memory that nothing had written first shows: %s", l.File, l.Line, heldDifferently(l))
 	}}
 }
+
+// constructsTensor matches torch.Tensor and its kin where they are called with a size: two numbers or more, one that is plain to
+// see, or an unpacked shape. Given values, they copy them.
+var constructsTensor = regexp.MustCompile(`\b(torch|th)\.(\w*Tensor)\(\s*(\*|\d+\s*[,)]|[\w.]+(\([^()]*\))?\s*,\s*[\w.*])|\bnp\.ndarray\(|\bnumpy\.ndarray\(`)
 
 func threads() rule {
 	return rule{source: seed.Threads, suspect: func(e *evidence) *suspicion {

@@ -26,6 +26,10 @@ func wallClock() rule {
 			read = e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })
 		}
 		if seeding := e.seedOrigin("clock"); seeding != nil {
+			if source := e.handedOut(seeding, probe.KindClock); source != nil {
+				return &suspicion{source: seed.WallClock, strength: entered, site: source,
+					story: fmt.Sprintf("%s reads the clock (%s), %s", at(source), source.API, andSeeds(source, seeding))}
+			}
 			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s from the clock: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}

@@ -36,6 +36,9 @@ type suspicion struct {
 	// early says that the runs shared a state of the training after the source had entered: that may have undone it, as
 	// when drawn weights are overwritten.
 	early bool
+	// overwritten says that what the source had done when the runs last shared a state of the training came to nothing: the
+	// line is looked for after that.
+	overwritten bool
 	// wholeTree says that only the launcher can pin the source here.
 	wholeTree bool
 	// cover lists the directories whose state external-state pins.

@@ -163,7 +163,8 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, base plan.Experiment)
 	return true, nil
 }
 
-// convictVaried pins the varied source to one value, twice, to show that nothing else made the varied runs differ.
+// convictVaried pins the varied source to one value, to show that nothing else made the varied runs differ: a pinned run
+// agrees with the varied one that had the same value, or else with a second pinned run.
 func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Experiment, pair *difference) (*conviction, error) {
 	suspect := ruleOf(id).suspicionFor(c.evidence(pair))
 	cause := &conviction{suspicion: suspect, proof: record.Observed,
@@ -171,7 +172,7 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 	e := plan.Varied(base, id)
 	e.Levels[id] = seed.Pin
 	e.Name = plan.Pin([]seed.ID{id}).Name
-	ask := Ask{Experiment: e, Runs: 2}
+	ask := Ask{Experiment: e, Runs: 1}
 	zoomed := pair.expected.zoomed && pair.actual.zoomed
 	if zoomed {
 		ask.Zoom = fullZoom()
@@ -181,19 +182,34 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.differ(pinned[0], pinned[1])
+	alike, err := c.alike(pinned[0], pair)
 	if err != nil {
 		return nil, err
 	}
-	if d.any() {
-		c.setExperiment(pinned[0].run.Experiment, record.Diverged, "still different")
-		return cause, nil
+	if alike != nil {
+		c.setExperiment(pinned[0].run.Experiment, record.Reproducible, "agrees with "+alike.run.ID)
+		cause.evidence = append(cause.evidence, fmt.Sprintf("with %s pinned, a run agrees with the varied one that had the same value (%s and %s)", id, pinned[0].run.ID, alike.run.ID))
+	} else {
+		again, err := c.observe(ctx, ask)
+		c.seen = append(c.seen, again...)
+		if err != nil {
+			return nil, err
+		}
+		alike = again[0]
+		d, err := c.differ(pinned[0], alike)
+		if err != nil {
+			return nil, err
+		}
+		if d.any() {
+			c.setExperiment(pinned[0].run.Experiment, record.Diverged, "still different")
+			return cause, nil
+		}
+		c.setExperiment(pinned[0].run.Experiment, record.Reproducible, "2 runs agree")
+		cause.evidence = append(cause.evidence, fmt.Sprintf("with %s pinned, 2 runs agree (%s)", id, pinned[0].run.Experiment))
 	}
-	c.setExperiment(pinned[0].run.Experiment, record.Reproducible, "2 runs agree")
 	cause.proof = record.Proven
-	cause.evidence = append(cause.evidence, fmt.Sprintf("with %s pinned, 2 runs agree (%s)", id, pinned[0].run.Experiment))
 	if zoomed {
-		noise, err := trace.Zoom(pinned[0].trace, pinned[1].trace)
+		noise, err := trace.Zoom(pinned[0].trace, alike.trace)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +220,20 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 		cause.narrow(differences, noise)
 	}
 	return cause, nil
+}
+
+// alike is the one of two varied runs with which a pinned run agrees, nil where it agrees with neither. Where plain repeats
+// differ, agreement takes more than that.
+func (c *inquiry) alike(pinned *observation, varied *difference) (*observation, error) {
+	if c.plain != record.Reproducible {
+		return nil, nil
+	}
+	for _, o := range []*observation{varied.expected, varied.actual} {
+		if d, err := c.differ(o, pinned); err != nil || !d.any() {
+			return o, err
+		}
+	}
+	return nil, nil
 }
 
 // narrow chooses among several sites of a source the one at which a local value first differs, or takes that line

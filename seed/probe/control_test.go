@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -353,6 +354,7 @@ random.seed(1)
 random.random()
 kept = [box]
 same = set(words)
+walked = [word for word in words].sort()
 for n in range(100):
     total = n + 1
 print(pick(words), total)
@@ -384,6 +386,9 @@ print(pick(words), total)
 	if equal(one["first"], other["first"]) {
 		t.Errorf("first: %v under every hash seed", one["first"])
 	}
+	if equal(one["order of words"], other["order of words"]) {
+		t.Errorf("the order in which words are walked: %v under every hash seed", one["order of words"])
+	}
 	for _, name := range []string{"words", "same", "box", "kept", "total", "n"} {
 		if len(one[name]) == 0 || !equal(one[name], other[name]) {
 			t.Errorf("%s: %v and %v, want equal values", name, one[name], other[name])
@@ -392,6 +397,67 @@ print(pick(words), total)
 	// 32 times, then at 64.
 	if len(one["total"]) != 33 {
 		t.Errorf("total was written %d times, want 33", len(one["total"]))
+	}
+}
+
+func TestZoomLooksIntoObjects(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import os
+from collections import deque
+from pathlib import Path
+class Slotted:
+    __slots__ = "inside"
+for content in ("a", "b"):
+    open(content, "w").close()
+    path = Path(content)
+    queue = deque([content])
+    slotted = Slotted()
+    slotted.inside = content
+    slotted
+    entry = [e for e in os.scandir() if e.name == content][0]
+`})
+	texts := make(map[string]map[string]bool)
+	for _, event := range s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t).of(probe.KindLine) {
+		for _, v := range event.Variables() {
+			if texts[v.Name] == nil {
+				texts[v.Name] = make(map[string]bool)
+			}
+			texts[v.Name][v.Digest] = true
+		}
+	}
+	// A slotted object is seen empty as well.
+	for name, want := range map[string]int{"path": 2, "queue": 2, "slotted": 3, "entry": 2} {
+		if len(texts[name]) != want {
+			t.Errorf("%s: %d different values, want %d", name, len(texts[name]), want)
+		}
+	}
+}
+
+func TestPinnedLoaderTakesBatchesInOrder(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import inspect, sys, time
+from torch.utils.data import DataLoader
+class Uneven:
+    def __len__(self): return 4
+    def __getitem__(self, i):
+        time.sleep(1.0 if i == 0 else 0)
+        return i
+if __name__ == "__main__":
+    if "in_order" not in inspect.signature(DataLoader).parameters: sys.exit()
+    print([int(batch) for batch in DataLoader(Uneven(), batch_size=1, num_workers=2, in_order=False)])
+`})
+	s.needs("torch")
+	levels := map[seed.ID]seed.ProbeLevel{seed.Concurrency: {Level: seed.Pin}}
+	found := s.watched(probe.Config{Levels: levels}, "run.py").ok(t)
+	if found.stdout == "" {
+		t.Skip("this torch always takes batches in order")
+	}
+	if want := "[0, 1, 2, 3]\n"; found.stdout != want {
+		t.Errorf("pinned: got %q, want %q", found.stdout, want)
+	}
+	unordered := slices.ContainsFunc(found.of(probe.KindTask), func(e probe.Event) bool { return e.DetailBool("unordered") && e.Line == 11 })
+	if !unordered {
+		t.Error("nothing says that batches are taken as they become ready")
 	}
 }
 

@@ -30,6 +30,18 @@ def _drawn(probe, before, frame, api, purpose):
     stream.drawn(where, api, digest.of_bytes(before), purpose)
 
 
+def _unordered(probe, loader, frame):
+    """Writes that batches are taken as they become ready, and has them taken in order where that is to be pinned."""
+    try:
+        probe.emit("task", "concurrency", probe.where(frame), None,
+                   {"api": "torch.utils.data.DataLoader", "unordered": True, "workers": loader.num_workers})
+        level = probe.level("concurrency")
+        if level is not None and level.level == "pin":
+            loader.in_order = True
+    except Exception:
+        pass
+
+
 def _state(probe):
     stream = _torch_stream(probe)
     return stream.guarded(stream.state) if stream is not None else None
@@ -42,6 +54,8 @@ def _watch_loader(probe, module):
     count = {"iterators": 0}
 
     def __init__(self, loader, *args, **kwargs):
+        if not thread.busy and not getattr(loader, "in_order", True) and loader.num_workers > 1:
+            _unordered(probe, loader, sys._getframe(1))
         before = None if thread.busy else _state(probe)
         busy, thread.busy = thread.busy, True
         try:

@@ -140,6 +140,16 @@ def _watch_seeding(probe, torch, cpu, cuda):
 
         _put(owners, name, original, seeding)
 
+    def initial(original):
+        def initial_seed():
+            value = original()
+            frame = sys._getframe(1)
+            if not probe.thread.busy and probe.frames.is_user(frame):
+                probe.origins.hand_out(CPU, value, probe.frames.line(frame))
+            return value
+
+        return initial_seed
+
     def restoring(api, owners, name, stream):
         original = getattr(owners[0], name)
 
@@ -154,6 +164,7 @@ def _watch_seeding(probe, torch, cpu, cuda):
 
     manual("torch.manual_seed", (torch, torch.random), "manual_seed", (cpu, cuda))
     from_entropy("torch.seed", (torch, torch.random), "seed", (cpu, cuda))
+    _put((torch, torch.random), "initial_seed", torch.initial_seed, initial(torch.initial_seed))
     restoring("torch.set_rng_state", (torch, torch.random), "set_rng_state", cpu)
     for name in ("manual_seed", "manual_seed_all"):
         manual("torch.cuda." + name, (torch.cuda, torch.cuda.random), name, (cuda,))

@@ -5,7 +5,9 @@ Generators of random numbers, modules, functions and classes are known by name: 
 """
 
 import sys
+from _collections import deque
 from itertools import islice
+from os import DirEntry
 
 from . import digest, tensors
 
@@ -15,6 +17,7 @@ _SHOWN = 80
 _ELEMENTS = 1 << 20
 
 _ATOMS = (bool, float, complex, type(None), type(Ellipsis), type(NotImplemented), range, slice)
+_SLOT = type(type(lambda: 0).__globals__)
 NAMED = (type, type(sys), type(lambda: 0), type(len), type(object().__init__), type("".join))
 _GENERATORS = ("random.Random", "random.SystemRandom", "numpy.random._generator.Generator",
                "numpy.random.mtrand.RandomState", "torch._C.Generator")
@@ -41,6 +44,17 @@ def seen(value, limits):
     return digest.of_text(text), text if len(text) <= _SHOWN else text[:_SHOWN - 1] + "\u2026"
 
 
+# Of a set that a line walks, so many members are looked at.
+_WALKED = 64
+
+
+def walked(members):
+    """Returns (digest, short text) of a set in the order in which it is walked."""
+    each = Limits(depth=2, width=8, nodes=32)
+    text = ", ".join([_Walk(each).text(member, 0) for member in islice(members, _WALKED)])
+    return digest.of_text(text), text if len(text) <= _SHOWN else text[:_SHOWN - 1] + "\u2026"
+
+
 def of_batch(batch):
     """Returns the digest of what a DataLoader hands out."""
     return digest.of_text(_Walk(BATCH).text(batch, 0))
@@ -53,6 +67,7 @@ class _Walk:
         self._torch = sys.modules.get("torch")
         self._numpy = sys.modules.get("numpy")
         self._pandas = sys.modules.get("pandas")
+        self._pathlib = sys.modules.get("pathlib")
 
     def text(self, value, depth):
         """Returns a text that two values share exactly when they are equal as far as they are followed."""
@@ -84,22 +99,26 @@ class _Walk:
             return _array(self._numpy, value)
         if self._pandas is not None and issubclass(kind, (self._pandas.DataFrame, self._pandas.Series, self._pandas.Index)):
             return "%s:%s" % (kind.__name__, _array(self._numpy, value.to_numpy()))
+        if self._pathlib is not None and issubclass(kind, self._pathlib.PurePath):
+            return "%s(%s)" % (kind.__name__, _string(self._pathlib.PurePath.__str__(value)))
+        if kind is DirEntry:
+            return "DirEntry(%s)" % self.text(value.path, depth)
         if depth >= self._limits.depth:
             return _name(kind)
         if issubclass(kind, dict):
             items = islice(dict.items(value), self._limits.width)
             inner = ", ".join([self.text(key, depth + 1) + ": " + self.text(item, depth + 1) for key, item in items])
             return "%s{%s}" % (_head(kind, dict, dict.__len__(value)), inner)
-        for base in (list, tuple):
+        for base in (list, tuple, deque):
             if issubclass(kind, base):
                 inner = ", ".join([self.text(item, depth + 1) for item in islice(base.__iter__(value), self._limits.width)])
                 return "%s[%s]" % (_head(kind, base, base.__len__(value)), inner)
         for base in (set, frozenset):
             if issubclass(kind, base):
                 return self._set(value, kind, base, depth)
-        fields = object.__getattribute__(value, "__dict__")
+        fields = _fields(value, kind)
         text = _name(kind)
-        if type(fields) is dict:
+        if fields is not None:
             text += self.text(fields, depth + 1)
         # In angle brackets where a set or a dict places the object by its address.
         return "<%s>" % text if kind.__hash__ is object.__hash__ else text
@@ -113,6 +132,25 @@ class _Walk:
         each = Limits(self._limits.depth, self._limits.width, self._limits.nodes // 16)
         inner = sorted(_Walk(each).text(item, depth + 1) for item in base.__iter__(value))
         return "%s{%s}" % (_head(kind, base, size), ", ".join(inner))
+
+
+def _fields(value, kind):
+    """Returns the attributes that an object itself has, those in slots included, or None where it has no place for any."""
+    slots = {name: member for base in reversed(kind.__mro__) if "__slots__" in vars(base)
+             for name, member in vars(base).items() if type(member) is _SLOT}
+    fields = {}
+    for name, member in slots.items():
+        try:
+            fields[name] = member.__get__(value)
+        except AttributeError:
+            pass  # not set yet
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return fields if slots else None
+    if type(own) is dict:
+        fields.update(own)
+    return fields
 
 
 def _name(kind):

@@ -99,8 +99,8 @@ class Zoom:
         self._probe.emit(kind, None, where, value, {"vars": seen} if seen else None)
 
     def mentioned(self, code):
-        """Returns the names that each line of a code object mentions, and whether it gives them a value: what a line changes,
-        it names."""
+        """Returns the names that each line of a code object mentions, and whether it gives them a value, since what a line
+        changes, it names; and those of them that it walks."""
         lines = self._mentions.get(code)
         if lines is None:
             lines = self._mentions[code] = _names(code)
@@ -110,14 +110,14 @@ class Zoom:
 class _Lines:
     """The trace function of one frame. A line is written when the next one begins: then its values are there."""
 
-    __slots__ = ("_zoom", "_line", "_wanted", "_known", "_mentioned")
+    __slots__ = ("_zoom", "_line", "_wanted", "_known", "_mentioned", "_walked")
 
     def __init__(self, zoom, frame):
         self._zoom = zoom
         self._line = None
         self._wanted = False
         self._known = {}
-        self._mentioned = zoom.mentioned(frame.f_code)
+        self._mentioned, self._walked = zoom.mentioned(frame.f_code)
 
     def __call__(self, frame, event, argument):
         zoom = self._zoom
@@ -130,7 +130,7 @@ class _Lines:
         try:
             if self._wanted:
                 self._wanted = False
-                changed = self._changed(frame, self._line)
+                changed = self._orders(frame, self._line) + self._changed(frame, self._line)
                 if event == "return" and argument is not None:
                     changed.append(("return",) + values.seen(argument, values.CLOSE))
                 zoom.line(frame, self._line, changed)
@@ -145,6 +145,16 @@ class _Lines:
         finally:
             thread.busy = False
         return self if zoom._on else None
+
+    def _orders(self, frame, line):
+        """Returns ["order of " + name, digest, text] of each set that the line walks: no part of its value until somebody does."""
+        orders = []
+        local, outer = frame.f_locals, frame.f_globals
+        for name in self._walked.get(line, ()):
+            members = local.get(name, outer.get(name))
+            if type(members) in (set, frozenset) and len(members) > 1:
+                orders.append(("order of " + name,) + values.walked(members))
+        return orders
 
     def _changed(self, frame, line):
         """Returns [name, digest, text] of each value that the line mentions and that is not what it was."""
@@ -166,11 +176,15 @@ def _names(code):
     from dis import findlinestarts, get_instructions
 
     starts = dict(findlinestarts(code))
-    lines = {}
+    lines, walked = {}, {}
     line = code.co_firstlineno
+    last = None
     for instruction in get_instructions(code):
         line = starts.get(instruction.offset) or line
         operation = instruction.opname
+        if operation == "GET_ITER" and last is not None:
+            walked.setdefault(line, []).append(last)
+        last = None
         if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "CLEAR", "BORROW")):
             mentioned = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
             known = lines.setdefault(line, {})
@@ -178,4 +192,5 @@ def _names(code):
             for name in mentioned:
                 if isinstance(name, str) and not name.startswith(("__", ".")):
                     known[name] = known.get(name, False) or stores
-    return lines
+            last = mentioned[-1]
+    return lines, walked

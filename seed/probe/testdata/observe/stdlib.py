@@ -16,7 +16,7 @@ random.Random().random()  #! new python-random v=unseeded api=random.Random
 random.Random(time.time_ns())  #! clock wall-clock api=time.time_ns; new python-random origin=clock
 random.seed(int(time.time() * 1000) % 2**32)  #! clock wall-clock; seed python-random origin=clock
 now = datetime.now().timestamp()  #! clock wall-clock api=datetime.now
-random.seed(now)  #! seed python-random origin=clock
+random.seed(now)  #! seed python-random origin=clock origin_file=run.py origin_line=18
 random.seed(int.from_bytes(os.urandom(4), "little"))  #! entropy os-entropy api=os.urandom; seed python-random origin=entropy
 random.seed(uuid.uuid4().int % 2**32)  #! entropy os-entropy api=uuid.uuid4; seed python-random origin=uuid
 random.seed(os.getpid() * 10007)  #! host host api=os.getpid; seed python-random origin=pid
