@@ -270,10 +270,11 @@ func TestDelays(t *testing.T) {
 		causes   string
 		launches int
 	}{
-		{"order matters", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 6},
+		{"order matters", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 7},
 		{"order does not matter", world{events: threads(2, thread)}, record.Settings{}, record.Reproducible, "", 4},
 		{"one thread alone", world{together: []seed.ID{seed.Concurrency}, events: threads(1, thread)}, record.Settings{}, record.Reproducible, "", 3},
-		{"a pool of several", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 3))}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 6},
+		{"a pool of several", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 3))}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 7},
+		{"a run that differs for another reason", world{reaches: []seed.ID{seed.Host}, luck: []int{0, 0, 0, 1, 0}, events: threads(2, thread)}, record.Settings{}, record.Inconclusive, "", 5},
 		{"a pool of one", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 1))}, record.Settings{}, record.Reproducible, "", 3},
 		{"pinned by the user", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{Pin: []seed.ID{seed.Concurrency}}, record.Reproducible, "", 3},
 	}
