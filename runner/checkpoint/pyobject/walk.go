@@ -14,8 +14,8 @@ import (
 
 const (
 	// maxEntries and maxNames bound what a small pickle with much sharing may expand to.
-	maxEntries = 1 << 17
-	maxNames   = 16 << 20
+	maxEntries = 100_000
+	maxNames   = 12 << 20
 	// maxDepth bounds nesting; CPython's own pickler gives up at about a third of it.
 	maxDepth = 1000
 	// packFrom is the length from which a sequence of plain values is one entry instead of one for each value.
