@@ -117,21 +117,23 @@ func (p Policy) String() string {
 	return s
 }
 
-// steady is what the kept checkpoints take after the last of saves, none being kept for two reasons.
-func (p Policy) steady(s Size, saves int) int64 {
-	total := mul(int64(min(p.Last, saves)), s.Full())
-	total = add(total, mul(int64(min(p.Best, saves)), size(s, p.ModelOnlyBest)))
+// totals are what the kept checkpoints take after the last of saves, and while that one is written beside all of them. One
+// that is kept for two reasons counts twice, but there are never more whole ones than saves.
+func (p Policy) totals(s Size, saves int) (steady, peak int64) {
+	whole, models := int64(min(p.Last, saves)), int64(0)
+	count := func(n int, modelOnly bool) {
+		if modelOnly {
+			models += int64(n)
+		} else {
+			whole += int64(n)
+		}
+	}
+	count(min(p.Best, saves), p.ModelOnlyBest)
 	if p.Every > 0 {
-		total = add(total, mul(int64(saves/p.Every), size(s, p.ModelOnlyPeriodic)))
+		count(saves/p.Every, p.ModelOnlyPeriodic)
 	}
-	return total
-}
-
-func size(s Size, modelOnly bool) int64 {
-	if modelOnly {
-		return s.Model
-	}
-	return s.Full()
+	light := mul(models, s.Model)
+	return add(light, mul(min(whole, int64(saves)), s.Full())), add(light, mul(min(whole+1, int64(saves)), s.Full()))
 }
 
 // mul and add stop at the largest number instead of overflowing.
@@ -185,8 +187,7 @@ func Make(s Size, p Policy, saves int, disk int64) (*Document, error) {
 		return nil, fmt.Errorf("a checkpoint of %d bytes", s.Full())
 	}
 	d := &Document{Schema: SchemaVersion, Size: s, Full: s.Full(), Policy: p, Saves: saves, Disk: disk}
-	d.Steady = p.steady(s, saves)
-	d.Peak = add(d.Steady, s.Full())
+	d.Steady, d.Peak = p.totals(s, saves)
 	d.Fits = disk == 0 || d.Peak <= disk
 	if !d.Fits {
 		d.Nearest = nearest(s, p, saves, disk)
@@ -198,8 +199,7 @@ func Make(s Size, p Policy, saves int, disk int64) (*Document, error) {
 // are kept for good, then the best but one, then the newest but one, then all of the best.
 func nearest(s Size, p Policy, saves int, disk int64) *Alternative {
 	try := func(q Policy) *Alternative {
-		steady := q.steady(s, saves)
-		if peak := add(steady, s.Full()); peak <= disk {
+		if steady, peak := q.totals(s, saves); peak <= disk {
 			return &Alternative{q, steady, peak}
 		}
 		return nil

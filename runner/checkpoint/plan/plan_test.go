@@ -59,7 +59,11 @@ func TestMake(t *testing.T) {
 		nearest      *Policy
 	}{
 		"no limit":        {Policy{Last: 2, Best: 1}, 100, 0, 90, 120, true, nil},
-		"few saves":       {Policy{Last: 5, Best: 3}, 2, 0, 120, 150, true, nil},
+		"few saves":       {Policy{Last: 5, Best: 3}, 2, 0, 60, 60, true, nil},
+		"one save":        {Policy{Last: 1}, 1, 0, 30, 30, true, nil},
+		"none replaced":   {Policy{Last: 3, ModelOnlyPeriodic: true, Every: 2}, 3, 0, 100, 100, true, nil},
+		"first replaced":  {Policy{Last: 3, ModelOnlyPeriodic: true, Every: 2}, 4, 0, 110, 140, true, nil},
+		"whole periodic":  {Policy{Last: 2, Best: 1, Every: 20}, 100, 0, 240, 270, true, nil},
 		"periodic":        {Policy{Last: 1, Every: 20}, 100, 0, 180, 210, true, nil},
 		"model only":      {Policy{Last: 1, Every: 20, ModelOnlyPeriodic: true}, 100, 0, 80, 110, true, nil},
 		"exactly":         {Policy{Last: 1}, 10, 60, 30, 60, true, nil},
