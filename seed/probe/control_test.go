@@ -79,6 +79,7 @@ while time.time() - start < 1: pass
 `},
 		{"times of files that the run writes", "", pin(seed.WallClock), `
 import os, pathlib
+os.utime("run.py", (10**9, 10**9))
 old = os.stat("run.py").st_mtime
 open("new", "w").close()
 path = pathlib.Path("new")

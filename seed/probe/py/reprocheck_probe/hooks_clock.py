@@ -18,6 +18,9 @@ _SECONDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _NANOSECONDS = ("time_ns", "perf_counter_ns", "monotonic_ns", "process_time_ns", "thread_time_ns")
 # Those that take an instant and read the clock when they are given none; how many arguments come before it.
 _CALENDAR = {"localtime": 0, "gmtime": 0, "ctime": 0, "strftime": 1}
+# The clock that files are stamped by may lag behind, in seconds.
+_COARSE = 1
+
 # When a file was written: of one that the run writes itself, another way to read the clock.
 _FILE_TIMES = ("getmtime", "getctime", "getatime")
 _STATUS_TIMES = frozenset("st_%stime%s" % (which, unit) for which in "amc" for unit in ("", "_ns"))
@@ -42,7 +45,7 @@ class _Clock:
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
         self._ticks = 0
-        self._begun = time.time()
+        self._begun = time.time() - _COARSE
         self.pinned = probe.level(SOURCE) is not None and probe.level(SOURCE).seed is not None
 
     def tick(self):
@@ -84,7 +87,7 @@ class _Clock:
                 fields, named = status.__reduce__()[1]
                 named.update((name, now if name.endswith("_ns") else now / 1e9) for name in _STATUS_TIMES)
                 status = os.stat_result(fields, named)
-            self._probe.origins.hand_out("clock", status.st_mtime_ns)
+            self._probe.origins.hand_out("clock", status.st_mtime_ns, self._probe.frames.line(frame))
             self.note(frame, "os." + original.__name__, status.st_mtime, repr(status.st_mtime_ns))
         except Exception:
             pass

@@ -67,3 +67,7 @@ list(as_completed(futures))  #! task concurrency api=concurrent.futures.as_compl
 import subprocess, sys
 subprocess.run([sys.executable, "-c", "pass"], check=True)
 subprocess.Popen([sys.executable, "-c", "pass"]).wait()  #! task concurrency api=subprocess.Popen
+open("written", "w").close()
+os.path.getmtime("written")  #! clock wall-clock api=os.path.getmtime
+os.stat("written").st_mtime  #! clock wall-clock api=os.stat
+(lambda: os.stat("written").st_size)()
