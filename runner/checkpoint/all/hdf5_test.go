@@ -69,13 +69,14 @@ func TestHDF5FeaturesThatAreNotReadAreRefused(t *testing.T) {
 		t.Skip("no h5py")
 	}
 	for name, program := range map[string]string{
-		"scale offset":    `f.create_dataset("d", data=np.arange(1000), scaleoffset=0, chunks=True)`,
-		"external data":   `f.create_dataset("d", shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)])`,
-		"virtual dataset": `f.create_virtual_dataset("d", h5py.VirtualLayout((4,), "f4"))`,
-		"external link":   `f["d"] = h5py.ExternalLink("/etc/hostname", "/")`,
-		"compound":        `f.create_dataset("d", data=np.zeros(3, dtype=[("a", "i4"), ("b", "f4")]))`,
-		"sequences":       `f.create_dataset("d", (2,), dtype=h5py.vlen_dtype("i4"))`,
-		"group in itself": `f["g/x"] = 1; f["g/again"] = f["g"]`,
+		"scale offset":     `f.create_dataset("d", data=np.arange(1000), scaleoffset=0, chunks=True)`,
+		"external data":    `f.create_dataset("d", shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)])`,
+		"virtual dataset":  `f.create_virtual_dataset("d", h5py.VirtualLayout((4,), "f4"))`,
+		"external link":    `f["d"] = h5py.ExternalLink("/etc/hostname", "/")`,
+		"big records":      `f.create_dataset("d", data=np.zeros(3, dtype=[("a", ">i4"), ("b", "f4")]))`,
+		"texts in records": `f.create_dataset("d", (3,), dtype=[("a", h5py.string_dtype()), ("b", "f4")])`,
+		"sequences":        `f.create_dataset("d", (2,), dtype=h5py.vlen_dtype("i4"))`,
+		"group in itself":  `f["g/x"] = 1; f["g/again"] = f["g"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.h5")

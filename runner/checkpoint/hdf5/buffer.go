@@ -18,7 +18,7 @@ const maxBlock = 16 << 20
 type source struct {
 	r      io.ReaderAt
 	size   int64
-	base   uint64
+	front  uint64 // bytes in front of r, the user block
 	budget int64
 }
 
@@ -46,7 +46,7 @@ func (s *source) offset(addr uint64, n int64) (int64, error) {
 	if addr == undefined || addr > 1<<62 || n < 0 {
 		return 0, checkpoint.Damaged("address of nothing")
 	}
-	off := int64(addr + s.base)
+	off := int64(addr)
 	if off < 0 || off > s.size || n > s.size-off {
 		return 0, checkpoint.Damaged("%d bytes at offset %d pass the end of the file", n, off)
 	}

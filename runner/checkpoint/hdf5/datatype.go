@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 )
 
 // datatype is an element type.
@@ -15,6 +16,10 @@ type datatype struct {
 	// text tells strings; of variable length where variable is set, which lie in a global heap.
 	text, variable bool
 	signed         bool
+	// dims are the extents of an element that is an array itself; size counts the whole array, and name, item and swap
+	// are those of its own elements.
+	dims []int64
+	item int64
 }
 
 // parseType reads a datatype message. Types whose meaning is not certain are refused.
@@ -54,15 +59,17 @@ func parseType(b *buffer, depth int) (datatype, error) {
 		t.name, t.text = checkpoint.DType(fmt.Sprintf("bytes%d", size)), true
 	case 5: // opaque
 		t.name = checkpoint.DType(fmt.Sprintf("void%d", size))
-	case 6: // compound: complex numbers as h5py writes them
-		return complexType(b, t, bits&0xffff, version, depth)
-	case 8: // enumeration: booleans as h5py writes them
-		return boolType(b, t, bits&0xffff, version, depth)
+	case 6:
+		return compoundType(b, t, bits&0xffff, version, depth)
+	case 8:
+		return enumType(b, t, bits&0xffff, version, depth)
 	case 9: // variable length
 		if bits&15 != 1 {
 			return t, checkpoint.Unsupported("sequences of variable length")
 		}
 		t.name, t.text, t.variable = "str", true, true
+	case 10:
+		return arrayType(b, t, version, depth)
 	default:
 		return t, checkpoint.Unsupported("datatype class %d", class)
 	}
@@ -88,6 +95,8 @@ func floatType(b *buffer, t datatype, bits uint32) (datatype, error) {
 		{2, 7, 8, 0, 7, 127}:     checkpoint.BFloat16,
 		{4, 23, 8, 0, 23, 127}:   checkpoint.Float32,
 		{8, 52, 11, 0, 52, 1023}: checkpoint.Float64,
+
+		{16, 64, 15, 0, 64, 16383}: "longdouble16", // of x86
 	}
 	name, ok := names[shape{t.size, expAt, expBits, fracAt, fracBits, bias}]
 	if !ok || bits&0x40 != 0 {
@@ -100,44 +109,79 @@ func floatType(b *buffer, t datatype, bits uint32) (datatype, error) {
 	return t, nil
 }
 
-func boolType(b *buffer, t datatype, members uint32, version byte, depth int) (datatype, error) {
+// enumType reads an enumeration: its integers, or booleans, which h5py writes as one of FALSE and TRUE.
+func enumType(b *buffer, t datatype, members uint32, version byte, depth int) (datatype, error) {
 	base, err := parseType(b, depth+1)
 	if err != nil {
 		return t, err
 	}
 	names := [2]string{}
 	for i := range min(int(members), 2) {
-		if version >= 3 {
-			names[i] = b.text()
-		} else {
-			names[i] = b.paddedText()
+		names[i] = memberName(b, version)
+	}
+	if members == 2 && base.size == 1 && names == [2]string{"FALSE", "TRUE"} {
+		if values := b.bytes(2); values[0] == 0 && values[1] == 1 {
+			t.name = checkpoint.Bool
+			return t, b.err
 		}
 	}
-	values := b.bytes(2)
-	if b.err != nil || members != 2 || base.size != 1 || names != [2]string{"FALSE", "TRUE"} || values[0] != 0 || values[1] != 1 {
-		return t, checkpoint.Unsupported("enumeration other than FALSE and TRUE")
+	if base.name == "" || base.text || base.dims != nil || base.size != t.size {
+		return t, checkpoint.Damaged("enumeration of something other than integers")
 	}
-	t.name = checkpoint.Bool
+	return base, nil
+}
+
+func memberName(b *buffer, version byte) string {
+	if version >= 3 {
+		return b.text()
+	}
+	return b.paddedText()
+}
+
+// arrayType reads the type of elements that are arrays.
+func arrayType(b *buffer, t datatype, version byte, depth int) (datatype, error) {
+	rank := int(b.u8())
+	if version < 3 {
+		b.skip(3)
+	}
+	for range min(rank, 32) {
+		t.dims = append(t.dims, int64(b.u32()))
+	}
+	if version < 3 {
+		b.skip(4 * rank)
+	}
+	base, err := parseType(b, depth+1)
+	if err != nil {
+		return t, err
+	}
+	n, err := checkpoint.Elements(t.dims)
+	if err != nil {
+		return t, err
+	}
+	if rank == 0 || rank > 32 || base.text || base.dims != nil {
+		return t, checkpoint.Unsupported("elements that are arrays of %d dimensions", rank)
+	}
+	if n == 0 || t.size%n != 0 || t.size/n != base.size {
+		return t, checkpoint.Damaged("array of %d elements of %d bytes in %d", n, base.size, t.size)
+	}
+	t.name, t.swap, t.signed, t.item = base.name, base.swap, base.signed, base.size
 	return t, nil
 }
 
-func complexType(b *buffer, t datatype, members uint32, version byte, depth int) (datatype, error) {
-	refused := checkpoint.Unsupported("compound type other than complex numbers")
-	if members != 2 {
-		return t, refused
-	}
-	for i, want := range []string{"r", "i"} {
-		var name string
-		if version >= 3 {
-			name = b.text()
-		} else {
-			name = b.paddedText()
-		}
+// compoundType reads records, and complex numbers, which h5py writes as records of a real part r and an imaginary part i.
+func compoundType(b *buffer, t datatype, members uint32, version byte, depth int) (datatype, error) {
+	var fields []npy.Field
+	var parts []datatype
+	for range members {
+		name := memberName(b, version)
 		var offset int64
 		switch version {
 		case 1:
 			offset = int64(b.u32())
-			b.skip(28)
+			if rank := b.u8(); rank != 0 {
+				return t, checkpoint.Unsupported("record of arrays, of version 1")
+			}
+			b.skip(27)
 		case 2:
 			offset = int64(b.u32())
 		default:
@@ -151,20 +195,45 @@ func complexType(b *buffer, t datatype, members uint32, version byte, depth int)
 		if err != nil {
 			return t, err
 		}
-		if name != want || offset != int64(i)*t.size/2 || part.size != t.size/2 {
-			return t, refused
+		if part.variable {
+			return t, checkpoint.Unsupported("record with strings of variable length")
 		}
-		switch part.name {
-		case checkpoint.Float32:
-			t.name = checkpoint.Complex64
-		case checkpoint.Float64:
-			t.name = checkpoint.Complex128
-		default:
-			return t, refused
+		if part.size > t.size || offset > t.size-part.size {
+			return t, checkpoint.Damaged("record of %d bytes with a member behind its end", t.size)
 		}
-		t.swap = part.swap
+		if part.dims != nil {
+			part.name += checkpoint.DType(checkpoint.ShapeText(part.dims))
+		}
+		fields, parts = append(fields, npy.Field{Name: name, Type: part.name, Offset: offset}), append(parts, part)
 	}
+	if complex, ok := complexType(t, fields); ok {
+		t.name, t.swap = complex, parts[0].swap
+		if parts[1].swap != t.swap {
+			return t, checkpoint.Unsupported("complex numbers of two byte orders")
+		}
+		return t, nil
+	}
+	for _, part := range parts {
+		if part.swap != 0 {
+			return t, checkpoint.Unsupported("record with big-endian members")
+		}
+	}
+	t.name = npy.StructName(fields)
 	return t, nil
+}
+
+func complexType(t datatype, fields []npy.Field) (checkpoint.DType, bool) {
+	if len(fields) != 2 || fields[0].Name != "r" || fields[0].Offset != 0 || fields[1].Name != "i" || fields[1].Offset != t.size/2 ||
+		fields[0].Type != fields[1].Type {
+		return "", false
+	}
+	switch {
+	case fields[0].Type == checkpoint.Float32 && t.size == 8:
+		return checkpoint.Complex64, true
+	case fields[0].Type == checkpoint.Float64 && t.size == 16:
+		return checkpoint.Complex128, true
+	}
+	return "", false
 }
 
 // unlimitedExtent stands for a dimension that may grow without end.

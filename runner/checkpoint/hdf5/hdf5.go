@@ -33,16 +33,34 @@ type Reader struct{}
 // Format returns "hdf5".
 func (Reader) Format() string { return "hdf5" }
 
-// Sniff looks for the signature at the beginning; files with a user block in front of it are not recognised.
-func (Reader) Sniff(head []byte, _ string, _ int64) bool {
-	return bytes.HasPrefix(head, []byte(signature))
+// Sniff looks for the signature at the beginning, or behind a user block, as MATLAB writes one.
+func (Reader) Sniff(head []byte, _ string, _ int64) bool { return userBlock(head) >= 0 }
+
+// userBlock returns the bytes in front of the signature: none, or 512 times a power of two. It is negative where the
+// signature is not in the head of the file.
+func userBlock(head []byte) int64 {
+	for at := 0; at < len(head); at = max(512, 2*at) {
+		if bytes.HasPrefix(head[at:], []byte(signature)) {
+			return int64(at)
+		}
+	}
+	return -1
 }
 
 // Open reads the structure of the file.
 func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
+	head := make([]byte, min(size, 4096))
+	if err := checkpoint.ReadFull(r, head, 0); err != nil {
+		return nil, err
+	}
+	block := userBlock(head)
+	if block < 0 {
+		return nil, checkpoint.ErrUnknownFormat
+	}
 	w := &walker{
 		ctx: ctx, f: &checkpoint.File{Format: "hdf5"}, onPath: map[uint64]bool{},
-		s: source{r: r, size: size, budget: structureBudget}, heaps: map[uint64]map[uint16][]byte{},
+		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget},
+		heaps: map[uint64]map[uint16][]byte{},
 	}
 	root, err := w.superblock()
 	if err != nil {
@@ -71,7 +89,7 @@ func (w *walker) superblock() (uint64, error) {
 	b.skip(len(signature))
 	version := b.u8()
 	var offsets, lengths byte
-	var root, end uint64
+	var base, root, end uint64
 	switch version {
 	case 0, 1:
 		b.skip(4)
@@ -80,7 +98,7 @@ func (w *walker) superblock() (uint64, error) {
 		if version == 1 {
 			b.skip(4)
 		}
-		w.s.base = b.u64()
+		base = b.u64()
 		b.skip(8)
 		end = b.u64()
 		b.skip(8 + 8)
@@ -88,7 +106,7 @@ func (w *walker) superblock() (uint64, error) {
 	case 2, 3:
 		offsets, lengths = b.u8(), b.u8()
 		b.skip(1)
-		w.s.base = b.u64()
+		base = b.u64()
 		b.skip(8)
 		end = b.u64()
 		root = b.u64()
@@ -98,11 +116,11 @@ func (w *walker) superblock() (uint64, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	if offsets != 8 || lengths != 8 || w.s.base != 0 {
-		return 0, checkpoint.Unsupported("HDF5 file with addresses of %d bytes from %d on", offsets, w.s.base)
+	if offsets != 8 || lengths != 8 || base != w.s.front {
+		return 0, checkpoint.Unsupported("HDF5 file with addresses of %d bytes from %d on", offsets, base)
 	}
-	if end > uint64(w.s.size) {
-		return 0, checkpoint.Damaged("the file has %d bytes of %d: it was cut short, or not closed", w.s.size, end)
+	if end > uint64(w.s.size)+base {
+		return 0, checkpoint.Damaged("the file has %d bytes of %d: it was cut short, or not closed", w.s.size+int64(base), end)
 	}
 	w.f.Facts = append(w.f.Facts, checkpoint.Fact{Key: "superblock version", Value: strconv.Itoa(int(version))})
 	return root, nil
@@ -248,7 +266,11 @@ func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint
 	if typ.text && len(shape) == 0 || typ.variable {
 		return w.strings(name, typ, shape, data)
 	}
-	t, err := npy.Array(data, typ.name, typ.size, typ.swap, shape, false)
+	item := typ.size
+	if typ.dims != nil { // as h5py does, the extents of arrays within elements are the last of the whole
+		item, shape = typ.item, append(shape[:len(shape):len(shape)], typ.dims...)
+	}
+	t, err := npy.Array(data, typ.name, item, typ.swap, shape, false)
 	if err != nil {
 		return err
 	}

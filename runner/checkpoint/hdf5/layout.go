@@ -51,6 +51,8 @@ func (s *source) data(d *dataset) (checkpoint.Data, error) {
 			rank := int(b.u8())
 			tree := b.u64()
 			return s.chunked(d, b, rank, tree, total)
+		case 3:
+			return nil, checkpoint.Unsupported("virtual dataset, whose data lie in other ones")
 		default:
 			return nil, checkpoint.Unsupported("storage class %d", class)
 		}

@@ -23,6 +23,21 @@ def file_digest(entries):
     return "rc1:" + h.hexdigest()
 
 
+def name_of(dtype):
+    """The name of a NumPy dtype."""
+    kind, size = dtype.kind, dtype.itemsize
+    if dtype.subdtype:
+        return name_of(dtype.base) + "[" + ",".join(map(str, dtype.shape)) + "]"
+    if dtype.names:
+        fields = [f"{n}:{name_of(dtype.fields[n][0])}@{dtype.fields[n][1]}" for n in dtype.names]
+        return "{" + ",".join(fields) + "}"
+    if kind in "SUV":
+        return {"S": "bytes", "U": "str", "V": "void"}[kind] + str(size // 4 if kind == "U" else size)
+    if kind == "g" or (kind == "f" and size > 8):
+        return f"longdouble{size}"
+    return dtype.newbyteorder("<").name if kind not in "Mm" else dtype.name
+
+
 class Expect:
     """Collects the expected digests of one file, one JSON list per line."""
 

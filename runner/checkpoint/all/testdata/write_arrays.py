@@ -10,24 +10,10 @@ import sys
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rc1 import Expect
+from rc1 import Expect, name_of
 
 OUT = sys.argv[1]
 rng = np.random.default_rng(0)
-
-
-def name_of(dtype):
-    kind, size = dtype.kind, dtype.itemsize
-    if dtype.subdtype:
-        return name_of(dtype.base) + "[" + ",".join(map(str, dtype.shape)) + "]"
-    if dtype.names:
-        fields = [f"{n}:{name_of(dtype.fields[n][0])}@{dtype.fields[n][1]}" for n in dtype.names]
-        return "{" + ",".join(fields) + "}"
-    if kind in "SUV":
-        return {"S": "bytes", "U": "str", "V": "void"}[kind] + str(size // 4 if kind == "U" else size)
-    if kind == "g" or (kind == "f" and size > 8):
-        return f"longdouble{size}"
-    return dtype.newbyteorder("<").name if kind not in "Mm" else dtype.name
 
 
 def expect(path, arrays):

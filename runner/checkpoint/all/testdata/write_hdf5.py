@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from rc1 import Expect
+from rc1 import Expect, name_of
 
 OUT = sys.argv[1]
 rng = np.random.default_rng(0)
@@ -25,8 +25,8 @@ def expect(path):
             a = node[()]
             if isinstance(a, np.ndarray) or np.ndim(a) == 0 and node.dtype.kind != "S":
                 a = np.asarray(a)
-                kind = {"S": f"bytes{a.dtype.itemsize}"}.get(a.dtype.kind, a.dtype.newbyteorder("<").name)
-                e.tensor(name.replace("/", "."), kind, list(a.shape), a.astype(a.dtype.newbyteorder("<")).tobytes("C"))
+                little = a if a.dtype.names else a.astype(a.dtype.newbyteorder("<"))
+                e.tensor(name.replace("/", "."), name_of(a.dtype), list(a.shape), little.tobytes("C"))
 
     with h5py.File(path) as f:
         f.visititems(visit)
@@ -65,6 +65,22 @@ write("lzf.h5", compression="lzf", shuffle=True, chunks=(4, 3, 5))
 write("latest.h5", libver="latest")
 write("latest_gzip.h5", libver="latest", compression="gzip", chunks=(4, 3, 5))
 write("v110.h5", libver=("earliest", "v110"), compression="lzf", fletcher32=True)
+
+# Element types that models rarely have, in a file with a user block, as MATLAB writes it.
+with h5py.File(os.path.join(OUT, "records.h5"), "w", userblock_size=1024) as f:
+    inner = np.dtype([("n", "<i2"), ("s", "S3")])
+    records = np.zeros(4, [("a", "<i4"), ("m", "<f4", (2, 3)), ("in", inner), ("b", "<f8")])
+    records["a"], records["m"], records["in"]["s"], records["b"] = range(4), rng.random((4, 2, 3)), b"xy", rng.random(4)
+    f["packed"] = records
+    f["aligned"] = np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True))
+    f.create_dataset("chunked", data=records, chunks=(3,), compression="gzip", shuffle=True)
+    f.create_dataset("levels", data=[2, 0, 1], dtype=h5py.enum_dtype({"low": 0, "middle": 1, "high": 2}, basetype=">i2"))
+    f.create_dataset("two", data=[0, 1], dtype=h5py.enum_dtype({"A": 0, "B": 1}, basetype="i1"))
+    rows = h5py.h5t.array_create(h5py.h5t.IEEE_F32BE, (2, 3))
+    d = h5py.Dataset(h5py.h5d.create(f.id, b"rows", rows, h5py.h5s.create_simple((4,))))
+    d[...] = rng.random((4, 2, 3))
+    f["long"] = np.array([0.1, -0.0, 3], "longdouble")
+expect(os.path.join(OUT, "records.h5"))
 
 path = os.path.join(OUT, "grown.h5")
 with h5py.File(path, "w") as f:
