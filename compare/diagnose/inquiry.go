@@ -216,8 +216,29 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 	if o := c.unobserved(); o != nil {
 		return fmt.Sprintf("a Python process of run %s could not be observed (%s), and equal output alone is no evidence of equal training", o.run.ID, o.run.Silent[0])
 	}
-	if pair.training.Events == 0 && !hasResults(c.shipped[0].run) {
+	metrics := hasMetrics(c.shipped[0].run)
+	for _, o := range c.shipped {
+		if process := o.crashed(pair.training.Events > 0, metrics); process != "" {
+			return failureText(o, process) + ": what it would have gone on to do was not seen"
+		}
+	}
+	if pair.training.Events == 0 && !metrics && len(c.shipped[0].run.Artifacts) == 0 {
 		return "no training was seen: no optimizer step, no metric and no file that could be compared"
+	}
+	return ""
+}
+
+// crashed names the process that an exception ended and that was, or may have been, the training; "" where there is none. That
+// another one was can be told where that one made the steps, or the metrics.
+func (o *observation) crashed(steps, metrics bool) string {
+	for _, process := range o.trace.Processes() {
+		another := metrics && len(o.summary.Failed) < len(o.summary.Ended)
+		if steps {
+			another = o.summary.Facts[process]["torch.num_threads"] == "" // written at the first step
+		}
+		if o.summary.Failed[process] != "" && !another {
+			return process
+		}
 	}
 	return ""
 }
@@ -231,9 +252,8 @@ func (c *inquiry) unobserved() *observation {
 	return c.shipped[i]
 }
 
-func hasResults(run *record.Run) bool {
-	counts := func(s record.Series) bool { return s.Volatile == "" && len(s.Points) > 0 }
-	return slices.ContainsFunc(run.Metrics, counts) || len(run.Artifacts) > 0
+func hasMetrics(run *record.Run) bool {
+	return slices.ContainsFunc(run.Metrics, func(s record.Series) bool { return s.Volatile == "" && len(s.Points) > 0 })
 }
 
 func (c *inquiry) divergedReason(pair *difference) string {

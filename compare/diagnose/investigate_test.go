@@ -235,6 +235,42 @@ func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
 	}
 }
 
+// A shell hides that its training failed: what was written before that is no evidence. A process beside the training is worth a warning.
+func TestHiddenFailure(t *testing.T) {
+	trains := probe.Event{Kind: probe.KindFact, Value: "2", Detail: json.RawMessage(`{"name":"torch.num_threads"}`)}
+	ends := func(state ...probe.Event) func(valueOf) []probe.Event {
+		return func(valueOf) []probe.Event {
+			return append(state, probe.Event{Kind: probe.KindExit, Detail: json.RawMessage(`{"error":"ImportError"}`)})
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		world   world
+		verdict record.Verdict
+		warns   int
+	}{
+		{"nothing but a log", world{noMetrics: true, events: ends()}, record.Inconclusive, 1},
+		{"a traceback that looks like a metric", world{events: ends()}, record.Inconclusive, 1},
+		{"after steps of its own", world{events: ends(trains, reads(probe.KindLoss, "", 3, "0.5"))}, record.Inconclusive, 1},
+		{"beside the training", world{events: ends(reads(probe.KindLoss, "", 3, "0.5"))}, record.Reproducible, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := test.world
+			w.t = t
+			audit := w.investigate(record.Settings{})
+			warns := 0
+			for _, w := range audit.Warnings {
+				if w.ID == "uncaught-exception" && strings.Contains(w.Text, "ImportError") {
+					warns++
+				}
+			}
+			if audit.Verdict != test.verdict || warns != test.warns || strings.Contains(audit.Reason, "ImportError") != (test.verdict == record.Inconclusive) {
+				t.Errorf("%s (%s) with %d warnings, want %s with %d", audit.Verdict, audit.Reason, warns, test.verdict, test.warns)
+			}
+		})
+	}
+}
+
 func TestAfterShared(t *testing.T) {
 	run := func(value string) trace.Source {
 		return memory{[]probe.Event{executes(4, "weight", value), reads(probe.KindInit, "", 8, "constant"),

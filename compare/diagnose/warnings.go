@@ -15,7 +15,21 @@ func warnings(shipped []*observation) []record.Warning {
 		return nil
 	}
 	first := shipped[0]
-	return slices.Concat(equalWorkers(first), lateHashSeed(first))
+	return slices.Concat(equalWorkers(first), lateHashSeed(first), hiddenFailure(first))
+}
+
+// hiddenFailure warns of a Python process that an exception ended although the command succeeded, as in a pipe of a shell.
+func hiddenFailure(o *observation) []record.Warning {
+	for _, process := range o.trace.Processes() {
+		if class := o.summary.Failed[process]; class != "" {
+			return []record.Warning{{ID: "uncaught-exception", Text: failureText(o, process)}}
+		}
+	}
+	return nil
+}
+
+func failureText(o *observation, process string) string {
+	return fmt.Sprintf("an uncaught %s ended the Python process %s of run %s, although the command reports success", o.summary.Failed[process], process, o.run.ID)
 }
 
 // equalWorkers warns of DataLoader workers that draw the same numbers, the old NumPy fork fault and its kin.

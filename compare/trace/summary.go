@@ -54,8 +54,9 @@ type Summary struct {
 	Facts map[string]map[string]string
 	// Omitted counts events at sites beyond the number kept.
 	Omitted int64
-	// Ended lists the processes that ended in the ordinary way.
-	Ended []string
+	// Ended lists the processes that ended in the ordinary way, and Failed has the class of the exception that ended a process.
+	Ended  []string
+	Failed map[string]string
 }
 
 const (
@@ -69,7 +70,7 @@ var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, pr
 
 // Summarise reads a run's whole trace once.
 func Summarise(s Source) (*Summary, error) {
-	sum := &Summary{Facts: map[string]map[string]string{}}
+	sum := &Summary{Facts: map[string]map[string]string{}, Failed: map[string]string{}}
 	for _, process := range s.Processes() {
 		sites := map[Site]*Seen{}
 		err := each(s, process, func(order int64, e probe.Event) {
@@ -89,6 +90,9 @@ func Summarise(s Source) (*Summary, error) {
 				sum.Facts[process]["python"] = e.DetailString("python")
 			case e.Kind == probe.KindExit:
 				sum.Ended = append(sum.Ended, process)
+				if class := e.DetailString("error"); class != "" {
+					sum.Failed[process] = class
+				}
 			case slices.Contains(sourceKinds, e.Kind):
 				sum.add(sites, process, order, e)
 			}

@@ -229,3 +229,14 @@ func status(r result) string {
 	}
 	return r.err.Error()
 }
+
+// A process that an exception ended says so, and one that ends by itself or by sys.exit does not.
+func TestTheExceptionThatEndedAProcess(t *testing.T) {
+	for end, want := range map[string]string{"raise KeyError(1)": "KeyError", "import sys; sys.exit(3)": "", "pass": ""} {
+		s := newSession(t, map[string]string{"run.py": end + "\n"})
+		exits := s.watched(probe.Config{}, "run.py").of(probe.KindExit)
+		if len(exits) != 1 || exits[0].DetailString("error") != want {
+			t.Errorf("%s: %v, want one exit with the error %q", end, exits, want)
+		}
+	}
+}

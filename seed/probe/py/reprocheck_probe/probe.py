@@ -36,6 +36,7 @@ class Probe:
         self.stand_ins = []
         self._main_thread = get_ident()
         self._at_exit = []
+        self._finished = False
         self._doubts = []
         self._forked = []
         self._at_task = []
@@ -129,6 +130,9 @@ class Probe:
 
     def finish(self):
         """Writes what is known at the end of the process. Only the first call in a process does."""
+        if self._finished:
+            return
+        self._finished = True
         calls, self._at_exit = self._at_exit, []
         self._resolve()
         self.thread.busy = True
@@ -140,8 +144,12 @@ class Probe:
                     pass
         finally:
             self.thread.busy = False
-        if calls:
-            self.emit("exit", detail={"events": self.trace.written + 1})
+        detail = {"events": self.trace.written + 1}
+        # Python leaves here what it prints a traceback of before it ends.
+        error = getattr(sys, "last_type", None)
+        if error is not None:
+            detail["error"] = error.__name__
+        self.emit("exit", detail=detail)
 
     def _register(self):
         import atexit
@@ -162,6 +170,7 @@ class Probe:
         try:
             self._main_thread = get_ident()
             self._at_exit = self._ends
+            self._finished = False
             self.trace.reopen()
             self.identity.after_fork()
             for call in self._forked:
