@@ -82,20 +82,33 @@ func (c *inquiry) placed(pinned []*observation, free *observation) (*conviction,
 }
 
 // onlyMovesAddresses reports whether the hash seed needs no run of its own: object identity has been convicted beside it, and
-// the runs as shipped, in which both were free, first differ at the same line as the run in which only the layout was. The
-// hash seed decides what is allocated where, so it can seldom be released alone.
+// what the runs as shipped, in which both were free, hold differently differs as well in the run in which only the layout was.
+// The hash seed decides what is allocated where, so it can seldom be released alone.
 func (c *inquiry) onlyMovesAddresses(agreed *agreement, group []*suspicion) (bool, error) {
 	i := slices.IndexFunc(c.causes, func(v conviction) bool { return v.source == seed.ObjectIdentity && v.released != nil })
 	shipped := c.tracedAsShipped()
 	if len(group) != 1 || group[0].source != seed.PythonHash || i < 0 || shipped == nil {
 		return false, nil
 	}
-	alone, err := c.placed(agreed.runs, c.causes[i].released)
-	if err != nil || alone == nil {
+	alone := c.causes[i].released
+	if _, found, err := originOf(agreed.runs, alone, false); err != nil || !found {
 		return false, err
 	}
-	both, err := c.placed(agreed.runs, shipped)
-	return both != nil && at(both.site) == at(alone.site), err
+	pinned := agreed.runs[0]
+	both, err := trace.Zoom(pinned.trace, shipped.trace)
+	if err != nil {
+		return false, err
+	}
+	var known []trace.LocalDifference
+	for _, o := range append(agreed.runs[1:len(agreed.runs):len(agreed.runs)], alone) {
+		differences, err := trace.Zoom(pinned.trace, o.trace)
+		if err != nil {
+			return false, err
+		}
+		known = append(known, differences...)
+	}
+	_, more := trace.Origin(both, known)
+	return !more, nil
 }
 
 // addresses replaces a conviction of the hash seed by one of object identity where the line it was placed at shows

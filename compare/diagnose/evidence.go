@@ -136,6 +136,22 @@ func andSeeds(read *trace.Seen, seeding *trace.Change) string {
 	return fmt.Sprintf("and %s seeds %s with it: %s.", at(seeding.Seen), seeding.Stream, values)
 }
 
+// startedOtherwise suspects a source of which the main Python process was told by its arguments: they differ between the runs,
+// so what started it, a shell perhaps, has drawn them. nil where they do not.
+func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
+	a, b := e.expected.summary.Arguments["main"], e.actual.summary.Arguments["main"]
+	if a == "" || b == "" || a == b {
+		return nil
+	}
+	s := &suspicion{source: source, strength: entered, wholeTree: true,
+		story: fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.", shorten(a), shorten(b))}
+	if seeding := e.seedOfUnknownOrigin(); seeding != nil {
+		s.site = seeding.Seen
+		s.story += fmt.Sprintf(" %s seeds %s with %s and %s.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])
+	}
+	return s
+}
+
 // seedOfUnknownOrigin is the first seeding whose explicit value differs for a reason that the probe did not see.
 func (e *evidence) seedOfUnknownOrigin() *trace.Change {
 	return e.changed(func(c trace.Change) bool { return isSeeding(c.Seen) && explicit(c) && len(c.Origins) == 0 })

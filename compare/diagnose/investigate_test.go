@@ -153,6 +153,21 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "object-identity proven train.py:2", most: 9,
 		}, {
+			name: "addresses, and beside them the hash seed at another line",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, source: "for node in nodes: loss += node.n\nfor word in words: loss += len(word)", zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(1, "node", "<Node{"+v(seed.ObjectIdentity)+"}>"), executes(2, "word", v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 10,
+		}, {
+			name: "entropy of what starts Python",
+			world: world{reaches: []seed.ID{seed.OSEntropy}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{
+					{Kind: probe.KindProcess, Detail: json.RawMessage(fmt.Sprintf(`{"hash_seed":"random","argv":["python3","train.py",%q]}`, v(seed.OSEntropy)))},
+					seeds(seed.PythonRandom, 3, v(seed.OSEntropy), ""),
+				}
+			}},
+			verdict: record.Diverged, causes: "os-entropy proven train.py:3", most: 7,
+		}, {
 			name: "a hash seed at a line that may hash an address",
 			world: world{reaches: []seed.ID{seed.PythonHash}, source: "random.seed(hash(name))", events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.PythonRandom, 1, v(seed.PythonHash), "")}

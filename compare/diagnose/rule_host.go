@@ -20,7 +20,7 @@ func host() rule {
 				story: fmt.Sprintf("%s seeds %s from the process id: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
-			return nil
+			return e.startedOtherwise(seed.Host)
 		}
 		return &suspicion{source: seed.Host, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s reads %s, which is not the same in every run.", at(read.Seen), read.API)}

@@ -20,7 +20,10 @@ func osEntropy() rule {
 				story: fmt.Sprintf("%s seeds %s from the operating system's entropy: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
-			return readsDevice(e)
+			if s := readsDevice(e); s != nil {
+				return s
+			}
+			return e.startedOtherwise(seed.OSEntropy)
 		}
 		return &suspicion{source: seed.OSEntropy, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s (%s) reads the operating system's entropy, which is new in every run.", at(read.Seen), read.API)}
