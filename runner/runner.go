@@ -73,6 +73,8 @@ type Request struct {
 	// Zoom and Cover apply to each of them.
 	Zoom  *plan.Zoom
 	Cover []string
+	// Apart is how much later than the first of them the last of them begins at the earliest.
+	Apart time.Duration
 	// Enough may end a run early, see Executor; nil lets every run come to its end.
 	Enough func(traces string) string
 }
@@ -88,9 +90,13 @@ func (r *Runner) Try(ctx context.Context, req Request) ([]*record.Run, error) {
 	records := make([]*record.Run, len(steps))
 	jobs, ctx := errgroup.WithContext(ctx)
 	jobs.SetLimit(max(1, r.Audit.Settings.Jobs))
+	notBefore := make([]time.Time, len(steps))
+	if last := len(steps) - 1; last > 0 {
+		notBefore[last] = time.Now().Add(req.Apart)
+	}
 	for i, step := range steps {
 		jobs.Go(func() error {
-			run, err := r.run(ctx, step, req.Enough)
+			run, err := r.run(ctx, step, notBefore[i], req.Enough)
 			if err != nil {
 				return err
 			}
@@ -133,7 +139,7 @@ func (r *Runner) steps(req Request) []plan.Step {
 // finished reports whether a run came to its end, or as far as it was wanted to.
 func finished(run *record.Run) bool { return run.Exit.OK() || run.Truncated != "" }
 
-func (r *Runner) run(ctx context.Context, step plan.Step, enough func(traces string) string) (*record.Run, error) {
+func (r *Runner) run(ctx context.Context, step plan.Step, notBefore time.Time, enough func(traces string) string) (*record.Run, error) {
 	id := step.RunID()
 	kept, err := r.Store.Run(r.Audit.ID, id)
 	if err == nil && finished(kept) {
@@ -141,6 +147,10 @@ func (r *Runner) run(ctx context.Context, step plan.Step, enough func(traces str
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; remove %s to have the run made again", err, r.Store.RunDir(r.Audit.ID, id))
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Until(notBefore)):
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

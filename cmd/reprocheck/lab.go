@@ -16,7 +16,7 @@ import (
 type lab struct{ runner *runner.Runner }
 
 func (l lab) Try(ctx context.Context, ask diagnose.Ask) ([]*record.Run, error) {
-	request := runner.Request{Experiment: ask.Experiment, Runs: ask.Runs, Zoom: ask.Zoom, Cover: ask.Cover}
+	request := runner.Request{Experiment: ask.Experiment, Runs: ask.Runs, Zoom: ask.Zoom, Cover: ask.Cover, Apart: ask.Apart}
 	if ask.Enough != nil {
 		request.Enough = func(traces string) string { return ask.Enough(growing(traces)) }
 	}

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if code, ran := launch.RunIfStub(os.Args); ran {
 		os.Exit(code)
 	}
-	testscript.Main(m, map[string]func(){"reprocheck": main, "interrupt": interrupt, "killed": killed})
+	testscript.Main(m, map[string]func(){"reprocheck": main, "interrupt": interrupt, "killed": killed, "peak": peak})
 }
 
 // TestScripts runs testdata/script: what a user types, and what comes of it. Each script begins in its folder project,
@@ -343,4 +343,17 @@ func written(pattern string) bool {
 		n, _ := io.ReadFull(f, make([]byte, 1))
 		return n == 1
 	})
+}
+
+// peak is the program `peak FILE COMMAND...`: it writes to the file how many KiB the command took at most. A process counts
+// what the one that started it had at that moment as its own, which for the tests' is much.
+func peak() {
+	c := exec.Command(os.Args[2], os.Args[3:]...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	c.Run()
+	used := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	if err := os.WriteFile(os.Args[1], []byte(strconv.FormatInt(used, 10)), 0o600); err != nil {
+		panic(err)
+	}
+	os.Exit(c.ProcessState.ExitCode())
 }

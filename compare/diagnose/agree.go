@@ -151,6 +151,9 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	if needsZoom(pinned) && !c.hidden {
 		ask.Zoom = zoomFor(pair)
 	}
+	if e.Levels[seed.WallClock] != seed.Pin && len(c.shipped[0].run.Processes) > 0 && readsClock(c.shipped[0]) {
+		ask.Apart = tick
+	}
 	runs, differing, err := c.untilDiffer(ctx, ask)
 	if err != nil {
 		return nil, nil, err

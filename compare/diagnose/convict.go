@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -85,11 +84,11 @@ func (c *inquiry) minimiseAndLocate(ctx context.Context, pair *difference, agree
 	return stands, err
 }
 
-// explained reports whether results were seen to be completed in the same order in just those shipped runs that agree: then it
-// was no luck that they did.
+// explained reports whether it was no luck that some of the shipped runs agree: they were seen to complete results in the same
+// order, and the others in another, or they were seeded from the clock and began in the same tick of it.
 func (c *inquiry) explained(all []*suspicion) (bool, error) {
 	for _, s := range atLeast(all, entered) {
-		if s.source != seed.Concurrency {
+		if s.source != seed.Concurrency && s.source != seed.WallClock {
 			continue
 		}
 		fits := true
@@ -99,7 +98,11 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 				if err != nil {
 					return false, err
 				}
-				fits = fits && d.any() != trace.Alike(a.summary, b.summary, s.site.Site)
+				if s.source == seed.Concurrency {
+					fits = fits && d.any() != trace.Alike(a.summary, b.summary, s.site.Site)
+				} else {
+					fits = fits && (d.any() || !outlasted([]*observation{a, b}))
+				}
 			}
 		}
 		if fits {
@@ -174,18 +177,19 @@ func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, 
 // value than the pinned one, and two runs have to differ from each other.
 func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) (bool, error) {
 	const most = 3
-	if err := outlastTick(ctx, agreed.whole.runs); err != nil {
-		return false, err
-	}
 	c.lab.Note("Running the command as it ships once more, to see whether it still differs from the pinned runs.")
 	random := !slices.ContainsFunc(c.causes, func(v conviction) bool { return !ruleOf(v.source).random })
-	reference := agreed.whole.runs[0]
+	reference, made := agreed.whole.runs[0], agreed.whole.runs
 	for n := range most {
+		if err := outlastTick(ctx, made); err != nil {
+			return false, err
+		}
 		runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: agreed.whole.zoom})
 		c.seen = append(c.seen, runs...)
 		if err != nil {
 			return false, err
 		}
+		made = runs
 		if n == 0 && !random {
 			reference = runs[0]
 			continue
@@ -379,40 +383,6 @@ func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	return c.pinsLayout(agreed) || agreed.experiment.WholeTree || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
-// tick is longer than the coarsest clock that programs are seeded from.
-const tick = 2500 * time.Millisecond
-
-// outlasted reports whether runs began so far apart that a coarse clock cannot have made them agree.
-func outlasted(runs []*observation) bool {
-	first, last := runs[0].run.Started, runs[0].run.Started
-	for _, o := range runs {
-		if o.run.Started.Before(first) {
-			first = o.run.Started
-		}
-		if o.run.Started.After(last) {
-			last = o.run.Started
-		}
-	}
-	return last.Sub(first) > tick
-}
-
-// outlastTick waits until runs made now fall into another tick of a coarse clock than those made before: seconds, and the
-// two seconds of a zip archive's dates. A clock that nothing shows would otherwise make runs agree that follow one another.
-func outlastTick(ctx context.Context, made []*observation) error {
-	var last time.Time
-	for _, o := range made {
-		if end := o.run.Started.Add(time.Duration(o.run.Seconds * float64(time.Second))); end.After(last) {
-			last = end
-		}
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(tick - time.Since(last)):
-		return nil
-	}
-}
-
 func (c *inquiry) pinsLayout(agreed *agreement) bool {
 	return slices.ContainsFunc(agreed.pinned, func(s *suspicion) bool { return s.source == seed.ObjectIdentity })
 }
@@ -452,7 +422,7 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 		return
 	}
 	if c.gone {
-		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with nothing pinned. What is left is something outside the project that changed meanwhile, or a difference that seldom shows.")
+		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with nothing pinned. What is left is something outside the project that changed meanwhile, a coarse clock, or a difference that seldom shows.")
 		return
 	}
 	c.observed(pair, all, ruledOut)

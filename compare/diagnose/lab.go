@@ -31,6 +31,8 @@ type Ask struct {
 	Zoom       *plan.Zoom
 	// Cover lists directories outside the project of which every run is to find the same state.
 	Cover []string
+	// Apart is how much later than the first of the runs the last of them has to begin.
+	Apart time.Duration
 	// Enough is asked now and then what the trace of a run shows so far; an answer other than "" is the reason for which the
 	// run may end there. nil asks for whole runs.
 	Enough func(soFar trace.Source) string

@@ -50,6 +50,9 @@ func (c *inquiry) onSameFiles(ctx context.Context, pair *difference) (*differenc
 	all := c.shipped
 	c.shipped = nil
 	err := c.ship(ctx)
+	if err == nil {
+		err = c.doubt(ctx)
+	}
 	switch {
 	case err != nil && c.outOfRuns(err):
 		c.shipped, c.unsettled = all, true
