@@ -431,13 +431,18 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 // observed tells of a cause that nothing can pin: where the runs part, what was there, and what was ruled out.
 func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.ID) {
 	cannot := func(s *suspicion) bool {
-		return s.site != nil && s.strength >= present && slices.Contains([]seed.ID{seed.Concurrency, seed.ExternalState, seed.TorchNondeterministicOps}, s.source)
+		return s.site != nil && s.strength >= present &&
+			(s.beyond || slices.Contains([]seed.ID{seed.Concurrency, seed.ExternalState, seed.TorchNondeterministicOps}, s.source))
 	}
 	for _, s := range all {
 		if !cannot(s) {
 			continue
 		}
-		lines := []string{"runs differ even with " + list(ruledOut) + " pinned, so none of these is the whole cause"}
+		others := slices.DeleteFunc(slices.Clone(ruledOut), func(id seed.ID) bool { return s.beyond && id == s.source })
+		lines := []string{"runs differ even with " + list(others) + " pinned, so none of these is the whole cause"}
+		if s.beyond {
+			lines = append(lines, "what it takes was read before or outside of the lines that the source can be pinned for")
+		}
 		if p := pair.training.First; p != nil {
 			lines = append(lines, fmt.Sprintf("the runs part at the %s of step %d, after %s", p.Kind, p.Step, at(s.site)))
 		}

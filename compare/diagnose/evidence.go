@@ -136,16 +136,24 @@ func andSeeds(read *trace.Seen, seeding *trace.Change) string {
 	return fmt.Sprintf("and %s seeds %s with it: %s.", at(seeding.Seen), seeding.Stream, values)
 }
 
-// startedOtherwise suspects a source of which the main Python process was told by its arguments: they differ between the runs,
-// so what started it, a shell perhaps, has drawn them. nil where they do not.
+// startedOtherwise suspects a source of which the main Python process was told by what started it, a shell perhaps: its
+// arguments differ between the runs, or a variable that a seed is taken from. nil where they do not.
 func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
 	a, b := e.expected.summary.Arguments["main"], e.actual.summary.Arguments["main"]
-	if a == "" || b == "" || a == b {
+	seeding := e.seedOrigin("environment")
+	s := &suspicion{source: source, strength: entered, wholeTree: true}
+	switch {
+	case a != b && a != "" && b != "":
+		s.story = fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.", shorten(a), shorten(b))
+		if seeding == nil {
+			seeding = e.seedOfUnknownOrigin()
+		}
+	case seeding != nil:
+		s.story = "Python is started with another variable of the environment in each run: what starts it has drawn that."
+	default:
 		return nil
 	}
-	s := &suspicion{source: source, strength: entered, wholeTree: true,
-		story: fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.", shorten(a), shorten(b))}
-	if seeding := e.seedOfUnknownOrigin(); seeding != nil {
+	if seeding != nil {
 		s.site = seeding.Seen
 		s.story += fmt.Sprintf(" %s seeds %s with %s and %s.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])
 	}

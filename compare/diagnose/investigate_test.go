@@ -159,6 +159,12 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 10,
 		}, {
+			name: "a clock that something else has read",
+			world: world{reaches: []seed.ID{"date"}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{seeds(seed.PythonRandom, 3, v("date"), "clock")}
+			}},
+			verdict: record.Diverged, causes: "wall-clock observed train.py:3", most: 10,
+		}, {
 			name: "entropy of what starts Python",
 			world: world{reaches: []seed.ID{seed.OSEntropy}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{

@@ -30,7 +30,7 @@ func wallClock() rule {
 				return &suspicion{source: seed.WallClock, strength: entered, site: source,
 					story: fmt.Sprintf("%s reads the clock (%s), %s", at(source), source.API, andSeeds(source, seeding))}
 			}
-			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen,
+			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen, beyond: true,
 				story: fmt.Sprintf("%s seeds %s from the clock: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {

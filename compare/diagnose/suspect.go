@@ -41,6 +41,8 @@ type suspicion struct {
 	overwritten bool
 	// wholeTree says that only the launcher can pin the source here.
 	wholeTree bool
+	// beyond says that the value came from outside of the processes that the source can be pinned in.
+	beyond bool
 	// cover lists the directories whose state external-state pins.
 	cover []string
 }

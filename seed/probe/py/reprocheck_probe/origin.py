@@ -1,5 +1,6 @@
 """Remembers what clocks and entropy have just handed out, to recognise it in a seed."""
 
+import os
 import time
 
 # A value handed out longer ago than this many others is forgotten.
@@ -16,6 +17,8 @@ class Origins:
 
     def __init__(self):
         self._values = []
+        # What the process was given by the one that started it.
+        self._given = frozenset(os.environ.values())
 
     def hand_out(self, kind, value, place):
         self._values.append((kind, value, place))
@@ -40,7 +43,7 @@ class Origins:
             for kind, known, place in reversed(self._values):
                 if known == value or (type(known) is not int and str(known) == value):
                     return kind, place
-            return None
+            return ("environment", None) if value in self._given and len(value) > 3 else None
         else:
             try:
                 given = {int(value)}
@@ -61,6 +64,8 @@ class Origins:
             for unit in (1, 1e3, 1e6, 1e9):
                 if abs(number / unit - now) < _CLOSE:
                     return "clock", None
+        if any(str(number) in self._given for number in given):
+            return "environment", None
         return None
 
 
