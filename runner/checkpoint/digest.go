@@ -155,13 +155,14 @@ func hashChunks(d Data, j chunkJob, buf []byte, leaves [][sha256.Size]byte) erro
 	return nil
 }
 
-// ReadFull reads len(p) bytes at off, or returns an error that names the shortfall.
+// ReadFull reads len(p) bytes at off, or returns an error that names the shortfall. An error that comes with all bytes
+// counts: it is how a checksum at the end of compressed data is told.
 func ReadFull(r io.ReaderAt, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
 	if err == nil || err == io.EOF {
+		if n == len(p) {
+			return nil
+		}
 		return Damaged("file ends early: %d of %d bytes at offset %d", n, len(p), off)
 	}
 	return err

@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -127,5 +128,64 @@ with h5py.File(sys.argv[1], "w") as f:
 	data[off+17] ^= 4
 	if _, err := readAll(data, "x.h5"); err == nil || !refusal(err) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestHDF5StructuresOutOfTheirOrderAreRefused(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "h5py") {
+		t.Skip("no h5py")
+	}
+	path := filepath.Join(t.TempDir(), "x.h5")
+	cmd := exec.Command(python, "-c", `import sys, h5py, numpy as np
+with h5py.File(sys.argv[1], "w") as f:
+    f.create_dataset("chunked", data=np.arange(20, dtype="i4"), chunks=(7,), maxshape=(25,))
+    f["other"] = 1`, path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readAll(whole, "x.h5"); err != nil {
+		t.Fatal(err)
+	}
+	keys := bytes.Index(whole, []byte("TREE\x01")) + 24 // each of size, mask, place, place within an element, and an address
+	for name, at := range map[string]int{
+		"a place that is not on the grid":  keys + 8,
+		"a place within an element":        keys + 16 + 7,
+		"the second chunk where the first": keys + 32 + 8,
+		"a name behind the next":           bytes.Index(whole, []byte("chunked\x00")),
+		"a most below the extent":          bytes.Index(whole, []byte("\x19\x00\x00\x00\x00\x00\x00\x00")),
+	} {
+		damaged := bytes.Clone(whole)
+		switch {
+		case strings.HasPrefix(name, "the second"):
+			damaged[at] = 0
+		case strings.HasPrefix(name, "a name"):
+			damaged[at] = 'q'
+		case strings.HasPrefix(name, "a most"):
+			damaged[at] = 5
+		default:
+			damaged[at] ^= 1
+		}
+		if _, err := readAll(damaged, "x.h5"); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestAChecksumAtTheEndOfCompressedDataCounts(t *testing.T) {
+	for _, order := range []string{"False", "True"} {
+		file := deflated(t, "x.npy", npyFile("{'descr': '<f4', 'fortran_order': "+order+", 'shape': (2, 3), }", 24))
+		if _, err := readAll(file, "x.npz"); err != nil {
+			t.Fatal(err)
+		}
+		file[bytes.Index(file, []byte("PK\x01\x02"))+16] ^= 1
+		file[bytes.Index(file, []byte("PK\x07\x08"))+4] ^= 1
+		if _, err := readAll(file, "x.npz"); err == nil || !strings.Contains(err.Error(), "checksum") {
+			t.Errorf("fortran_order %s: %v", order, err)
+		}
 	}
 }

@@ -170,6 +170,13 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"pickle: state on a list":       []byte(proto + "]}b."),
 		"pickle: call of a number":      []byte(proto + "K\x01)R."),
 		"pickle: missing memo":          []byte(proto + "h\x05."),
+		"pickle: text not UTF-8":        []byte(proto + "X\x01\x00\x00\x00\xff."),
+		"pickle: surrogate cut short":   []byte(proto + "X\x02\x00\x00\x00\xed\xa0."),
+		"pickle: class not UTF-8":       []byte(proto + "c\xff\nb\n."),
+		"zip: several parts":            edited(torchFile(t, proto+"N."), -18, 1),
+		"zip: two counts":               edited(torchFile(t, proto+"N."), -14, 1),
+		"npy: version 1.1":              []byte("\x93NUMPY\x01\x01\x02\x00{}"),
+		"npy: version 3 not UTF-8":      []byte("\x93NUMPY\x03\x00\x03\x00\x00\x00{\xff}"),
 		"pickle: no end":                []byte(proto + "N"),
 		"pickle: values left over":      []byte(proto + "NN."),
 		"pickle: 10 MB of lists":        []byte(proto + strings.Repeat("]", 10<<20) + "."),
@@ -290,6 +297,9 @@ func instances(n int64) string {
 }
 
 func edited(data []byte, at int, b byte) []byte {
+	if at < 0 {
+		at += len(data)
+	}
 	data[at] = b
 	return data
 }

@@ -262,6 +262,11 @@ func dataspace(data []byte) (shape, most []int64, null bool, err error) {
 		for range rank {
 			most = append(most, int64(b.u64())) // all bits set tell an unlimited one
 		}
+		for d := range most {
+			if b.err == nil && most[d] != unlimitedExtent && most[d] < shape[d] {
+				return nil, nil, false, checkpoint.Damaged("extent of %d where %d is the most", shape[d], most[d])
+			}
+		}
 	}
 	if b.err == nil {
 		_, b.err = checkpoint.Elements(shape)

@@ -223,6 +223,10 @@ func (s *source) symbols(addr uint64, heap []byte, list *[]link) error {
 		if len(*list) >= maxLinks {
 			return checkpoint.Limit("group of more than %d members", maxLinks)
 		}
+		// HDF5 finds a member by its place in the order: one that is out of it is not there for HDF5.
+		if n := len(*list); n > 0 && (*list)[n-1].name >= l.name {
+			return checkpoint.Damaged("members of a group out of their order, at %q", checkpoint.Clip(l.name, 80))
+		}
 		*list = append(*list, l)
 	}
 	return nil

@@ -187,13 +187,21 @@ func (s *source) walkChunks(addr uint64, rank, level int, layout *chunks) error 
 		for range rank - 1 {
 			c.origin = append(c.origin, int64(b.u64()))
 		}
-		b.skip(8)
+		within := b.u64() // an element, where chunks never begin
 		c.addr = b.u64()
 		if b.err != nil {
 			return b.err
 		}
+		// HDF5 finds a chunk by its place in the order: one that is out of it is not there for HDF5.
+		if n := len(layout.list); within != 0 || n > 0 && slices.Compare(layout.list[n-1].origin, c.origin) >= 0 {
+			return checkpoint.Damaged("tree of chunks out of their order")
+		}
+		first := len(layout.list)
 		if own > 0 {
 			err = s.walkChunks(c.addr, rank, own, layout)
+			if first < len(layout.list) && slices.Compare(layout.list[first].origin, c.origin) < 0 {
+				return checkpoint.Damaged("tree of chunks out of their order")
+			}
 		} else {
 			err = layout.check(c)
 			layout.add(c)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -40,6 +41,9 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 		return nil, checkpoint.Damaged("not a NumPy array: no magic string")
 	}
 	var length, start int64
+	if fixed[7] != 0 {
+		return nil, checkpoint.Unsupported("NumPy format version %d.%d", fixed[6], fixed[7])
+	}
 	switch fixed[6] {
 	case 1:
 		length, start = int64(binary.LittleEndian.Uint16(fixed[8:])), 10
@@ -61,6 +65,11 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if err := checkpoint.ReadFull(r, text, start); err != nil {
 		return nil, err
 	}
+	if fixed[6] < 3 {
+		text = fromLatin1(text)
+	} else if !utf8.Valid(text) {
+		return nil, checkpoint.Damaged("array header that is not UTF-8")
+	}
 	p := literalParser{text: text}
 	v, err := p.parse(0)
 	if err == nil && len(bytes.TrimSpace(p.text[p.pos:])) > 0 {
@@ -75,6 +84,15 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	}
 	h.start = start + length
 	return h, nil
+}
+
+// fromLatin1 returns the UTF-8 of a header of version 1 or 2.
+func fromLatin1(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for _, c := range text {
+		out = utf8.AppendRune(out, rune(c))
+	}
+	return out
 }
 
 func interpret(v any) (*header, error) {

@@ -1,6 +1,10 @@
 package pickle
 
-import "github.com/reprocheck/reprocheck/runner/checkpoint"
+import (
+	"unicode/utf8"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
+)
 
 // container handles the opcodes that build or fill collections; done is false for any other opcode.
 func (m *machine) container(op byte) (done bool, err error) {
@@ -303,6 +307,9 @@ func (m *machine) globalLines() (Global, error) {
 	name, err := m.in.line()
 	if err != nil {
 		return Global{}, err
+	}
+	if !utf8.ValidString(mod) || !utf8.Valid(name) {
+		return Global{}, m.damaged("name of a class that is not UTF-8")
 	}
 	return modern(Global{mod, string(name)}), nil
 }

@@ -348,11 +348,13 @@ func (m *machine) text(op byte) error {
 	if err != nil {
 		return err
 	}
-	s := string(b)
 	if op == opBinString || op == opShortBinString {
-		s = latin1(b)
+		return m.push(latin1(b), textCost)
 	}
-	return m.push(s, textCost)
+	if !validText(b) {
+		return m.damaged("text that is not UTF-8")
+	}
+	return m.push(string(b), textCost)
 }
 
 func (m *machine) bytes(op byte) error {

@@ -18,6 +18,21 @@ func latin1(b []byte) string {
 	return s.String()
 }
 
+// validText reports whether b is UTF-8, in which Python lets pass halves of surrogate pairs.
+func validText(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			if len(b) < 3 || b[0] != 0xed || b[1] < 0xa0 || b[1] > 0xbf || b[2]&0xc0 != 0x80 {
+				return false
+			}
+			n = 3
+		}
+		b = b[n:]
+	}
+	return true
+}
+
 // rawUnicodeEscape decodes the UNICODE opcode of protocol 0: Latin-1 with \uXXXX and \UXXXXXXXX.
 func rawUnicodeEscape(b []byte) (string, error) {
 	var s strings.Builder

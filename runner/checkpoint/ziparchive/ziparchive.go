@@ -151,6 +151,10 @@ func checkDirectory(r io.ReaderAt, size int64) error {
 	if at+22+int(binary.LittleEndian.Uint16(tail[at+20:])) != len(tail) {
 		return checkpoint.Damaged("the file goes on behind the end of its archive")
 	}
+	if disk, first := binary.LittleEndian.Uint16(tail[at+4:]), binary.LittleEndian.Uint16(tail[at+6:]); disk != first || disk != 0 && disk != 0xffff ||
+		binary.LittleEndian.Uint16(tail[at+8:]) != binary.LittleEndian.Uint16(tail[at+10:]) {
+		return checkpoint.Unsupported("archive in several parts")
+	}
 	end := uint64(start) + uint64(at) // of the directory
 	length, offset := uint64(binary.LittleEndian.Uint32(tail[at+12:])), uint64(binary.LittleEndian.Uint32(tail[at+16:]))
 	if locator := at - 20; locator >= 0 && bytes.HasPrefix(tail[locator:], []byte("PK\x06\x07")) {
@@ -262,7 +266,7 @@ func (d *inflated) ReadAt(p []byte, off int64) (int, error) {
 		_, err := d.r.Read(one[:])
 		d.r = nil
 		if err != io.EOF {
-			return n, d.broken(err)
+			return 0, d.broken(err)
 		}
 	}
 	return n, nil
