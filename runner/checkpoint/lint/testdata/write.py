@@ -126,8 +126,9 @@ tokens = without("epoch", "config", "sampler", "scheduler", scheduler=False)
 save("steps-and-tokens", {**tokens, "tokens_seen": 4096})
 
 
-# The layouts of Composer 0.29 and of DeepSpeed 0.17 (plain, and stage 1 of ZeRO with a file of each rank), written after
-# composer/core/state.py, composer/trainer/trainer.py and deepspeed/runtime/engine.py.
+# Files in the manner of Composer and DeepSpeed (plain, and stage 1 of ZeRO with a file of each rank), made by hand: the keys
+# are those that were found in composer/core/state.py, composer/trainer/trainer.py and deepspeed/runtime/engine.py, of versions
+# about 0.29 and 0.17; neither library wrote them, and real files have further keys.
 def composer(world, states):
     stamp = {"iteration": 0, "epoch": 1, "batch": 2, "sample": 10, "token": 0, "epoch_in_iteration": 1, "token_in_iteration": 0,
              "batch_in_epoch": 0, "sample_in_epoch": 0, "token_in_epoch": 0, "total_wct": 0.5, "epoch_wct": 0.5, "batch_wct": 0.1}
