@@ -146,7 +146,7 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 // holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
 // two of them that differ.
 func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
-	n := c.enough(pinned)
+	n := c.enough(pair, pinned)
 	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
 	if needsZoom(pinned) && !c.hidden {
 		ask.Zoom = zoomFor(pair)
@@ -267,11 +267,13 @@ func (e *evidence) racing() bool {
 // enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
 // changes nothing is one more (see stands, which also makes up for work that went on at the same time); where everything was
 // pinned on no evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
-func (c *inquiry) enough(pinned []*suspicion) int {
+func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
 	blind := slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
 	switch {
 	case c.lucky:
 		return 4
+	case blind && c.evidence(pair).racing():
+		return 5
 	case blind:
 		return 3
 	}

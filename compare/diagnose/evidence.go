@@ -143,8 +143,9 @@ func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
 	seeding := e.seedOrigin("environment")
 	s := &suspicion{source: source, strength: entered, wholeTree: true}
 	switch {
-	case a != b && a != "" && b != "":
-		s.story = fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.", shorten(a), shorten(b))
+	case sameProgram(a, b) && !slices.Equal(a, b):
+		s.story = fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.",
+			shorten(strings.Join(a, " ")), shorten(strings.Join(b, " ")))
 		if seeding == nil {
 			seeding = e.seedOfUnknownOrigin()
 		}
@@ -158,6 +159,13 @@ func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
 		s.story += fmt.Sprintf(" %s seeds %s with %s and %s.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])
 	}
 	return s
+}
+
+// sameProgram reports whether two command lines of Python run the same script or module: of several processes that start
+// together, another can come first in each run.
+func sameProgram(a, b []string) bool {
+	const script = 2
+	return len(a) == len(b) && len(a) > script && slices.Equal(a[:script], b[:script])
 }
 
 // seedOfUnknownOrigin is the first seeding whose explicit value differs for a reason that the probe did not see.

@@ -3,7 +3,6 @@ package trace
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
@@ -54,7 +53,7 @@ type Summary struct {
 	// Facts holds the last value of each fact, for each process.
 	Facts map[string]map[string]string
 	// Arguments is how each process was started, as far as it knows.
-	Arguments map[string]string
+	Arguments map[string][]string
 	// Omitted counts events at sites beyond the number kept.
 	Omitted int64
 	// Ended lists the processes that ended in the ordinary way, and Failed has the class of the exception that ended a process.
@@ -73,7 +72,7 @@ var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, pr
 
 // Summarise reads a run's whole trace once.
 func Summarise(s Source) (*Summary, error) {
-	sum := &Summary{Facts: map[string]map[string]string{}, Arguments: map[string]string{}, Failed: map[string]string{}}
+	sum := &Summary{Facts: map[string]map[string]string{}, Arguments: map[string][]string{}, Failed: map[string]string{}}
 	for _, process := range s.Processes() {
 		sites := map[Site]*Seen{}
 		err := each(s, process, func(order int64, e probe.Event) {
@@ -90,7 +89,7 @@ func Summarise(s Source) (*Summary, error) {
 					sum.Facts[process] = map[string]string{}
 				}
 				sum.Facts[process]["hash_seed"] = e.DetailString("hash_seed")
-				sum.Arguments[process] = strings.Join(e.DetailStrings("argv"), " ")
+				sum.Arguments[process] = e.DetailStrings("argv")
 				sum.Facts[process]["python"] = e.DetailString("python")
 			case e.Kind == probe.KindExit:
 				sum.Ended = append(sum.Ended, process)
