@@ -198,6 +198,14 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "python-hash proven train.py:9, object-identity proven train.py:11", most: 10,
 		}, {
+			name: "memory of a tensor's constructor, which the hash seed and addresses fill",
+			world: world{reaches: []seed.ID{seed.UninitialisedMemory}, source: "hidden = torch.Tensor(16, 16)", events: func(valueOf) []probe.Event {
+				return []probe.Event{draws(seed.TorchCPU, 1, "the same")}
+			}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(1, "hidden", v(seed.UninitialisedMemory))}
+			}},
+			verdict: record.Diverged, causes: "uninitialised-memory proven train.py:1", most: 6,
+		}, {
 			name: "a seed made of the one that torch began with",
 			world: world{reaches: []seed.ID{seed.TorchCPU}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.NumpyLegacy, 5, v(seed.TorchCPU), "torch-cpu"), draws(seed.NumpyLegacy, 6, v(seed.TorchCPU)), draws(seed.TorchCPU, 8, v(seed.TorchCPU))}
@@ -289,6 +297,19 @@ func TestHiddenFailure(t *testing.T) {
 				t.Errorf("%s (%s) with %d warnings, want %s with %d", audit.Verdict, audit.Reason, warns, test.verdict, test.warns)
 			}
 		})
+	}
+}
+
+func TestConstructsTensor(t *testing.T) {
+	for line, want := range map[string]bool{
+		"h = torch.Tensor(16, 16)": true, "h = torch.FloatTensor(n, m)": true, "w = Parameter(torch.Tensor(x.size(0), 3))": true,
+		"h = torch.Tensor(*shape)": true, "h = torch.Tensor(7)": true, "a = np.ndarray((3, 3))": true,
+		"h = torch.Tensor(rows)": false, "h = torch.Tensor([1, 2])": false, "h = torch.LongTensor([[0, 1]])": false, "isinstance(h, torch.Tensor)": false,
+		"def f(h: torch.Tensor, n)": false, "isinstance(a, np.ndarray)": false,
+	} {
+		if got := constructsTensor.MatchString(line); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
 	}
 }
 
