@@ -240,8 +240,11 @@ func unlzf(in []byte, most int64) ([]byte, error) {
 	return out, nil
 }
 
+// inflaters are passed on from one chunk to the next: each has a window, which is often larger than a chunk.
+var inflaters sync.Pool
+
 func (c *chunks) inflate(data []byte) ([]byte, error) {
-	z, err := zlib.NewReader(bytes.NewReader(data))
+	z, err := inflater(bytes.NewReader(data))
 	if err != nil {
 		return nil, checkpoint.Damaged("compressed chunk: %v", err)
 	}
@@ -250,7 +253,16 @@ func (c *chunks) inflate(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, checkpoint.Damaged("compressed chunk: %v", err)
 	}
+	inflaters.Put(z)
 	return out, nil
+}
+
+func inflater(r io.Reader) (io.ReadCloser, error) {
+	z, ok := inflaters.Get().(io.ReadCloser)
+	if !ok {
+		return zlib.NewReader(r)
+	}
+	return z, z.(zlib.Resetter).Reset(r, nil)
 }
 
 // unshuffle puts the bytes of each element together again; bytes beyond whole elements stay where they are.
