@@ -84,6 +84,12 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		}
 		c.lab.Note("Runs differ. Pinning " + list(sources(pinned)) + " to see whether that makes them agree.")
 		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
+		if found != nil && err == nil {
+			var usual bool
+			if usual, err = c.usual(pair, found); usual {
+				return nil, sources(pinned), err
+			}
+		}
 		if found != nil || err != nil {
 			return found, sources(pinned), err
 		}
@@ -94,6 +100,20 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		}
 	}
 	return nil, sources(pinned), nil
+}
+
+// usual reports whether pinned runs agree on no more than what most runs as shipped come to: threads that the program starts by
+// itself most often take turns in one order, whatever is pinned beside them.
+func (c *inquiry) usual(pair *difference, found *agreement) (bool, error) {
+	if !c.lucky || !c.evidence(pair).raw() {
+		return false, nil
+	}
+	for _, o := range c.shipped {
+		if d, err := c.differ(o, found.runs[0]); err != nil || !d.any() {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // merge adds to known those suspicions whose sources it does not have, and takes over stronger ones.
@@ -256,6 +276,17 @@ func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
 	}
 	return trial{}, false
 }
+
+// raw reports whether the user's own lines started threads or processes of their own, which nothing but luck brings into one
+// order.
+func (e *evidence) raw() bool {
+	return e.seen(func(s *trace.Seen) bool {
+		return s.Kind == probe.KindTask && s.Lib == "" && slices.Contains(unpooled, s.API)
+	}) != nil
+}
+
+// unpooled are the calls that start work which no pin of concurrency puts in order.
+var unpooled = []string{"threading.Thread.start", "multiprocessing.Process.start", "subprocess.Popen"}
 
 // racing reports whether work went on at the same time, so that runs can agree by luck.
 func (e *evidence) racing() bool {

@@ -69,19 +69,27 @@ func (c *inquiry) diagnose(ctx context.Context, pair *difference) error {
 // minimiseAndLocate finds the causes among the sources that make runs agree, and reports whether the agreement stands.
 func (c *inquiry) minimiseAndLocate(ctx context.Context, pair *difference, agreed *agreement) (bool, error) {
 	if err := c.minimise(ctx, agreed); err != nil {
+		c.unfinished()
 		c.suspectOnly(agreed.pinned)
 		return false, err
 	}
 	if err := c.locate(ctx, pair, agreed); err != nil {
+		c.unfinished()
 		return false, err
 	}
 	stands, err := c.stands(ctx, pair, agreed)
 	if err != nil {
-		for i := range c.causes {
-			c.causes[i].proof = record.Suspected
-		}
+		c.unfinished()
 	}
 	return stands, err
+}
+
+// unfinished takes back what was proven in a search that came to no end: what the traces show stays suspected.
+func (c *inquiry) unfinished() {
+	c.causes = slices.DeleteFunc(c.causes, func(v conviction) bool { return v.strength == possibleOnly && v.origin == nil })
+	for i := range c.causes {
+		c.causes[i].proof = record.Suspected
+	}
 }
 
 // explained reports whether it was no luck that some of the shipped runs agree: they were seen to complete results in the same
@@ -114,12 +122,13 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 
 // stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
 // neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that. What no trace shows entering
-// takes three runs that agree. What nothing but an experiment has shown, and whatever was shown while files of the project
+// takes three runs that agree, and two more where threads or processes of the program's own went on at the same time. What nothing but an experiment has shown, and whatever was shown while files of the project
 // changed, has to come and go once more: what changed between the first runs and the pinned ones does not come back. So has
 // a difference that runs as shipped no longer showed when they were traced, unless a value in their traces explains it.
 func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreement) (bool, error) {
 	const many, few = 3, 3
-	racing := c.evidence(pair).racing()
+	racing, raw := c.evidence(pair).racing(), c.evidence(pair).raw()
+	unseen := func(v conviction) bool { return v.strength < entered }
 	silent := func(v conviction) bool {
 		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
 	}
@@ -139,6 +148,8 @@ func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreemen
 		if err := outlastTick(ctx, agreed.whole.runs); err != nil {
 			return false, err
 		}
+		return c.repeats(ctx, agreed, 2)
+	case raw && slices.ContainsFunc(c.causes, unseen):
 		return c.repeats(ctx, agreed, 2)
 	case slices.ContainsFunc(c.causes, weak) && len(agreed.runs) < few:
 		return c.repeats(ctx, agreed, few-len(agreed.runs))
@@ -404,9 +415,8 @@ func (c *inquiry) convict(s *suspicion, agreed *agreement, released *observation
 
 // suspectOnly records what the traces say when no experiment could be finished.
 func (c *inquiry) suspectOnly(all []*suspicion) {
-	proven := slices.DeleteFunc(slices.Clone(c.causes), func(v conviction) bool { return v.proof == record.Suspected })
 	for _, s := range atLeast(all, entered) {
-		if slices.ContainsFunc(proven, func(v conviction) bool { return v.source == s.source }) {
+		if c.convicted(s.source) {
 			continue
 		}
 		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Suspected,

@@ -252,6 +252,29 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+// Threads that most often take turns in one order make runs agree whatever is pinned, with each other and with most as shipped.
+func TestTheUsualOrderConvictsNobody(t *testing.T) {
+	for _, luck := range [][]int{{0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1}, {0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1}} {
+		w := world{t: t, luck: luck, reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
+			start := probe.Event{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Detail: json.RawMessage(`{"api":"threading.Thread.start"}`)}
+			return []probe.Event{start, start}
+		}}
+		if got := convicted(w.investigate(record.Settings{})); got != "concurrency observed train.py:4" {
+			t.Errorf("luck %v: causes %q after %v, want concurrency as observed", luck, got, w.asked)
+		}
+	}
+}
+
+// A search that comes to no end proves nothing.
+func TestUnfinishedSearchesProveNothing(t *testing.T) {
+	w := world{t: t, budget: 8, reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom, seed.TorchCPU}, events: func(v valueOf) []probe.Event {
+		return []probe.Event{draws(seed.PythonRandom, 4, v(seed.PythonRandom)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy)), draws(seed.TorchCPU, 9, v(seed.TorchCPU))}
+	}}
+	if got := convicted(w.investigate(record.Settings{})); strings.Contains(got, "proven") || strings.Count(got, "suspected") != 3 {
+		t.Errorf("causes %q after %v, want three suspected", got, w.asked)
+	}
+}
+
 // Runs whose streams differ can agree by luck, where a training shows no more than a few digits.
 func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
 	run := 0
