@@ -67,6 +67,8 @@ func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
 		return "unknown", fmt.Sprintf("torch used %s threads in every run; %s", facts["torch.num_threads"], knownBy(s))
 	case slices.Contains(unseen, s.ID):
 		return "unknown", knownBy(s)
+	case s.ID == seed.JaxKey && facts["jax"] != "":
+		return "unused", "no key was made by the program's own lines"
 	case frameworks[s.ID] != nil:
 		if userText(c.audit.Dir, c.audit.Command, c.shipped[0]).mentions(frameworks[s.ID]) {
 			return "unknown", "the framework is not watched; " + knownBy(s)

@@ -14,6 +14,7 @@ _BEFORE = {
     "hooks_training": ("torch",),
     "hooks_dataloader": ("torch",),
     "hooks_memory": ("torch", "numpy"),
+    "hooks_jax": ("jax",),
     "hooks_ops": ("torch",),
     "hooks_tasks": ("threading", "concurrent.futures", "multiprocessing", "asyncio", "subprocess"),
 }
