@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -78,6 +79,8 @@ func checkIsolate(dirs []string) error {
 // stopped says what an audit leaves that was ended by a signal or by a failure of ours; finished counts its finished runs.
 func stopped(err error, finished int) error {
 	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		return hinted(err, exitUsage, "it is no program for this machine; a script without a first line such as #!/bin/sh needs its interpreter: reprocheck run -- sh ./train.sh")
 	case finished == 1:
 		return hinted(err, codeOf(err), "1 finished run is kept; `reprocheck run --continue` goes on from it")
 	case finished > 1:

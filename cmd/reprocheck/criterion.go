@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/reprocheck/reprocheck/cmd/reprocheck/internal/config"
+	"github.com/reprocheck/reprocheck/runner/metrics"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -44,7 +44,7 @@ func newCriterion(c *cli.Context, file *config.File) (record.Criterion, error) {
 		criterion.Tolerances[name] = record.Tolerance{ATol: atol}
 	}
 	for _, pattern := range criterion.MetricRegex {
-		if _, err := regexp.Compile(pattern); err != nil {
+		if _, err := metrics.CompilePattern(pattern); err != nil {
 			return criterion, fmt.Errorf("--metric-regex %q: %w", pattern, err)
 		}
 	}

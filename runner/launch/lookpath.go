@@ -54,12 +54,19 @@ func LookPath(name string, env []string, dir string) (string, error) {
 // errNotExecutable says that a file is there and cannot be a program.
 var errNotExecutable = fmt.Errorf("not executable: %w", fs.ErrPermission)
 
+// missing is the path of a program that was not searched for in PATH, and is not there.
+type missing string
+
+func (path missing) Error() string { return string(path) + ": there is no such file" }
+
+func (path missing) Is(target error) bool { return target == exec.ErrNotFound }
+
 // executable returns nil when path is a file that somebody may execute.
 func executable(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case isMissing(err):
-		return fmt.Errorf("%s: %w", path, exec.ErrNotFound)
+		return missing(path)
 	case err != nil:
 		return err
 	case info.IsDir():

@@ -20,6 +20,8 @@ func TestMetricRegex(t *testing.T) {
 		want        []string
 	}{
 		"named groups":     {`<(?P<name>\w+)>=<(?P<value>[^>]+)>@(?P<step>\d+)`, "<loss>=<0.5>@7 and <acc>=<0.9>@7\n", []string{"loss@7=0.5", "acc@7=0.9"}},
+		"a step in front":  {`it (?P<step>\d+) sc (?P<value>\S+)`, "it 1 sc 0.5\nit 2 sc 0.25\n", []string{"sc@1=0.5", "sc@2=0.25"}},
+		"a step behind":    {`sc (?P<value>\S+) in (?P<step>\d+)`, "sc 0.5 in 3\n", []string{"sc@3=0.5"}},
 		"one group":        {`final score: ([\d.]+) of`, "final score: 0.75 of 9\n", []string{"final score@0=0.75"}},
 		"not a number":     {`loss=(\S+)`, "loss=high 0.5\n", []string{"high@0=0.5"}},
 		"the rest as ever": {`loss=(\S+)`, "loss=0.5\nacc=0.25\n", []string{"loss@0=0.5", "acc@0=0.25"}},
@@ -30,6 +32,17 @@ func TestMetricRegex(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestCompilePattern(t *testing.T) {
+	for pattern, right := range map[string]bool{
+		`loss=(\S+)`: true, `(?P<name>\w+)=(?P<value>\S+)`: true,
+		`loss`: false, `(\w+)=(\S+)`: false, `(?P<name>\w+)=\S+`: false, `(?P<step>\d+)`: false, `(`: false,
+	} {
+		if _, err := CompilePattern(pattern); (err == nil) != right {
+			t.Errorf("%q: %v", pattern, err)
+		}
 	}
 }
 

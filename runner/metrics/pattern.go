@@ -2,13 +2,26 @@ package metrics
 
 import (
 	"bytes"
+	"errors"
 	"regexp"
 )
 
 // patternFormat reads lines with the user's own patterns. A pattern has the named groups value and, if it likes, name and step;
 // or one group without a name, which is the value. Without a name group the metric is called after the text in front of the
-// value. A line that a pattern matches is read by the patterns alone.
+// value, after the step where that comes first. A line that a pattern matches is read by the patterns alone.
 type patternFormat struct{ patterns []*regexp.Regexp }
+
+// CompilePattern compiles a user's pattern; one that names no value is an error.
+func CompilePattern(pattern string) (*regexp.Regexp, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, err
+	}
+	if re.SubexpIndex("value") < 0 && (re.NumSubexp() != 1 || re.SubexpNames()[1] != "") {
+		return nil, errors.New("no group says where the value is, such as (?P<value>\\S+)")
+	}
+	return re, nil
+}
 
 func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
 	found := false
@@ -16,7 +29,7 @@ func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
 		names := re.SubexpNames()
 		for _, m := range re.FindAllSubmatchIndex(line, 256) {
 			var value, name, step []byte
-			start := 0
+			start, label := 0, m[0]
 			for g := 1; g < len(names) && 2*g+1 < len(m); g++ {
 				if m[2*g] < 0 {
 					continue
@@ -27,6 +40,7 @@ func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
 					name = text
 				case names[g] == "step":
 					step = text
+					label = m[2*g+1]
 				case names[g] == "value" || names[g] == "" && value == nil && len(names) == 2:
 					value, start = text, m[2*g]
 				}
@@ -37,7 +51,10 @@ func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
 				continue
 			}
 			if name == nil {
-				name = labelBefore(line[m[0]:start])
+				if label > start {
+					label = m[0]
+				}
+				name = labelBefore(line[label:start])
 			}
 			if name == nil {
 				name = []byte(re.String())

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/reprocheck/reprocheck/runner/metrics"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
 )
@@ -321,7 +321,7 @@ func command(n *yaml.Node) ([]string, error) {
 
 func patterns(n *yaml.Node) ([]string, error) {
 	return checked(n, func(pattern string) error {
-		_, err := regexp.Compile(pattern)
+		_, err := metrics.CompilePattern(pattern)
 		return err
 	})
 }
