@@ -118,7 +118,7 @@ used.random()
 	}
 }
 
-// The first draws of each line are written, however many there are of another.
+// What a library draws for itself while it is imported is none of the program's.
 func TestDrawsOfAnImportLeaveAStreamUnused(t *testing.T) {
 	for body, used := range map[string]bool{
 		"import sys; sys.path.append(sys.argv[1]); import library":                          false,
@@ -137,6 +137,30 @@ func TestDrawsOfAnImportLeaveAStreamUnused(t *testing.T) {
 	}
 }
 
+// A process of a pool is killed when there is no more work, perhaps with something still in doubt.
+func TestGeneratorsOfPoolsAreToldInTime(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import numpy as np
+def work(n):
+    return np.random.RandomState().rand()
+if __name__ == "__main__":
+    with multiprocessing.Pool(1) as pool:
+        pool.map(work, range(1))
+    with ProcessPoolExecutor(1) as pool:
+        list(pool.map(work, range(1)))
+`})
+	s.needs("numpy")
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	for _, name := range []string{"main/mp-1", "main/mp-2"} {
+		if !slices.ContainsFunc(found.events[name], func(e probe.Event) bool { return e.Kind == probe.KindNew && e.Value == "unseeded" }) {
+			t.Errorf("%s: no generator is told of", name)
+		}
+	}
+}
+
+// The first draws of each line are written, however many there are of another.
 func TestDrawsAreBounded(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import random

@@ -253,17 +253,18 @@ class _Tasks:
 
 
 def _number_tasks(probe, module, name, number, delays):
-    """Has a process of a pool begin each task in the same pinned state, whichever process takes it, or with a delay.
+    """Has a process of a pool begin each task in the same pinned state, whichever process takes it, or with a delay, and tell
+    what is in doubt before it hands over a result: it may be killed for want of work.
 
-    The worker gets its tasks from the queue that is its first argument; number(task) tells which one it is."""
-    if not any(level.level == "pin" for level in probe.settings.levels.values()) and delays is None:
-        return
+    The worker gets its tasks from the queue that is its first argument, and puts their results into the second; number(task)
+    tells which one it is."""
     original = getattr(module, name)
+    pinned = any(level.level == "pin" for level in probe.settings.levels.values())
 
-    def worker(queue, *args, **kwargs):
+    def worker(tasks, results, *args, **kwargs):
         # A pool of threads has no pipe, and one state for all of them.
-        if hasattr(queue, "_reader"):
-            get = queue.get
+        if hasattr(tasks, "_reader"):
+            get, put = tasks.get, results.put
 
             def next_task(*args, **kwargs):
                 task = get(*args, **kwargs)
@@ -273,8 +274,14 @@ def _number_tasks(probe, module, name, number, delays):
                     probe.begin_task("task-%r" % (number(task),))
                 return task
 
-            queue.get = next_task
-        return original(queue, *args, **kwargs)
+            def put_result(*args, **kwargs):
+                probe.resolve()
+                return put(*args, **kwargs)
+
+            if pinned or delays is not None:
+                tasks.get = next_task
+            results.put = put_result
+        return original(tasks, results, *args, **kwargs)
 
     # The child is told by name what to run.
     worker.__name__ = worker.__qualname__ = name

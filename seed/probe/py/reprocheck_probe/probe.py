@@ -73,7 +73,7 @@ class Probe:
     def emit(self, kind, stream=None, where=None, value=None, detail=None):
         """Writes one event. where is a frames.Where; value a str."""
         if self._doubts:
-            self._resolve()
+            self.resolve()
         event = {"k": kind, "s": self.steps}
         if stream is not None:
             event["r"] = stream
@@ -96,7 +96,8 @@ class Probe:
         """Has resolve() called before the next event is written: it can tell then what cannot be told yet."""
         self._doubts.append(resolve)
 
-    def _resolve(self):
+    def resolve(self):
+        """Writes what was in doubt."""
         doubts, self._doubts = self._doubts, []
         busy, self.thread.busy = self.thread.busy, True
         try:
@@ -134,7 +135,7 @@ class Probe:
             return
         self._finished = True
         calls, self._at_exit = self._at_exit, []
-        self._resolve()
+        self.resolve()
         self.thread.busy = True
         try:
             for call in reversed(calls):
