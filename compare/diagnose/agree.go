@@ -102,10 +102,11 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	return nil, sources(pinned), nil
 }
 
-// usual reports whether pinned runs agree on no more than what most runs as shipped come to: threads that the program starts by
-// itself most often take turns in one order, whatever is pinned beside them.
+// usual reports whether pinned runs agree on no more than what a run as shipped comes to as well: threads that the program
+// starts by itself most often take turns in one order, whatever is pinned beside them. What was seen to enter is pinned to a
+// value that no run as shipped has.
 func (c *inquiry) usual(pair *difference, found *agreement) (bool, error) {
-	if !c.lucky || !c.evidence(pair).raw() {
+	if len(atLeast(found.pinned, entered)) > 0 || !c.evidence(pair).raw() {
 		return false, nil
 	}
 	for _, o := range c.shipped {
