@@ -119,7 +119,8 @@ func (c *collector) processes(alive []probe.Process, seen []launch.PythonProcess
 	known = []record.Process{}
 	var pids []int64
 	for _, p := range alive {
-		pids = append(pids, p.PID)
+		// One that was ended before it spoke up did nothing: what starts it, a pool, had no work for it.
+		pids = append(append(pids, p.PID), p.Killed...)
 		known = append(known, record.Process{Name: p.Name, Trace: filepath.Join("trace", p.Trace), Facts: p.Facts, Events: p.Events, Steps: p.Steps})
 	}
 	for _, p := range seen {

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,22 @@ if __name__ == "__main__":
 				t.Errorf("processes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A process that another ends may not have spoken up by then; the other says which it was.
+func TestEndedProcessesAreToldOf(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import multiprocessing, time
+if __name__ == "__main__":
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    process.start(); process.terminate(); process.join()
+    print(process.pid)
+`})
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	killed := found.of(probe.KindKilled)
+	if len(killed) != 1 || fmt.Sprintln(killed[0].DetailInt("pid")) != found.stdout {
+		t.Errorf("%v, want one process, %s", killed, found.stdout)
 	}
 }
 

@@ -41,6 +41,8 @@ type Process struct {
 	Damaged int64
 	// Steps is the number of optimizer steps seen.
 	Steps int64
+	// Killed are the pids of processes that this one ended, bounded: one of them may not have begun yet.
+	Killed []int64
 	// Exited says that the process ended in the ordinary way.
 	Exited bool
 }
@@ -139,6 +141,10 @@ func (t *trace) read(dir string) (alive bool, err error) {
 		case KindChild:
 			if len(t.children) < maxChildren {
 				t.children[event.DetailInt("pid")] = event.DetailInt("n")
+			}
+		case KindKilled:
+			if len(t.Killed) < maxChildren {
+				t.Killed = append(t.Killed, event.DetailInt("pid"))
 			}
 		case KindExit:
 			t.Exited = true

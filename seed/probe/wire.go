@@ -15,6 +15,7 @@ const (
 	KindProcess  Kind = "process"
 	KindIdentity Kind = "identity"
 	KindChild    Kind = "child"
+	KindKilled   Kind = "killed"
 	KindFact     Kind = "fact"
 	KindExit     Kind = "exit"
 

@@ -30,6 +30,7 @@ def install(probe):
     when("threading", tasks.watch_threads)
     when("asyncio.tasks", tasks.watch_asyncio)
     when("subprocess", tasks.watch_subprocess)
+    when("multiprocessing.popen_fork", lambda module: _watch_kills(probe, module.Popen))
 
 
 class _Tasks:
@@ -250,6 +251,19 @@ class _Tasks:
 
         for name in ("as_completed", "gather", "wait"):
             Watched(self._probe, module, name, noted("asyncio." + name))
+
+
+def _watch_kills(probe, kind):
+    """Writes the pid of each process that this one ends: a pool's may not have begun yet."""
+    original = kind._send_signal
+
+    def _send_signal(self, sig):
+        if self.returncode is None:
+            probe.emit("killed", detail={"pid": self.pid})
+        return original(self, sig)
+
+    _send_signal.__wrapped__ = original
+    kind._send_signal = _send_signal
 
 
 def _number_tasks(probe, module, name, number, delays):
