@@ -16,6 +16,12 @@ import (
 type valueOf = func(seed.ID) string
 
 func TestCauses(t *testing.T) {
+	untouched := func(v valueOf) []probe.Event {
+		return []probe.Event{
+			{Kind: probe.KindNew, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: "unseeded", Detail: json.RawMessage(`{"id":1}`)},
+			{Kind: probe.KindStream, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: v(seed.NumpyGenerator), Detail: json.RawMessage(`{"at":"exit","id":1,"used":false,"seeded":false}`)},
+		}
+	}
 	// A training on a GPU that adds by index and convolves: equal losses, then gradients by whichever kernel has no fixed result.
 	kernels := func(sources ...seed.ID) func(valueOf) []probe.Event {
 		return func(v valueOf) []probe.Event {
@@ -52,14 +58,17 @@ func TestCauses(t *testing.T) {
 			world:   world{events: unseededNumPy},
 			verdict: record.Reproducible, most: 5, // two more, in case three agreed by luck
 		}, {
-			name: "an unseeded generator that nobody draws from",
-			world: world{events: func(v valueOf) []probe.Event {
-				return []probe.Event{
-					{Kind: probe.KindNew, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: "unseeded", Detail: json.RawMessage(`{"id":1}`)},
-					{Kind: probe.KindStream, Stream: seed.NumpyGenerator, File: "train.py", Line: 3, Value: v(seed.NumpyGenerator), Detail: json.RawMessage(`{"at":"exit","id":1,"used":false,"seeded":false}`)},
-				}
-			}},
+			name:    "an unseeded generator that nobody draws from",
+			world:   world{events: untouched},
 			verdict: record.Reproducible, most: 3,
+		}, {
+			name:    "an unseeded generator that only a worker draws from, in its own copy",
+			world:   world{reaches: []seed.ID{seed.NumpyGenerator}, events: untouched, children: []string{"main/worker-0"}},
+			verdict: record.Diverged, causes: "numpy-generator proven train.py:3", most: 5,
+		}, {
+			name:    "an unseeded generator of which a copy is drawn from",
+			world:   world{reaches: []seed.ID{seed.NumpyGenerator}, events: untouched},
+			verdict: record.Diverged, causes: "numpy-generator proven train.py:3", most: 6,
 		}, {
 			name: "bait that differs in every run beside the cause",
 			world: world{reaches: []seed.ID{seed.PythonHash}, events: func(v valueOf) []probe.Event {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
+	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
@@ -57,12 +58,13 @@ func torchCUDA() rule {
 func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	on := func(c trace.Change) bool { return c.Stream == stream }
 	made := func(s *trace.Seen) bool {
-		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && (s.Lib == "" || !inWorker(s)) && !e.unused(s)
+		return s.Stream == stream && s.Kind == probe.KindNew && s.Values[0] == "unseeded" && s.File != "" && (s.Lib == "" || !inWorker(s))
 	}
 	// Libraries make generators of their own, for the names of temporary files and the like, and most of all while they are
-	// imported: one that a user's line makes counts more.
+	// imported: one that a user's line makes counts more, and one that was drawn from.
 	var unseeded *trace.Seen
 	for _, likely := range []func(*trace.Seen) bool{
+		func(s *trace.Seen) bool { return s.Lib == "" && !e.unused(s) },
 		func(s *trace.Seen) bool { return s.Lib == "" },
 		func(s *trace.Seen) bool { return !s.First.DetailBool("importing") },
 		func(*trace.Seen) bool { return true },
@@ -94,7 +96,8 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 		switch {
 		case importing(unseeded):
 			strength = possibleOnly
-		case unseeded.Lib != "":
+		case unseeded.Lib != "", e.unused(unseeded):
+			// What was spawned or copied from an unused one may have been drawn from.
 			strength = present
 		}
 		return &suspicion{source: stream, strength: strength, site: unseeded,
@@ -110,9 +113,11 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	return nil
 }
 
-// unused reports whether nobody had drawn from the only generator that a line made, when its process ended.
+// unused reports whether nobody had drawn from the only generator that a line made, when its process ended. Children of the
+// process have generators of their own that began as this one.
 func (e *evidence) unused(made *trace.Seen) bool {
-	return made.Count == 1 && slices.ContainsFunc(e.expected.summary.Sites, func(s *trace.Seen) bool {
+	inherited := slices.ContainsFunc(e.expected.run.Processes, func(p record.Process) bool { return strings.HasPrefix(p.Name, made.Process+"/") })
+	return !inherited && made.Count == 1 && slices.ContainsFunc(e.expected.summary.Sites, func(s *trace.Seen) bool {
 		return s.Kind == probe.KindStream && s.Stream == made.Stream && s.Process == made.Process && s.File == made.File && s.Line == made.Line &&
 			s.Count == 1 && s.First.DetailInt("id") > 0 && !s.First.DetailBool("used")
 	})

@@ -32,6 +32,8 @@ type world struct {
 	luck []int
 	// steady sources have one value of their own when inherited and another when pinned.
 	steady []seed.ID
+	// children are the names of processes besides main.
+	children []string
 	// events are what the probe writes in a run; value stands for the source's value in that run.
 	events func(value func(seed.ID) string) []probe.Event
 	// zoomed are the lines of a zoomed run.
@@ -122,6 +124,9 @@ func (w *world) launch(ask Ask) *record.Run {
 			Points: []record.Point{{Step: 1, Text: strconv.Itoa(number), Value: record.Float(number), Line: 1}}}}}
 	if w.noMetrics {
 		run.Metrics, run.Artifacts = nil, []record.Artifact{{Path: "train.log", SHA256: "the same"}}
+	}
+	for _, child := range w.children {
+		run.Processes = append(run.Processes, record.Process{Name: child})
 	}
 	events := []probe.Event{{Kind: probe.KindProcess, Detail: json.RawMessage(`{"hash_seed":"random"}`)}}
 	if w.noPython {
