@@ -230,6 +230,17 @@ func TestCauses(t *testing.T) {
 			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "hidden", v(seed.TorchCPU))} }},
 			verdict: record.Diverged, causes: "torch-cpu proven train.py:9", most: 5,
 		}, {
+			name: "data that are split at random, beside weights that are overwritten and a loader that draws a seed at each epoch",
+			world: world{reaches: []seed.ID{seed.TorchCPU}, events: func(v valueOf) []probe.Event {
+				state := func(step int64, at string) probe.Event {
+					return probe.Event{Kind: probe.KindStream, Stream: seed.TorchCPU, Step: step, Value: at + v(seed.TorchCPU), Detail: json.RawMessage(`{"at":"step","used":true}`)}
+				}
+				loader := draws(seed.TorchCPU, 9, v(seed.TorchCPU))
+				loader.Detail = json.RawMessage(`{"api":"DataLoader","purpose":"unused-base-seed"}`)
+				return []probe.Event{draws(seed.TorchCPU, 4, v(seed.TorchCPU)), reads(probe.KindInit, "", 8, "constant"), loader, reads(probe.KindLoss, "", 10, v(seed.TorchCPU)), state(1, "one"), state(2, "two")}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "x", v(seed.TorchCPU))} }},
+			verdict: record.Diverged, causes: "torch-cpu proven train.py:4", most: 5,
+		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}
