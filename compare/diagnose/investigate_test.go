@@ -241,6 +241,20 @@ func TestCauses(t *testing.T) {
 			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "x", v(seed.TorchCPU))} }},
 			verdict: record.Diverged, causes: "torch-cpu proven train.py:4", most: 5,
 		}, {
+			name: "a line that draws at each step, of which the first changed nothing",
+			world: world{reaches: []seed.ID{seed.PythonRandom}, events: func(v valueOf) []probe.Event {
+				at := func(step int64, e probe.Event) probe.Event {
+					e.Step = step
+					return e
+				}
+				state := func(step int64) probe.Event {
+					return probe.Event{Kind: probe.KindStream, Stream: seed.PythonRandom, Step: step, Value: fmt.Sprint(step, v(seed.PythonRandom)), Detail: json.RawMessage(`{"at":"step","used":true}`)}
+				}
+				draw := draws(seed.PythonRandom, 4, v(seed.PythonRandom))
+				return []probe.Event{draw, reads(probe.KindLoss, "", 10, "the same"), state(1), at(1, draw), at(1, reads(probe.KindLoss, "", 10, v(seed.PythonRandom))), state(2)}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "x", v(seed.PythonRandom))} }},
+			verdict: record.Diverged, causes: "python-random proven train.py:4", most: 5,
+		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}

@@ -81,7 +81,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 	}
 	if draw != nil {
 		if e.reseededFrom(stream, draw.Seen) == nil && !e.seededEqually(stream, draw) {
-			if e.sharedAfter(draw.Seen) && e.drawnUnseen(stream, draw.Process) {
+			if e.sharedAfter(draw.Seen) && !drawsOn(draw.Seen) && e.drawnUnseen(stream, draw.Process) {
 				return &suspicion{source: stream, strength: entered, early: true, overwritten: true,
 					story: "The stream was never seeded. What was seen to be drawn from it was overwritten; compiled code, or a later draw than those that are written, drew on."}
 			}
@@ -139,6 +139,9 @@ func (e *evidence) reset(stream seed.ID, draw *trace.Change) *trace.Seen {
 	}
 	return nil
 }
+
+// drawsOn reports whether a line was seen to draw at more than one step of the training.
+func drawsOn(s *trace.Seen) bool { return s.Places[len(s.Places)-1].Step > s.Places[0].Step }
 
 // drawnUnseen reports whether a stream, in another state in each run, moved on during the training, and not for a DataLoader
 // that draws the seed of its workers at each epoch.
