@@ -206,7 +206,6 @@ func (c *inquiry) tracingHides(ctx context.Context, pinned *observation, zoom *p
 		return false, err
 	}
 	runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: zoom})
-	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return false, err
 	}
@@ -235,7 +234,6 @@ func (c *inquiry) untilDiffer(ctx context.Context, ask Ask) (runs []*observation
 	for n := ask.Runs; len(runs) < n; {
 		ask.Runs = min(n-len(runs), max(2-len(runs), 1, c.audit.Settings.Jobs))
 		made, err := c.observe(ctx, ask)
-		c.seen = append(c.seen, made...)
 		runs = append(runs, made...)
 		if err != nil {
 			return runs, nil, err

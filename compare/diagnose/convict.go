@@ -166,7 +166,6 @@ func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, 
 	// Exactly as before, tracing included: runs that are traced by line allocate more, so their addresses are others.
 	w := agreed.whole
 	runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: n, Zoom: w.zoom, Cover: w.cover, Enough: c.parted(w.runs[0], w.zoom)})
-	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return false, err
 	}
@@ -196,7 +195,6 @@ func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) 
 			return false, err
 		}
 		runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: agreed.whole.zoom})
-		c.seen = append(c.seen, runs...)
 		if err != nil {
 			return false, err
 		}
@@ -336,7 +334,6 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 	still = agreed.runs
 	for range samples {
 		runs, err := c.observe(ctx, ask)
-		c.seen = append(c.seen, runs...)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -357,7 +354,6 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 		}
 		if shifts && !shown {
 			again, err := c.observe(ctx, ask)
-			c.seen = append(c.seen, again...)
 			if err != nil {
 				return nil, nil, err
 			}

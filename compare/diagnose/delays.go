@@ -22,25 +22,25 @@ func (c *inquiry) delays(ctx context.Context) error {
 		return nil
 	}
 	c.lab.Note("Work goes on at the same time. Seeing whether a run in which parts of it are delayed gives the same result.")
-	delayed := Ask{Experiment: plan.Varied(c.base, seed.Concurrency), Runs: 1}
-	runs, d, err := c.against(ctx, c.shipped[0], delayed)
+	delayed := plan.Varied(c.base, seed.Concurrency)
+	free, d, err := c.against(ctx, c.shipped[0], delayed)
 	if err != nil {
 		return err
 	}
 	if c.verdict(d) == record.Diverged {
 		// One run alone may differ for a reason that is only seldom met.
 		var again *difference
-		if runs, again, err = c.against(ctx, c.shipped[0], delayed); err != nil {
+		if free, again, err = c.against(ctx, c.shipped[0], delayed); err != nil {
 			return err
 		}
 		if c.verdict(again) != record.Diverged {
-			c.setExperiment(runs[0].run.Experiment, record.Diverged, "of 2 runs whose parts are delayed one differs")
+			c.setExperiment(free.run.Experiment, record.Diverged, "of 2 runs whose parts are delayed one differs")
 			c.audit.Verdict = record.Inconclusive
 			c.audit.Reason = fmt.Sprintf("%d runs agree, and of 2 with parts of the work delayed one differs: more runs (-n) have to tell whether the command differs now and then", len(c.shipped))
 			return nil
 		}
 	}
-	name := runs[0].run.Experiment
+	name := free.run.Experiment
 	sensitivity := record.Sensitivity{Source: seed.Concurrency, Changed: c.verdict(d) == record.Diverged, Values: []string{"as it comes", "delayed"}}
 	if !sensitivity.Changed {
 		c.setExperiment(name, record.Reproducible, "a run whose parts are delayed agrees")
@@ -51,7 +51,6 @@ func (c *inquiry) delays(ctx context.Context) error {
 	cause := conviction{suspicion: ruleOf(seed.Concurrency).suspicionFor(c.evidence(d)), proof: record.Observed,
 		evidence: []string{fmt.Sprintf("with parts of the work delayed, 2 runs differ (%s) from %d that agree as shipped", name, len(c.shipped))}}
 	pinned, err := c.observe(ctx, Ask{Experiment: c.pin([]seed.ID{seed.Concurrency}, false), Runs: 2})
-	c.seen = append(c.seen, pinned...)
 	if err != nil {
 		return err
 	}
@@ -70,17 +69,6 @@ func (c *inquiry) delays(ctx context.Context) error {
 		c.audit.Reason = "plain repeats agree, and a run in which parts of the work are delayed differs: results depend on what is done first"
 	}
 	return nil
-}
-
-// against makes a run and compares it with another.
-func (c *inquiry) against(ctx context.Context, other *observation, ask Ask) ([]*observation, *difference, error) {
-	runs, err := c.observe(ctx, ask)
-	c.seen = append(c.seen, runs...)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := c.differ(other, runs[0])
-	return runs, d, err
 }
 
 // together reports whether lines of the user's own started several things that go on at the same time.

@@ -122,7 +122,6 @@ func (c *inquiry) ship(ctx context.Context) error {
 	}
 	first, err := c.observe(ctx, Ask{Experiment: c.base, Runs: ahead, Apart: tick})
 	c.shipped = first
-	c.seen = append(c.seen, first...)
 	if err != nil || ahead == n {
 		return err
 	}
@@ -141,7 +140,6 @@ func (c *inquiry) ship(ctx context.Context) error {
 	}
 	rest, err := c.observe(ctx, Ask{Experiment: c.base, Runs: n - ahead, Zoom: zoom})
 	c.shipped = append(c.shipped, rest...)
-	c.seen = append(c.seen, rest...)
 	return err
 }
 

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -46,19 +47,30 @@ type observation struct {
 	zoomed  bool
 }
 
-// observe makes runs and reads their traces.
+// observe makes runs, reads their traces and remembers them.
 func (c *inquiry) observe(ctx context.Context, ask Ask) ([]*observation, error) {
 	runs, err := c.lab.Try(ctx, ask)
-	var seen []*observation
+	made := len(c.seen)
 	for _, run := range runs {
 		source := c.lab.Trace(run)
 		summary, serr := trace.Summarise(source)
 		if serr != nil {
-			return seen, fmt.Errorf("reading the trace of run %s: %w", run.ID, serr)
+			err = fmt.Errorf("reading the trace of run %s: %w", run.ID, serr)
+			break
 		}
-		seen = append(seen, &observation{run: run, trace: source, summary: summary, zoomed: ask.Zoom != nil})
+		c.seen = append(c.seen, &observation{run: run, trace: source, summary: summary, zoomed: ask.Zoom != nil})
 	}
-	return seen, err
+	return slices.Clone(c.seen[made:]), err
+}
+
+// against makes one run and compares it with another.
+func (c *inquiry) against(ctx context.Context, other *observation, e plan.Experiment) (*observation, *difference, error) {
+	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1})
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := c.differ(other, runs[0])
+	return runs[0], d, err
 }
 
 // pins reports whether a run of this command can pin a source: one that only the probe controls cannot be pinned

@@ -34,16 +34,11 @@ func (c *inquiry) leftovers(ctx context.Context) error {
 		return nil
 	}
 	c.lab.Note("The command left " + some(left.paths) + ". Seeing whether a run that finds it gives the same result.")
-	runs, err := c.observe(ctx, Ask{Experiment: plan.Varied(c.base, seed.ExternalState), Runs: 1})
-	c.seen = append(c.seen, runs...)
+	found, d, err := c.against(ctx, c.shipped[0], plan.Varied(c.base, seed.ExternalState))
 	if err != nil {
 		return err
 	}
-	d, err := c.differ(c.shipped[0], runs[0])
-	if err != nil {
-		return err
-	}
-	name := runs[0].run.Experiment
+	name := found.run.Experiment
 	changed := c.verdict(d) == record.Diverged
 	file, line := "", 0
 	if changed {
@@ -51,7 +46,7 @@ func (c *inquiry) leftovers(ctx context.Context) error {
 	}
 	if !changed || left.kept {
 		c.audit.Sensitivities = append(c.audit.Sensitivities, record.Sensitivity{Source: seed.ExternalState, Changed: changed, File: file, Line: line,
-			Values: []string{"as before the first run", runs[0].run.Values[seed.ExternalState]}})
+			Values: []string{"as before the first run", found.run.Values[seed.ExternalState]}})
 	}
 	if !changed {
 		c.setExperiment(name, record.Reproducible, "a run that finds what another left agrees")

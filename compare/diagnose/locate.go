@@ -243,7 +243,6 @@ func (c *inquiry) zoomedFree(ctx context.Context, cause *conviction, w whole) (*
 	e := plan.Release(w.experiment, cause.source)
 	zoom := fullZoom()
 	runs, err := c.observe(ctx, Ask{Experiment: e, Runs: 1, Zoom: zoom, Cover: w.cover, Enough: c.parted(w.runs[0], zoom)})
-	c.seen = append(c.seen, runs...)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +257,6 @@ func (c *inquiry) zoomedPinned(ctx context.Context, pair *difference, w whole) (
 	zoomed := slices.DeleteFunc(slices.Clone(w.runs), func(o *observation) bool { return !o.zoomed })
 	if len(zoomed) < 2 {
 		runs, err := c.observe(ctx, Ask{Experiment: w.experiment, Runs: 2 - len(zoomed), Zoom: zoomFor(pair), Cover: w.cover})
-		c.seen = append(c.seen, runs...)
 		if err != nil {
 			return nil, err
 		}

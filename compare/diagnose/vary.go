@@ -178,7 +178,6 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 		ask.Zoom = fullZoom()
 	}
 	pinned, err := c.observe(ctx, ask)
-	c.seen = append(c.seen, pinned...)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +190,6 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 		cause.evidence = append(cause.evidence, fmt.Sprintf("with %s pinned, a run agrees with the varied one that had the same value (%s and %s)", id, pinned[0].run.ID, alike.run.ID))
 	} else {
 		again, err := c.observe(ctx, ask)
-		c.seen = append(c.seen, again...)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ const Protocol = 1
 // EnvConfig is the environment variable that holds the path of the probe's configuration.
 const EnvConfig = "REPROCHECK_PROBE"
 
-// The list is explicit, so that nothing that happens to lie in the folder is shipped.
+// Compiled files, which a Python that was started there leaves in the folder, are not shipped.
 //
 //go:embed py/reprocheck_probe/*.py
 //go:embed py/sitecustomize.py
