@@ -100,6 +100,9 @@ func (s *Store) Audit(name string) (*record.Audit, error) {
 		}
 		return nil, err
 	}
+	if a.Version < 1 {
+		return nil, fmt.Errorf("%s holds no record of an audit", filepath.Join(dir, "audit.json"))
+	}
 	if a.Version > record.Version {
 		return nil, fmt.Errorf("audit %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", a.ID, a.Version, record.Version)
 	}
@@ -157,6 +160,9 @@ func ReadRun(dir string) (*record.Run, error) {
 	var r record.Run
 	if err := readJSON(filepath.Join(dir, "run.json"), &r); err != nil {
 		return nil, err
+	}
+	if r.Version < 1 {
+		return nil, fmt.Errorf("%s holds no record of a run", filepath.Join(dir, "run.json"))
 	}
 	if r.Version > record.Version {
 		return nil, fmt.Errorf("run %s has format %d, and this reprocheck reads up to %d: use the newer reprocheck that wrote it", r.ID, r.Version, record.Version)

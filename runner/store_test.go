@@ -83,6 +83,8 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 		"":                    "unexpected end of JSON input",
 		`{"version": 1, "id"`: "unexpected end of JSON input",
 		`[]`:                  "cannot unmarshal array",
+		`{}`:                  "audit.json holds no record of an audit",
+		`null`:                "audit.json holds no record of an audit",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -101,11 +103,17 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 	if _, err := store.Run(a.ID, run.ID); err == nil || !strings.Contains(err.Error(), "use the newer reprocheck that wrote it") {
 		t.Errorf("a run of a newer version: %v", err)
 	}
+	if err := store.PutRun(a.ID, &record.Run{ID: run.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Run(a.ID, run.ID); err == nil || !strings.Contains(err.Error(), "run.json holds no record of a run") {
+		t.Errorf("a run without a version: %v", err)
+	}
 	if _, err := store.Run(a.ID, "as-shipped-2"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a run that is not there: %v", err)
 	}
 	for _, id := range []string{"../../../etc", "/etc", ""} {
-		elsewhere := &record.Audit{ID: a.ID, Experiments: []record.Experiment{{Name: "as-shipped", Runs: []string{id}}}}
+		elsewhere := &record.Audit{Version: record.Version, ID: a.ID, Experiments: []record.Experiment{{Name: "as-shipped", Runs: []string{id}}}}
 		if err := store.PutAudit(elsewhere); err != nil {
 			t.Fatal(err)
 		}

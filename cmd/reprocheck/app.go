@@ -41,12 +41,22 @@ func run(ctx context.Context, args []string, p process) int {
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(p.stderr, "reprocheck: interrupted")
 	} else {
-		fmt.Fprintf(p.stderr, "reprocheck: error: %v\n", err)
+		fmt.Fprintf(p.stderr, "reprocheck: error: %s\n", printable(err))
 	}
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(p.stderr, "reprocheck: hint: %s\n", hint)
+		fmt.Fprintf(p.stderr, "reprocheck: hint: %s\n", terminal.Printable(hint))
 	}
 	return codeOf(err)
+}
+
+// printable is what an error says, whatever the names and the text of files that it cites hold; none of its lines passes for
+// another message.
+func printable(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = terminal.Printable(strings.ReplaceAll(line, "\t", "  "))
+	}
+	return strings.Join(lines, "\n  ")
 }
 
 func newApp(p process) *cli.App {

@@ -114,14 +114,8 @@ func unreadable(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return usage(&printableError{err})
+	return usage(err)
 }
-
-// printableError is an error whose text has parts of a file in it.
-type printableError struct{ error }
-
-func (e *printableError) Error() string { return terminal.Printable(e.error.Error()) }
-func (e *printableError) Unwrap() error { return e.error }
 
 // show writes a result: as text to standard output, and as JSON where it was asked for; with "-" as JSON alone.
 func (p process) show(c *cli.Context, result any, text func(io.Writer) error) error {
