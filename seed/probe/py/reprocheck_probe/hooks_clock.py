@@ -36,7 +36,7 @@ def install(probe):
     for name in _FILE_TIMES:
         Watched(probe, os.path, name, clock.of_file)
     for name in ("stat", "lstat", "fstat"):
-        Watched(probe, os, name, clock.status)
+        _Asked(probe, os, name, clock)
     probe.imports.when("datetime", lambda module: _watch_datetime(clock, module))
 
 
@@ -45,7 +45,7 @@ class _Clock:
         self._probe = probe
         self._sightings = Sightings(probe, _OF_A_LINE)
         self._ticks = 0
-        self._begun = time.time() - _COARSE
+        self.begun = time.time() - _COARSE
         self.pinned = probe.level(SOURCE) is not None and probe.level(SOURCE).seed is not None
 
     def tick(self):
@@ -67,20 +67,19 @@ class _Clock:
     def of_file(self, original, frame, args, kwargs):
         value = original(*args, **kwargs)
         # A file that was there before the run is of the same age in every run.
-        if not self._probe.frames.is_user(frame) or value < self._begun:
+        if not self._probe.frames.is_user(frame) or value < self.begun:
             return value
         if self.pinned:
             value = self.tick() / 1e9
         self.note(frame, "os.path." + original.__name__, value, repr(value))
         return value
 
-    def status(self, original, frame, args, kwargs):
-        status = original(*args, **kwargs)
+    def status(self, name, frame, status):
         try:
             if (frame.f_globals.get("__name__") or "").startswith("pathlib"):
                 frame = frame.f_back
             # Most ask for something else: whether a file is there, or its size.
-            if not self._probe.frames.is_user(frame) or status.st_mtime < self._begun or _STATUS_TIMES.isdisjoint(frame.f_code.co_names):
+            if not self._probe.frames.is_user(frame) or _STATUS_TIMES.isdisjoint(frame.f_code.co_names):
                 return status
             if self.pinned:
                 now = self.tick()
@@ -88,7 +87,7 @@ class _Clock:
                 named.update((name, now if name.endswith("_ns") else now / 1e9) for name in _STATUS_TIMES)
                 status = os.stat_result(fields, named)
             self._probe.origins.hand_out("clock", status.st_mtime_ns, self._probe.frames.line(frame))
-            self.note(frame, "os." + original.__name__, status.st_mtime, repr(status.st_mtime_ns))
+            self.note(frame, "os." + name, status.st_mtime, repr(status.st_mtime_ns))
         except Exception:
             pass
         return status
@@ -129,6 +128,21 @@ class _Clock:
                 self._probe.emit("clock", SOURCE, self._probe.where(frame), shown, {"api": api})
         except Exception:
             pass
+
+
+class _Asked(Watched):
+    """Stands in for a function that returns a file's status. Nearly all of those files are older than the run, and the import
+    of torch alone asks for 14,000, so that is looked at first."""
+
+    def __init__(self, probe, owner, name, clock):
+        super().__init__(probe, owner, name, clock.status)
+        self._begun = clock.begun
+
+    def __call__(self, *args, **kwargs):
+        status = self._original(*args, **kwargs)
+        if status.st_mtime < self._begun or self._probe.thread.busy:
+            return status
+        return self._call(self.__name__, sys._getframe(1), status)
 
 
 class _Reading:
