@@ -1,6 +1,7 @@
 """torch.utils.data: batches, the seeds of workers and of shuffling, and what the workers begin with."""
 
 import sys
+from itertools import chain
 
 from . import digest, values
 from .sampling import sampled
@@ -86,12 +87,14 @@ def _watch_loader(probe, module):
         batch = next_batch(self)
         if thread.busy:
             return batch
-        if seen["step"] != probe.steps:
-            seen["step"], seen["in_step"] = probe.steps, 0
         number = seen["n"]
         seen["n"] += 1
+        if not probe.close:
+            return batch
+        if seen["step"] != probe.steps:
+            seen["step"], seen["in_step"] = probe.steps, 0
         seen["in_step"] += 1
-        if probe.sampled(probe.steps) and sampled(seen["in_step"] - 1):
+        if sampled(seen["in_step"] - 1):
             thread.busy = True
             try:
                 probe.emit("batch", where=probe.where(sys._getframe(1)), value=values.of_batch(batch),
@@ -117,11 +120,9 @@ def _watch_sampler(probe, kind, name):
     original = kind.__iter__
     thread = probe.thread
 
-    def __iter__(self):
-        indices = original(self)
+    def first_of(sampler, indices):
         # The seed of the order is drawn when the first index is asked for.
-        if thread.busy or getattr(self, "generator", None) is not None:
-            yield from indices
+        if thread.busy or getattr(sampler, "generator", None) is not None:
             return
         before = _state(probe)
         thread.busy = True
@@ -137,7 +138,11 @@ def _watch_sampler(probe, kind, name):
         except Exception:
             pass
         yield first
-        yield from indices
+
+    def __iter__(self):
+        indices = original(self)
+        # All others come without a line of Python between.
+        return chain(first_of(self, indices), indices)
 
     __iter__.__doc__ = original.__doc__
     __iter__.__wrapped__ = original

@@ -74,11 +74,11 @@ class _Optimizers:
                 return original(self, *args, **kwargs)
             thread.stepping = True
             try:
-                close = probe.sampled(probe.steps)
+                close = probe.close
                 if close:
                     watch.before(self, sys._getframe(1))
                 result = original(self, *args, **kwargs)
-                probe.steps += 1
+                probe.stepped()
                 if close or watch.moved(self):
                     watch.after(self, sys._getframe(1), close)
                 if probe.zoom is not None:
@@ -163,7 +163,7 @@ class _Optimizers:
         # The parent's optimizers are the parent's to report.
         self._alive.clear()
         self._facts = False
-        self._probe.steps = 0
+        self._probe.begin_steps()
 
     def _end(self):
         if not self._facts and self._alive:
@@ -218,7 +218,7 @@ def _watch_backward(probe, torch):
     original = torch.Tensor.backward
 
     def backward(self, *args, **kwargs):
-        if probe.sampled(probe.steps) and not thread.busy:
+        if probe.close and not thread.busy:
             loss(self, sys._getframe(1))
         return original(self, *args, **kwargs)
 
@@ -232,7 +232,7 @@ def _watch_backward(probe, torch):
     def of_many(tensors, *args, **kwargs):
         frame = sys._getframe(1)
         # Tensor.backward calls this function too; that call has been written already.
-        if frame.f_code.co_filename != torch._tensor.__file__ and probe.sampled(probe.steps) and not thread.busy:
+        if probe.close and not thread.busy and frame.f_code.co_filename != torch._tensor.__file__:
             for tensor in tensors if isinstance(tensors, (list, tuple)) else (tensors,):
                 loss(tensor, frame)
         return whole(tensors, *args, **kwargs)

@@ -28,7 +28,7 @@ class Probe:
         self.origins = Origins()
         self.identity = Identity(self)
         self.thread = _Thread()
-        self.steps = 0
+        self.begin_steps()
         # The task of a pool that a process works on: which process takes it is chance, and no part of derived seeds.
         self.task = None
         self.zoom = None
@@ -63,9 +63,16 @@ class Probe:
         a seed."""
         return digest.number(self.level(source).seed, source, self.task or self.identity.name, *names)
 
-    def sampled(self, step):
-        """Reports whether tensors of this step are to be digested."""
-        return sampled(step)
+    def begin_steps(self):
+        """Sets the clock of the process, its optimizer's steps, to none."""
+        self.steps = 0
+        # Whether the step that is being made is one whose tensors are digested.
+        self.close = sampled(0)
+
+    def stepped(self):
+        """Moves the clock on by a step."""
+        self.steps += 1
+        self.close = sampled(self.steps)
 
     def where(self, frame):
         return self.frames.user(frame)

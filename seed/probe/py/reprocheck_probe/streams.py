@@ -173,7 +173,7 @@ class Stream:
         probe = self._probe
         place = (frame.f_code, frame.f_lineno)
         in_vain = self._in_vain.get(place, 0)
-        if in_vain >= _IN_VAIN and not probe.sampled(probe.steps):
+        if in_vain >= _IN_VAIN and not probe.close:
             return None
         found, below = probe.frames.search(frame)
         line = (found.f_code, found.f_lineno) if found is not None else None
