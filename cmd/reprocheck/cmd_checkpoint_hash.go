@@ -75,7 +75,7 @@ func writeHashes(p process, c *cli.Context) error {
 			if filepath.Clean(item.Path) == filepath.Clean(c.String("write")) {
 				continue // written here again, it cannot hold its own digest
 			}
-			d, err := manifest.Hash(c.Context, item.Path)
+			d, err := manifest.Hash(c.Context, item.Path, c.Bool("values") || c.String("json") != "")
 			switch {
 			case c.Context.Err() != nil:
 				return c.Context.Err()

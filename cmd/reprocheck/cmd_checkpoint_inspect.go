@@ -39,13 +39,17 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 			if err != nil {
 				return err
 			}
-			documents, err := inspectAll(c.Context, args[0])
-			if err != nil {
-				return unreadable(err)
-			}
 			options := inspect.TextOptions{Width: p.textOptions().Width}
 			if !c.Bool("all") {
 				options.Values = 100
+			}
+			listed := options.Values
+			if c.String("json") != "" {
+				listed = 0
+			}
+			documents, err := inspectAll(c.Context, args[0], listed)
+			if err != nil {
+				return unreadable(err)
 			}
 			var result any = inspected{"reprocheck.checkpoint-inspect-directory/v1", args[0], documents}
 			if documents[0].Path == args[0] {
@@ -66,8 +70,8 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 	}
 }
 
-// inspectAll describes a file, or the checkpoints in a directory.
-func inspectAll(ctx context.Context, path string) ([]*inspect.Document, error) {
+// inspectAll describes a file, or the checkpoints in a directory, each with up to listed of its values, 0 being all.
+func inspectAll(ctx context.Context, path string, listed int) ([]*inspect.Document, error) {
 	var documents []*inspect.Document
 	err := all.Each(ctx, path, func(item all.Item, f *checkpoint.File, err error) error {
 		if err != nil {
@@ -77,7 +81,7 @@ func inspectAll(ctx context.Context, path string) ([]*inspect.Document, error) {
 		if err != nil {
 			return err
 		}
-		documents = append(documents, inspect.Describe(f, item.Path, size))
+		documents = append(documents, inspect.Describe(f, item.Path, size, listed))
 		return nil
 	})
 	return documents, err

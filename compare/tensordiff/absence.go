@@ -79,13 +79,14 @@ func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks
 // tiedTo names another tensor of the file that is the same view of the same storage and that the other file has.
 func tiedTo(e *checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) string {
 	t := e.Tensor()
-	if t.Storage == "" {
+	storage := t.Origin().Storage
+	if storage == "" {
 		return ""
 	}
 	for i := range there.Entries {
 		other := &there.Entries[i]
 		o := other.Tensor()
-		if o != nil && other != e && o.Storage == t.Storage && !lacks[other.Name] && o.Size() == t.Size() && slices.Equal(o.Shape, t.Shape) {
+		if o != nil && other != e && o.Origin().Storage == storage && !lacks[other.Name] && o.Size() == t.Size() && slices.Equal(o.Shape, t.Shape) {
 			return other.Name
 		}
 	}

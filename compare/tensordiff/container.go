@@ -86,7 +86,7 @@ func ties(here, there *checkpoint.File, side, other string) []string {
 	storages := map[string]string{}
 	for i := range there.Entries {
 		if t := there.Entries[i].Tensor(); t != nil {
-			storages[there.Entries[i].Name] = t.Storage
+			storages[there.Entries[i].Name] = t.Origin().Storage
 		}
 	}
 	first := map[string]string{} // the name of the first tensor of each storage
@@ -94,12 +94,13 @@ func ties(here, there *checkpoint.File, side, other string) []string {
 	for i := range here.Entries {
 		e := &here.Entries[i]
 		t := e.Tensor()
-		if t == nil || t.Storage == "" || storages[e.Name] == "" {
+		if t == nil || t.Origin().Storage == "" || storages[e.Name] == "" {
 			continue
 		}
-		name, shared := first[t.Storage]
+		storage := t.Origin().Storage
+		name, shared := first[storage]
 		if !shared {
-			first[t.Storage] = e.Name
+			first[storage] = e.Name
 			continue
 		}
 		if storages[name] != storages[e.Name] {
@@ -157,16 +158,17 @@ func tensorFacts(a, b *checkpoint.File) []string {
 		if t == nil || o == nil {
 			continue
 		}
-		if t.Device != o.Device && t.Device != "" && o.Device != "" {
+		x, y := t.Origin(), o.Origin()
+		if x.Device != y.Device && x.Device != "" && y.Device != "" {
 			if devices == 0 {
-				example = [2]string{t.Device, o.Device}
+				example = [2]string{x.Device, y.Device}
 			}
 			devices++
 		}
-		if t.RequiresGrad != o.RequiresGrad {
+		if x.RequiresGrad != y.RequiresGrad {
 			gradients++
 		}
-		if t.StorageSize-t.Size() != o.StorageSize-o.Size() && t.Storage != "" && o.Storage != "" {
+		if x.StorageSize-t.Size() != y.StorageSize-o.Size() && x.Storage != "" && y.Storage != "" {
 			storages++
 		}
 	}

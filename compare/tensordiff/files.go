@@ -303,5 +303,5 @@ func contentSum(ctx context.Context, e *checkpoint.Entry) (sum [sha256.Size]byte
 	if err != nil {
 		return sum, err
 	}
-	return sha256.Sum256([]byte(d.Entries[0])), nil
+	return sha256.Sum256([]byte(d.Entries[0].String())), nil
 }

@@ -102,7 +102,7 @@ func TestATiedWeightIsNoLoss(t *testing.T) {
 	a := file(t, "embed.weight", []float32{1, 2}, "lm_head.weight", []float32{1, 2})
 	for i := range a.Entries {
 		if x := a.Entries[i].Tensor(); x != nil {
-			x.Storage = "0"
+			x.From = &checkpoint.Origin{Storage: "0"}
 		}
 	}
 	r := diff(t, a, file(t, "embed.weight", []float32{1, 2}), Options{})
@@ -118,7 +118,7 @@ func TestTiesOfOneFile(t *testing.T) {
 		i := 0
 		for k := range f.Entries {
 			if x := f.Entries[k].Tensor(); x != nil {
-				x.Storage = storages[i]
+				x.From = &checkpoint.Origin{Storage: storages[i]}
 				i++
 			}
 		}

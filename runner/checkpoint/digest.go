@@ -28,9 +28,18 @@ const (
 type Digests struct {
 	// Content covers all entries by name, whatever their order.
 	Content string
-	// Entries are the digests of File.Entries, in their order.
-	Entries []string
+	// Entries are those of File.Entries, in their order.
+	Entries []Sum
 }
+
+// Sum is a digest without its version, which String writes in front of it.
+type Sum [sha256.Size]byte
+
+// String writes the digest as docs/checkpoint-digest.md does.
+func (s Sum) String() string { return DigestVersion + ":" + hex.EncodeToString(s[:]) }
+
+// MarshalText returns what String does.
+func (s Sum) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Digest reads all values of f, on as many cores as there are.
 func Digest(ctx context.Context, f *File) (*Digests, error) {
@@ -47,17 +56,12 @@ func Digest(ctx context.Context, f *File) (*Digests, error) {
 	h := sha256.New()
 	field(h, DigestVersion)
 	field(h, "file")
-	d := &Digests{Entries: make([]string, len(sums))}
 	for _, i := range order {
 		field(h, f.Entries[i].Name)
 		h.Write(sums[i][:])
-		d.Entries[i] = digestText(sums[i][:])
 	}
-	d.Content = digestText(h.Sum(nil))
-	return d, nil
+	return &Digests{Content: Sum(h.Sum(nil)).String(), Entries: sums}, nil
 }
-
-func digestText(sum []byte) string { return DigestVersion + ":" + hex.EncodeToString(sum) }
 
 // field writes s so that no two sequences of fields have the same bytes.
 func field(h hash.Hash, s string) {
@@ -66,27 +70,30 @@ func field(h hash.Hash, s string) {
 	io.WriteString(h, s)
 }
 
+// chunkJob is a part of an entry's data, with its leaves.
 type chunkJob struct {
-	entry, chunk int
-	off, n       int64
+	entry  int
+	off, n int64
+	leaves []Sum
 }
 
 // entrySums hashes the chunks of all entries in one queue, so that a single large tensor keeps every core busy.
-func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error) {
+func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	leaves := make([][][sha256.Size]byte, len(entries))
+	sums := make([]Sum, len(entries)) // at first the leaves of values that have one
+	leaves := map[int][]Sum{}         // of values that have more
 	jobs := make(chan chunkJob)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			buf := make([]byte, readSize)
+			h, buf := sha256.New(), make([]byte, readSize)
 			for j := range jobs {
 				if ctx.Err() != nil {
 					continue
 				}
-				if err := hashChunks(entries[j.entry].Data, j, buf, leaves[j.entry]); err != nil {
+				if err := hashChunks(entries[j.entry].Data, j, h, buf); err != nil {
 					cancel(fmt.Errorf("reading %q: %w", Clip(entries[j.entry].Name, 80), err))
 				}
 			}
@@ -101,13 +108,17 @@ func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error
 			continue
 		}
 		n := (d.Size() + digestChunk - 1) / digestChunk
-		leaves[i] = make([][sha256.Size]byte, n)
+		into := sums[i : i+1]
+		if n > 1 {
+			into = make([]Sum, n)
+			leaves[i] = into
+		}
 		if IsSequential(d) {
-			jobs <- chunkJob{entry: i, n: d.Size()}
+			jobs <- chunkJob{i, 0, d.Size(), into}
 			continue
 		}
 		for c := range n {
-			jobs <- chunkJob{i, int(c), c * digestChunk, min(digestChunk, d.Size()-c*digestChunk)}
+			jobs <- chunkJob{i, c * digestChunk, min(digestChunk, d.Size()-c*digestChunk), into[c:]}
 		}
 	}
 	close(jobs)
@@ -116,7 +127,6 @@ func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error
 		return nil, err
 	}
 
-	sums := make([][sha256.Size]byte, len(entries))
 	h := sha256.New()
 	for i := range entries {
 		h.Reset()
@@ -129,8 +139,14 @@ func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error
 			field(h, "")
 			field(h, "")
 		}
-		for _, leaf := range leaves[i] {
-			h.Write(leaf[:])
+		switch d := entries[i].Data; {
+		case d == nil || d.Size() == 0:
+		case d.Size() <= digestChunk:
+			h.Write(sums[i][:])
+		default:
+			for _, leaf := range leaves[i] {
+				h.Write(leaf[:])
+			}
 		}
 		h.Sum(sums[i][:0])
 	}
@@ -138,8 +154,8 @@ func entrySums(ctx context.Context, entries []Entry) ([][sha256.Size]byte, error
 }
 
 // hashChunks fills the leaves that the job covers.
-func hashChunks(d Data, j chunkJob, buf []byte, leaves [][sha256.Size]byte) error {
-	h := sha256.New()
+func hashChunks(d Data, j chunkJob, h hash.Hash, buf []byte) error {
+	h.Reset()
 	for done := int64(0); done < j.n; {
 		n := min(int64(len(buf)), j.n-done, digestChunk-done%digestChunk)
 		if err := ReadFull(d, buf[:n], j.off+done); err != nil {
@@ -148,7 +164,7 @@ func hashChunks(d Data, j chunkJob, buf []byte, leaves [][sha256.Size]byte) erro
 		h.Write(buf[:n])
 		done += n
 		if done%digestChunk == 0 || done == j.n {
-			h.Sum(leaves[int64(j.chunk)+(done-1)/digestChunk][:0])
+			h.Sum(j.leaves[(done-1)/digestChunk][:0])
 			h.Reset()
 		}
 	}

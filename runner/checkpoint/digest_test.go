@@ -56,7 +56,7 @@ func TestDigestsAreTheDocumentedOnes(t *testing.T) {
 		tensorEntry(t, "w", Float32, []int64{2}, w),
 		Entry{Name: "n", Kind: KindNumber, Type: "int", Text: "3", Data: Text("3")})
 	big := digests(t, tensorEntry(t, "", Uint8, []int64{5_000_000}, make([]byte, 5_000_000)))
-	got := strings.Join([]string{small.Entries[1], small.Entries[2], big.Entries[0], small.Content}, "\n") + "\n"
+	got := strings.Join([]string{small.Entries[1].String(), small.Entries[2].String(), big.Entries[0].String(), small.Content}, "\n") + "\n"
 	if got != vectors {
 		t.Errorf("got\n%sthe documentation says\n%s", got, vectors)
 	}

@@ -101,18 +101,6 @@ type Reader interface {
 	Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*File, error)
 }
 
-// CheckNames returns an error unless every entry has a name of its own, as the content digest needs.
-func CheckNames(entries []Entry) error {
-	seen := make(map[string]struct{}, len(entries))
-	for i := range entries {
-		if _, ok := seen[entries[i].Name]; ok {
-			return Unsupported("two values are both named %q", Clip(entries[i].Name, 80))
-		}
-		seen[entries[i].Name] = struct{}{}
-	}
-	return nil
-}
-
 // Clip shortens s to about n bytes for a message, at a character boundary.
 func Clip(s string, n int) string {
 	if len(s) <= n {

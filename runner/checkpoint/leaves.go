@@ -32,14 +32,14 @@ func Leaves(f *File, d *Digests, limit int) (leaves []Leaf, more int64) {
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Structure {
-			containers = append(containers, e.Name+"\x00"+d.Entries[i])
+			containers = append(containers, e.Name+"\x00"+d.Entries[i].String())
 			continue
 		}
 		if len(leaves) >= limit {
 			more++
 			continue
 		}
-		leaf := Leaf{Name: e.Name, Kind: e.Kind, Text: e.Text, Digest: d.Entries[i]}
+		leaf := Leaf{Name: e.Name, Kind: e.Kind, Text: e.Text, Digest: d.Entries[i].String()}
 		if leaf.Name == "" {
 			leaf.Name = RootName
 		}
@@ -54,7 +54,7 @@ func Leaves(f *File, d *Digests, limit int) (leaves []Leaf, more int64) {
 		for _, c := range containers {
 			field(structure, c)
 		}
-		leaves = append(leaves, Leaf{Name: StructureName, Kind: KindObject, Digest: digestText(structure.Sum(nil))})
+		leaves = append(leaves, Leaf{Name: StructureName, Kind: KindObject, Digest: Sum(structure.Sum(nil)).String()})
 	}
 	return leaves, more
 }

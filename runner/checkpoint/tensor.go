@@ -29,14 +29,26 @@ type Tensor struct {
 	// parameters. Mostly empty.
 	Attrs string
 	Data
+	// From holds facts of the file that are not content, nil where there are none; Origin reads it.
+	From *Origin
+}
 
-	// Device and RequiresGrad are facts of the file that are not content.
+// Origin is how a container keeps a tensor.
+type Origin struct {
 	Device       string
 	RequiresGrad bool
-	// Storage names the stored block that this tensor is a view of, and StorageSize its bytes; a container without
+	// Storage names the stored block that the tensor is a view of, and StorageSize its bytes; a container without
 	// shared storages leaves Storage empty.
 	Storage     string
 	StorageSize int64
+}
+
+// Origin returns what is known of how the tensor is kept.
+func (t *Tensor) Origin() Origin {
+	if t.From == nil {
+		return Origin{}
+	}
+	return *t.From
 }
 
 // NewTensor returns a tensor over data, or an error where data is not as long as dtype and shape say.
@@ -102,16 +114,51 @@ func ShapeText(shape []int64) string {
 
 // Section returns n bytes of r from off as Data. A section of a section does not keep that.
 func Section(r io.ReaderAt, off, n int64) Data {
-	if s, ok := r.(*io.SectionReader); ok {
-		if outer, base, size := s.Outer(); off >= 0 && n >= 0 && off <= size && n <= size-off {
-			return io.NewSectionReader(outer, base+off, n)
-		}
+	if s, ok := r.(*section); ok && off >= 0 && n >= 0 && off <= s.n && n <= s.n-off {
+		return &section{s.r, s.off + off, n}
 	}
-	return io.NewSectionReader(r, off, n)
+	return &section{r, off, n}
+}
+
+// section is an io.SectionReader without a position, two thirds of its size: a file may have a hundred thousand.
+type section struct {
+	r      io.ReaderAt
+	off, n int64
+}
+
+func (s *section) Size() int64 { return s.n }
+
+func (s *section) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= s.n {
+		return 0, io.EOF
+	}
+	if left := s.n - off; int64(len(p)) > left {
+		n, err := s.r.ReadAt(p[:left], s.off+off)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return s.r.ReadAt(p, s.off+off)
 }
 
 // Text returns a string's bytes as Data.
-func Text(s string) Data { return strings.NewReader(s) }
+func Text(s string) Data { return text(s) }
+
+type text string
+
+func (t text) Size() int64 { return int64(len(t)) }
+
+func (t text) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > int64(len(t)) {
+		return 0, io.EOF
+	}
+	n := copy(p, t[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
 
 // IsSequential reports whether d should be read front to back by one goroutine.
 func IsSequential(d Data) bool {

@@ -206,7 +206,7 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 			fmt.Fprintf(rest, "%d:%s%s", len(entry.Name), entry.Name, digests.Entries[i])
 			continue
 		}
-		leaf := record.Leaf{Name: entry.Name, Kind: string(entry.Kind), Digest: digests.Entries[i], Text: clip(entry.Text)}
+		leaf := record.Leaf{Name: entry.Name, Kind: string(entry.Kind), Digest: digests.Entries[i].String(), Text: clip(entry.Text)}
 		if t := entry.Tensor(); t != nil {
 			leaf.DType, leaf.Shape = string(t.DType), t.Shape
 		}

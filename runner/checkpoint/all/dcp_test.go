@@ -27,8 +27,8 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 	shared := map[string][]string{}
 	for _, e := range f.Entries {
 		found = found || e.Name == "epoch" && e.Text == "3"
-		if x := e.Tensor(); x != nil && x.Storage != "" {
-			shared[x.Storage] = append(shared[x.Storage], e.Name)
+		if x := e.Tensor(); x != nil && x.Origin().Storage != "" {
+			shared[x.Origin().Storage] = append(shared[x.Origin().Storage], e.Name)
 		}
 	}
 	if !found {

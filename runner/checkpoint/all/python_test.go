@@ -90,7 +90,7 @@ func compareAll(t *testing.T, dir string) {
 			got := map[string]expectation{}
 			for i, e := range f.Entries {
 				if tensor := e.Tensor(); tensor != nil {
-					got[e.Name] = expectation{e.Name, string(tensor.DType), tensor.Shape, d.Entries[i]}
+					got[e.Name] = expectation{e.Name, string(tensor.DType), tensor.Shape, d.Entries[i].String()}
 				}
 			}
 			for _, w := range want {

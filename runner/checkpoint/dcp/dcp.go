@@ -207,8 +207,10 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 	}
 	for i := range f.Entries {
 		// Every part numbers its storages from 0.
-		if t := f.Entries[i].Tensor(); t != nil && t.Storage != "" {
-			t.Storage = fmt.Sprintf("%s@%d/%s", p.path, p.off, t.Storage)
+		if t := f.Entries[i].Tensor(); t != nil && t.Origin().Storage != "" {
+			from := t.Origin()
+			from.Storage = fmt.Sprintf("%s@%d/%s", p.path, p.off, from.Storage)
+			t.From = &from
 		}
 	}
 	return f, nil

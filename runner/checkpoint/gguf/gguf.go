@@ -66,11 +66,24 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	if err != nil {
 		return nil, err
 	}
-	infos, err := table(s, tensors)
-	if err != nil {
+	// The data begin behind the table, so that is read twice rather than held.
+	second := s.again()
+	if err := table(s, tensors, func(tensorInfo) error { return nil }); err != nil {
 		return nil, err
 	}
-	end, err := addTensors(b, root, infos, r, aligned(s.at, alignment), size, alignment)
+	data := placement{file: r, start: aligned(s.at, alignment), size: size, alignment: alignment}
+	end := data.start
+	err = table(second, tensors, func(info tensorInfo) error {
+		t, err := data.tensor(info, &end)
+		if err != nil {
+			return err
+		}
+		p, err := root.Key(info.name)
+		if err != nil {
+			return err
+		}
+		return b.Tensor(p, t)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -128,18 +141,18 @@ type tensorInfo struct {
 	offset uint64  // from the beginning of the data
 }
 
-func table(s *stream, n int) ([]tensorInfo, error) {
-	var infos []tensorInfo
+// table calls visit for each of n lines.
+func table(s *stream, n int, visit func(tensorInfo) error) error {
 	for range n {
 		info := tensorInfo{name: s.text()}
 		dims := s.u32()
 		if dims > maxDims {
-			return nil, checkpoint.Damaged("tensor %q has %d dimensions", checkpoint.Clip(info.name, 80), dims)
+			return checkpoint.Damaged("tensor %q has %d dimensions", checkpoint.Clip(info.name, 80), dims)
 		}
 		for range dims {
 			extent := s.u64()
 			if extent > checkpoint.MaxElements {
-				return nil, checkpoint.Limit("tensor %q has an extent of %d", checkpoint.Clip(info.name, 80), extent)
+				return checkpoint.Limit("tensor %q has an extent of %d", checkpoint.Clip(info.name, 80), extent)
 			}
 			info.shape = append(info.shape, int64(extent))
 		}
@@ -147,47 +160,44 @@ func table(s *stream, n int) ([]tensorInfo, error) {
 		typ := s.u32()
 		info.offset = s.u64()
 		if s.err != nil {
-			return nil, s.err
+			return s.err
 		}
 		var err error
 		if info.typ, err = elementOf(typ); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", checkpoint.Clip(info.name, 80), err)
+			return fmt.Errorf("tensor %q: %w", checkpoint.Clip(info.name, 80), err)
 		}
 		if !utf8.ValidString(info.name) {
-			return nil, checkpoint.Unsupported("tensor name that is not UTF-8")
+			return checkpoint.Unsupported("tensor name that is not UTF-8")
 		}
-		infos = append(infos, info)
+		if err := visit(info); err != nil {
+			return err
+		}
 	}
-	return infos, nil
+	return nil
 }
 
-// addTensors adds the tensors, which must follow each other as ggml demands. It returns where the last one ends.
-func addTensors(b *tree.Builder, root *tree.Dict, infos []tensorInfo, r io.ReaderAt, start, size, alignment int64) (end int64, err error) {
-	end = start
-	for _, info := range infos {
-		bytes, err := info.typ.size(info.shape)
-		if err != nil {
-			return 0, fmt.Errorf("tensor %q: %w", checkpoint.Clip(info.name, 80), err)
-		}
-		at := aligned(end, alignment)
-		if info.offset != uint64(at-start) {
-			return 0, checkpoint.Damaged("tensor %q is at %d of the data, where %d would follow the one before",
-				checkpoint.Clip(info.name, 80), info.offset, at-start)
-		}
-		if bytes > 0 && (at > size || bytes > size-at) {
-			return 0, checkpoint.Damaged("tensor %q of %d bytes passes the end of the file", checkpoint.Clip(info.name, 80), bytes)
-		}
-		p, err := root.Key(info.name)
-		if err != nil {
-			return 0, err
-		}
-		t := &checkpoint.Tensor{DType: info.typ.name, Shape: info.shape, Data: checkpoint.Section(r, at, bytes)}
-		if err := b.Tensor(p, t); err != nil {
-			return 0, err
-		}
-		end = at + bytes
+// placement is where the tensors of a file lie.
+type placement struct {
+	file                   io.ReaderAt
+	start, size, alignment int64
+}
+
+// tensor returns a tensor, which must follow the one that ends at end as ggml demands, and moves end behind it.
+func (x placement) tensor(info tensorInfo, end *int64) (*checkpoint.Tensor, error) {
+	bytes, err := info.typ.size(info.shape)
+	if err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", checkpoint.Clip(info.name, 80), err)
 	}
-	return end, nil
+	at := aligned(*end, x.alignment)
+	if info.offset != uint64(at-x.start) {
+		return nil, checkpoint.Damaged("tensor %q is at %d of the data, where %d would follow the one before",
+			checkpoint.Clip(info.name, 80), info.offset, at-x.start)
+	}
+	if bytes > 0 && (at > x.size || bytes > x.size-at) {
+		return nil, checkpoint.Damaged("tensor %q of %d bytes passes the end of the file", checkpoint.Clip(info.name, 80), bytes)
+	}
+	*end = at + bytes
+	return &checkpoint.Tensor{DType: info.typ.name, Shape: info.shape, Data: checkpoint.Section(x.file, at, bytes)}, nil
 }
 
 // aligned returns the first multiple of alignment that is not below n.

@@ -14,14 +14,24 @@ const maxMetadata = 24 << 20
 
 // stream reads the metadata from front to back. The first failure stays in err, and every later read gives zeros.
 type stream struct {
+	file      io.ReaderAt
 	r         *bufio.Reader
 	at, size  int64
 	allowance int64 // bytes of variable length that may still be read
 	err       error
+	fixed     [8]byte
 }
 
-func newStream(r io.ReaderAt, size int64) *stream {
-	return &stream{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10), size: size, allowance: maxMetadata}
+func newStream(file io.ReaderAt, size int64) *stream {
+	s := &stream{file: file, size: size, allowance: maxMetadata}
+	return s.again()
+}
+
+// again returns a stream that reads once more what follows.
+func (s *stream) again() *stream {
+	second := *s
+	second.r = bufio.NewReaderSize(io.NewSectionReader(s.file, s.at, s.size-s.at), 64<<10)
+	return &second
 }
 
 func (s *stream) fail(err error) {
@@ -32,54 +42,55 @@ func (s *stream) fail(err error) {
 
 // bytes returns the next n bytes.
 func (s *stream) bytes(n uint64) []byte {
-	if s.err != nil {
-		return nil
-	}
-	if n > uint64(s.size-s.at) {
-		s.fail(checkpoint.Damaged("%d bytes at offset %d of a file of %d", n, s.at, s.size))
-		return nil
-	}
-	if s.allowance -= int64(n); s.allowance < 0 {
-		s.fail(checkpoint.Limit("metadata of more than %d MiB", maxMetadata>>20))
+	if !s.has(n) {
 		return nil
 	}
 	p := make([]byte, n)
+	s.read(p)
+	return p
+}
+
+// has reports whether n more bytes may be read.
+func (s *stream) has(n uint64) bool {
+	if s.err != nil {
+		return false
+	}
+	if n > uint64(s.size-s.at) {
+		s.fail(checkpoint.Damaged("%d bytes at offset %d of a file of %d", n, s.at, s.size))
+		return false
+	}
+	if s.allowance -= int64(n); s.allowance < 0 {
+		s.fail(checkpoint.Limit("metadata of more than %d MiB", maxMetadata>>20))
+		return false
+	}
+	return true
+}
+
+func (s *stream) read(p []byte) {
 	_, err := io.ReadFull(s.r, p)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = checkpoint.Damaged("file ends early at offset %d", s.at)
 	}
 	s.fail(err)
-	s.at += int64(n)
-	return p
+	s.at += int64(len(p))
 }
 
-func (s *stream) u8() uint8 {
-	if p := s.bytes(1); s.err == nil {
-		return p[0]
+// uint reads an integer of a number of bytes.
+func (s *stream) uint(width int) uint64 {
+	clear(s.fixed[:])
+	if s.has(uint64(width)) {
+		s.read(s.fixed[:width])
 	}
-	return 0
+	if s.err != nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(s.fixed[:])
 }
 
-func (s *stream) u16() uint16 {
-	if p := s.bytes(2); s.err == nil {
-		return binary.LittleEndian.Uint16(p)
-	}
-	return 0
-}
-
-func (s *stream) u32() uint32 {
-	if p := s.bytes(4); s.err == nil {
-		return binary.LittleEndian.Uint32(p)
-	}
-	return 0
-}
-
-func (s *stream) u64() uint64 {
-	if p := s.bytes(8); s.err == nil {
-		return binary.LittleEndian.Uint64(p)
-	}
-	return 0
-}
+func (s *stream) u8() uint8   { return uint8(s.uint(1)) }
+func (s *stream) u16() uint16 { return uint16(s.uint(2)) }
+func (s *stream) u32() uint32 { return uint32(s.uint(4)) }
+func (s *stream) u64() uint64 { return s.uint(8) }
 
 func (s *stream) text() string { return string(s.bytes(s.u64())) }
 

@@ -31,6 +31,8 @@ type Document struct {
 	Facts    []Fact    `json:"facts"`
 	Findings []Finding `json:"findings"`
 	Values   []Value   `json:"values"`
+
+	more int // values that were left out
 }
 
 // Group sums up a component.
@@ -66,8 +68,8 @@ type Value struct {
 	Device    string       `json:"device,omitempty"`
 }
 
-// Describe reads the structure of f; it reads no values.
-func Describe(f *checkpoint.File, path string, size int64) *Document {
+// Describe reads the structure of f, and lists up to most values, 0 being all of them; it does not read them.
+func Describe(f *checkpoint.File, path string, size int64, most int) *Document {
 	anatomy := component.Classify(f)
 	d := &Document{
 		Schema: SchemaVersion, Path: path, Format: f.Format, Bytes: size, Layout: anatomy.Layout,
@@ -81,7 +83,6 @@ func Describe(f *checkpoint.File, path string, size int64) *Document {
 	}
 	groups := map[component.ID]*Group{}
 	devices := map[string]bool{}
-	var used extents
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Structure {
@@ -93,66 +94,85 @@ func Describe(f *checkpoint.File, path string, size int64) *Document {
 			g = &Group{Component: id}
 			groups[id] = g
 		}
-		v := Value{Name: e.Name, Component: id, Kind: string(e.Kind), Type: e.Type, Text: e.Text}
-		if v.Name == "" {
-			v.Name = checkpoint.RootName
-		}
 		g.Values++
 		if t := e.Tensor(); t != nil {
-			v.Shape, v.Bytes, v.Device = append([]int64{}, t.Shape...), t.Size(), t.Device
 			g.Tensors++
 			g.Bytes += t.Size()
 			d.TensorBytes += t.Size()
-			if t.Device != "" && !devices[t.Device] {
-				devices[t.Device] = true
-				d.Devices = append(d.Devices, t.Device)
+			if device := t.Origin().Device; device != "" && !devices[device] {
+				devices[device] = true
+				d.Devices = append(d.Devices, device)
 			}
-			used.add(t)
 		}
-		d.Values = append(d.Values, v)
+		if most > 0 && len(d.Values) == most {
+			d.more++
+			continue
+		}
+		d.Values = append(d.Values, describe(e, id))
 	}
 	for _, id := range component.IDs() {
 		if g := groups[id]; g != nil {
 			d.Groups = append(d.Groups, *g)
 		}
 	}
-	d.StorageBytes, d.DeadBytes = used.sum()
-	if d.DeadBytes > 0 {
-		d.Findings = append(d.Findings, Finding{
-			ID: "dead-storage",
-			Text: fmt.Sprintf("at least %s of the stored data belong to no tensor: a view was saved with the whole that it is a view of; clone() it before saving",
-				Size(d.DeadBytes)),
-		})
+	d.StorageBytes, d.DeadBytes = stored(f)
+	if text := dead(d.DeadBytes); text != "" {
+		d.Findings = append(d.Findings, Finding{ID: "dead-storage", Text: text})
 	}
 	return d
 }
 
-// extents keeps, for each storage, its size and the most that its tensors can show of it.
-type extents struct {
-	size, shown map[string]int64
-	plain       int64
+func describe(e *checkpoint.Entry, id component.ID) Value {
+	v := Value{Name: e.Name, Component: id, Kind: string(e.Kind), Type: e.Type, Text: e.Text}
+	if v.Name == "" {
+		v.Name = checkpoint.RootName
+	}
+	if t := e.Tensor(); t != nil {
+		v.Shape, v.Bytes, v.Device = t.Shape, t.Size(), t.Origin().Device
+		if v.Shape == nil {
+			v.Shape = []int64{}
+		}
+	}
+	return v
 }
 
-func (x *extents) add(t *checkpoint.Tensor) {
-	if t.Storage == "" {
-		x.plain += t.Size()
-		return
-	}
-	if x.size == nil {
-		x.size, x.shown = map[string]int64{}, map[string]int64{}
-	}
-	x.size[t.Storage] = t.StorageSize
-	x.shown[t.Storage] += t.Size()
+// DeadStorage says how much of the file is stored in vain, nothing where all of it is in tensors.
+func DeadStorage(f *checkpoint.File) string {
+	_, n := stored(f)
+	return dead(n)
 }
 
-// sum returns the stored bytes and how many of them, at least, are in no tensor: overlapping views count as if they did
-// not overlap.
-func (x *extents) sum() (stored, dead int64) {
-	for key, size := range x.size {
-		stored += size
-		dead += max(0, size-x.shown[key])
+func dead(n int64) string {
+	if n == 0 {
+		return ""
 	}
-	return stored + x.plain, dead
+	return fmt.Sprintf("at least %s of the stored data belong to no tensor: a view was saved with the whole that it is a view of; clone() it before saving", Size(n))
+}
+
+// stored returns the bytes that the file stores for its tensors, and how many of them, at least, are in no tensor:
+// overlapping views count as if they did not overlap.
+func stored(f *checkpoint.File) (stored, dead int64) {
+	views := map[string]struct{ size, shown int64 }{}
+	for i := range f.Entries {
+		t := f.Entries[i].Tensor()
+		if t == nil {
+			continue
+		}
+		from := t.Origin()
+		if from.Storage == "" {
+			stored += t.Size()
+			continue
+		}
+		v := views[from.Storage]
+		v.size = from.StorageSize
+		v.shown += t.Size()
+		views[from.Storage] = v
+	}
+	for _, v := range views {
+		stored += v.size
+		dead += max(0, v.size-v.shown)
+	}
+	return stored, dead
 }
 
 // Size writes a number of bytes with decimal units, as storage is sold.

@@ -28,7 +28,7 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	d := Describe(f, path, info.Size())
+	d := Describe(f, path, info.Size(), 0)
 	want := []Group{
 		{Component: component.Model, Values: 2, Tensors: 2, Bytes: 4 * (3*2 + 2)},
 		{Component: component.Optimizer, Values: 13, Tensors: 2, Bytes: 4 * (3*2 + 2)},
@@ -57,9 +57,9 @@ func TestDeadStorageIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tensor.Storage, tensor.StorageSize = "0", 1000
+	tensor.From = &checkpoint.Origin{Storage: "0", StorageSize: 1000}
 	f := &checkpoint.File{Entries: []checkpoint.Entry{{Name: "w", Kind: checkpoint.KindTensor, Type: "uint8", Data: tensor}}}
-	d := Describe(f, "x", 1100)
+	d := Describe(f, "x", 1100, 0)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
 		t.Errorf("%+v", d)
 	}
@@ -76,7 +76,7 @@ func TestShapesInJSON(t *testing.T) {
 	}}
 	for i, want := range []string{`{"name":"w","component":"model","kind":"tensor","type":"uint8","shape":[],"bytes":1}`,
 		`{"name":"n","component":"unknown","kind":"number","type":"int","text":"1"}`} {
-		if got, err := json.Marshal(Describe(f, "x", 1).Values[i]); err != nil || string(got) != want {
+		if got, err := json.Marshal(Describe(f, "x", 1, 0).Values[i]); err != nil || string(got) != want {
 			t.Errorf("%s, want %s, %v", got, want, err)
 		}
 	}

@@ -35,7 +35,7 @@ func (d *Document) WriteText(w io.Writer, o TextOptions) error {
 		fmt.Fprintf(b, "\n%s: %s\n", f.ID, checkpoint.Display(f.Text, 500))
 	}
 	fmt.Fprintf(b, "\n%s\n\n%s\n", d.groups(), d.values(o))
-	if n := len(d.Values) - o.Values; o.Values > 0 && n > 0 {
+	if n := d.more + max(0, len(d.Values)-o.Values); o.Values > 0 && n > 0 {
 		fmt.Fprintf(b, "... and %d more\n", n)
 	}
 	return b.Flush()

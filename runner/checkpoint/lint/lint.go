@@ -109,7 +109,7 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) erro
 		e := &f.Entries[i]
 		id := anatomy.Of[i]
 		if t := e.Tensor(); t != nil {
-			c.cuda = c.cuda || strings.HasPrefix(t.Device, "cuda")
+			c.cuda = c.cuda || strings.HasPrefix(t.Origin().Device, "cuda")
 		}
 		if id == component.Optimizer {
 			if err := c.optimizer.see(e); err != nil {
@@ -135,10 +135,8 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) erro
 			c.damage = append(c.damage, Damage{Rule: "CK107", File: name, Name: x.Name, Text: x.Text})
 		}
 	}
-	for _, x := range inspect.Describe(f, name, 0).Findings {
-		if x.ID == "dead-storage" {
-			c.damage = append(c.damage, Damage{Rule: "CK106", File: name, Text: x.Text})
-		}
+	if text := inspect.DeadStorage(f); text != "" {
+		c.damage = append(c.damage, Damage{Rule: "CK106", File: name, Text: text})
 	}
 	return c.values(ctx, name, f, anatomy)
 }

@@ -44,10 +44,10 @@ func (d *Document) Err() error { return d.err }
 
 // Value is the digest of one value; containers are left out.
 type Value struct {
-	Name   string  `json:"name"`
-	Type   string  `json:"type"`
-	Shape  []int64 `json:"shape,omitzero"`
-	Digest string  `json:"digest"`
+	Name   string         `json:"name"`
+	Type   string         `json:"type"`
+	Shape  []int64        `json:"shape,omitzero"`
+	Digest checkpoint.Sum `json:"digest"`
 }
 
 // maxUnread is the size in bytes up to which a file that is no readable checkpoint is hashed all the same. A sparse file
@@ -55,8 +55,9 @@ type Value struct {
 const maxUnread = 1 << 30
 
 // Hash reads a file twice: its bytes, and its content. Of a directory that is one checkpoint it reads the content; of a
-// large file that is no readable checkpoint neither, and Sum reads the bytes of that.
-func Hash(ctx context.Context, path string) (*Document, error) {
+// large file that is no readable checkpoint neither, and Sum reads the bytes of that. Values are listed where they are asked
+// for.
+func Hash(ctx context.Context, path string, values bool) (*Document, error) {
 	d := &Document{Schema: SchemaVersion, Path: path}
 	f, err := all.Open(ctx, path)
 	if err != nil {
@@ -79,6 +80,9 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 		return d, nil
 	}
 	d.Format, d.Content = f.Format, digests.Content
+	if !values {
+		return d, nil
+	}
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Structure {
@@ -89,7 +93,9 @@ func Hash(ctx context.Context, path string) (*Document, error) {
 			v.Name = checkpoint.RootName
 		}
 		if t := e.Tensor(); t != nil {
-			v.Shape = append([]int64{}, t.Shape...)
+			if v.Shape = t.Shape; v.Shape == nil {
+				v.Shape = []int64{}
+			}
 		}
 		d.Values = append(d.Values, v)
 	}

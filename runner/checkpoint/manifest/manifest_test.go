@@ -28,7 +28,7 @@ func TestCheckTellsBytesFromContent(t *testing.T) {
 		"kept.json": `{"w": [1, 2.5]}`, "spaced.json": `{"w": [1, 2.5], "n": 3}`, "changed.json": `{"w": [1]}`,
 		"gone.json": `{}`, "broken.json": `{"w": 1}`, "notes.txt": "plain text",
 	} {
-		d, err := Hash(ctx, put(t, dir, name, text))
+		d, err := Hash(ctx, put(t, dir, name, text), true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func TestAnIndexIsCheckedThroughItsShards(t *testing.T) {
 	put(index, `{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}`)
 	put("m-1.safetensors", shard("a", 1))
 	put("m-2.safetensors", shard("b", 2))
-	d, err := Hash(context.Background(), filepath.Join(dir, index))
+	d, err := Hash(context.Background(), filepath.Join(dir, index), true)
 	if err != nil || d.Content == "" {
 		t.Fatalf("%+v, %v", d, err)
 	}

@@ -42,15 +42,19 @@ func Open(data checkpoint.Data, anyOrder func(checkpoint.Data) checkpoint.Data) 
 	if h.fortran && len(h.shape) > 1 && checkpoint.IsSequential(data) {
 		data = anyOrder(data)
 	}
-	return Array(&tail{data, h.start}, h.typ.Name, h.typ.Item, h.typ.Swap, h.shape, h.fortran)
+	var elements checkpoint.Data = &tail{data, h.start}
+	if !checkpoint.IsSequential(data) {
+		elements = checkpoint.Section(data, h.start, data.Size()-h.start)
+	}
+	return Array(elements, h.typ.Name, h.typ.Item, h.typ.Swap, h.shape, h.fortran)
 }
 
-// tail is the part of data behind an offset.
+// tail is the part of sequential data behind an offset.
 type tail struct {
 	data  checkpoint.Data
 	start int64
 }
 
 func (t *tail) Size() int64                             { return t.data.Size() - t.start }
-func (t *tail) Sequential() bool                        { return checkpoint.IsSequential(t.data) }
+func (t *tail) Sequential() bool                        { return true }
 func (t *tail) ReadAt(p []byte, off int64) (int, error) { return t.data.ReadAt(p, t.start+off) }

@@ -48,13 +48,13 @@ func (s *Size) add(f *checkpoint.File) {
 			continue
 		}
 		n := t.Size()
-		if t.Storage != "" {
+		if from := t.Origin(); from.Storage != "" {
 			// Tensors that share a storage are stored once, and a view brings its whole storage along.
-			if stored[t.Storage] {
+			if stored[from.Storage] {
 				continue
 			}
-			stored[t.Storage] = true
-			n = t.StorageSize
+			stored[from.Storage] = true
+			n = from.StorageSize
 		}
 		if anatomy.Of[i] == component.Model {
 			s.Model += n

@@ -27,7 +27,7 @@ func (s Source) Call(g pickle.Global, args *pickle.Tuple) (pickle.Value, int64) 
 	if err != nil {
 		return nil, 0
 	}
-	return &early{t: t}, int64(earlyCost + 48*len(t.Shape) + len(t.Storage) + len(t.Device))
+	return &early{t: t}, int64(earlyCost + 48*len(t.Shape))
 }
 
 // early adds a tensor. No two entries share one.

@@ -74,14 +74,8 @@ func Name(steps []pickle.Value) (string, bool) {
 
 // unambiguous renames entries whose dotted names collide.
 func (w *walker) unambiguous() error {
-	count := make(map[string]int, len(w.file.Entries))
-	for i := range w.file.Entries {
-		count[w.file.Entries[i].Name]++
-	}
-	for i := range w.file.Entries {
-		if e := &w.file.Entries[i]; count[e.Name] > 1 {
-			e.Name = w.paths[i].name(true)
-		}
+	for _, i := range checkpoint.RepeatedNames(w.file.Entries) {
+		w.file.Entries[i].Name = w.paths[i].name(true)
 	}
 	return checkpoint.CheckNames(w.file.Entries)
 }

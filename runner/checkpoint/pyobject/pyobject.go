@@ -18,6 +18,11 @@ type Storage struct {
 	Device string
 }
 
+// origin is how a tensor is kept that is a view of the storage.
+func (s *Storage) origin() *checkpoint.Origin {
+	return &checkpoint.Origin{Device: s.Device, Storage: s.Key, StorageSize: s.Size}
+}
+
 // Source is where the parts of a pickle are that its opcodes do not hold.
 type Source struct {
 	// File is the reader that the pickle was parsed from; long bytes values lie in it.

@@ -24,7 +24,11 @@ func (w *walker) torch(p *path, g pickle.Global, o *pickle.Object) (bool, error)
 		}
 		if len(args) > 1 && before < len(w.file.Entries) {
 			if grad, _ := args[1].(bool); grad {
-				change(&w.file.Entries[before], func(t *checkpoint.Tensor) { t.RequiresGrad = true })
+				change(&w.file.Entries[before], func(t *checkpoint.Tensor) {
+					from := t.Origin()
+					from.RequiresGrad = true
+					t.From = &from
+				})
 			}
 		}
 		if len(args) > 3 {
@@ -115,7 +119,7 @@ func (w *walker) storageTensor(p *path, s *Storage) error {
 	if err != nil {
 		return err
 	}
-	t.Attrs, t.Device, t.Storage, t.StorageSize = "storage", s.Device, s.Key, s.Size
+	t.Attrs, t.From = "storage", s.origin()
 	return w.tensor(p, t)
 }
 
@@ -144,7 +148,7 @@ func (w *walker) stridedTensor(fn string, args []pickle.Value) (*checkpoint.Tens
 		return nil, err
 	}
 	if len(args) > 4 {
-		t.RequiresGrad, _ = args[4].(bool)
+		t.From.RequiresGrad, _ = args[4].(bool)
 	}
 	if len(args) > metaAt {
 		if t.Attrs, err = viewFlags(args[metaAt]); err != nil {
@@ -183,7 +187,7 @@ func view(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value)
 	if err != nil {
 		return nil, err
 	}
-	t.Device, t.Storage, t.StorageSize = s.Device, s.Key, s.Size
+	t.From = s.origin()
 	return t, nil
 }
 
@@ -212,7 +216,7 @@ func packedView(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.
 	if err != nil {
 		return nil, err
 	}
-	t.Device, t.Storage, t.StorageSize = s.Device, s.Key, s.Size
+	t.From = s.origin()
 	return t, nil
 }
 

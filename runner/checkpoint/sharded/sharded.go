@@ -225,8 +225,10 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 			if in := x.of[e.Name]; len(in) != 1 || in[0] != shard {
 				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
 			}
-			if t := e.Tensor(); t != nil && t.Storage != "" {
-				t.Storage = shard + "/" + t.Storage
+			if t := e.Tensor(); t != nil && t.Origin().Storage != "" {
+				from := t.Origin()
+				from.Storage = shard + "/" + from.Storage
+				t.From = &from
 			}
 			f.Entries = append(f.Entries, *e)
 			found++

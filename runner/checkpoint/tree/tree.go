@@ -47,9 +47,17 @@ func (p *Path) step(key string, index bool) *Path {
 // String writes the path as the name of its entry.
 func (p *Path) String() string { return p.name(false) }
 
+// plain reports whether the path is a key that is its own name below the root.
+func (p *Path) plain() bool {
+	return !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
+}
+
 // name joins plain keys by dots and puts all others in brackets. With quoteAll every key is quoted, which keeps "a.b"
 // apart from b within a.
 func (p *Path) name(quoteAll bool) string {
+	if p != nil && p.up == nil && !quoteAll && p.plain() {
+		return p.key
+	}
 	var steps []*Path
 	for ; p != nil; p = p.up {
 		steps = append(steps, p)
@@ -59,7 +67,7 @@ func (p *Path) name(quoteAll bool) string {
 		switch {
 		case s.index:
 			b.WriteString("[" + s.key + "]")
-		case quoteAll || s.key == "" || strings.ContainsAny(s.key, "[]\"") || strings.ContainsFunc(s.key, unicode.IsControl):
+		case quoteAll || !s.plain():
 			b.WriteString("[" + strconv.Quote(s.key) + "]")
 		default:
 			if b.Len() > 0 {
@@ -73,10 +81,38 @@ func (p *Path) name(quoteAll bool) string {
 
 // Builder appends the values of a document to a file.
 type Builder struct {
-	file  *checkpoint.File
-	paths []*Path // of file.Entries
-	names int     // bytes of all names
-	texts int     // bytes of all texts
+	file   *checkpoint.File
+	places []place // of file.Entries
+	names  int     // bytes of all names
+	texts  int     // bytes of all texts
+}
+
+// place is a Path without its key, which stands at the end of the entry's name. A file can have a hundred thousand.
+type place struct {
+	up    *Path
+	key   int32 // length of a plain key, 0 of any other
+	other int32 // length of what stands for another key
+}
+
+func placeOf(p *Path) place {
+	switch {
+	case p == nil:
+		return place{}
+	case p.plain():
+		return place{up: p.up, key: int32(len(p.key))}
+	case p.index:
+		return place{up: p.up, other: int32(len("[]") + len(p.key))}
+	}
+	return place{up: p.up, other: int32(len("[]") + len(strconv.Quote(p.key)))}
+}
+
+// quoted returns the name with every key quoted.
+func (p place) quoted(name string) string {
+	up := p.up.name(true)
+	if p.key > 0 {
+		return up + "[" + strconv.Quote(name[len(name)-int(p.key):]) + "]"
+	}
+	return up + name[len(name)-int(p.other):]
 }
 
 // NewBuilder returns a Builder that appends to f, which has no entries yet.
@@ -86,24 +122,18 @@ func NewBuilder(f *checkpoint.File) *Builder { return &Builder{file: f} }
 func (b *Builder) Add(p *Path, e checkpoint.Entry) error {
 	e.Name = p.String()
 	b.names += len(e.Name)
-	if len(b.paths) >= maxEntries || b.names > maxNames {
+	if len(b.places) >= maxEntries || b.names > maxNames {
 		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
 	}
 	b.file.Entries = append(b.file.Entries, e)
-	b.paths = append(b.paths, p)
+	b.places = append(b.places, placeOf(p))
 	return nil
 }
 
 // Finish tells apart the values whose plain names collide. It returns an error where two still share a name.
 func (b *Builder) Finish() error {
-	count := make(map[string]int, len(b.paths))
-	for i := range b.file.Entries {
-		count[b.file.Entries[i].Name]++
-	}
-	for i := range b.file.Entries {
-		if e := &b.file.Entries[i]; count[e.Name] > 1 {
-			e.Name = b.paths[i].name(true)
-		}
+	for _, i := range checkpoint.RepeatedNames(b.file.Entries) {
+		b.file.Entries[i].Name = b.places[i].quoted(b.file.Entries[i].Name)
 	}
 	return checkpoint.CheckNames(b.file.Entries)
 }
@@ -127,7 +157,7 @@ func (b *Builder) container(p *Path, typ string) (container, error) {
 	if p != nil && p.depth > maxDepth {
 		return container{}, checkpoint.Limit("values nested more than %d deep", maxDepth)
 	}
-	c := container{builder: b, path: p, at: len(b.paths)}
+	c := container{builder: b, path: p, at: len(b.places)}
 	return c, b.Add(p, checkpoint.Entry{Kind: checkpoint.KindObject, Type: typ, Structure: true})
 }
 
