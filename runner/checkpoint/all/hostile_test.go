@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,9 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"zip: header with another size":    edited(stored(t, record{"archive/data.pkl", []byte("N.")}), 18, 1),
 		"zip: bytes behind the archive":    append(torchFile(t, proto+"N."), "0123456789"...),
 		"zip: two archives":                append(torchFile(t, proto+"N."), torchFile(t, proto+"K\x01.")...),
+		"zip: name not UTF-8":              bytes.ReplaceAll(torchFile(t, proto+"N."), []byte("data.pkl"), []byte("data.pk\xff")),
+		"zip: another number of records":   edited(edited(torchFile(t, proto+"N."), -12, 7), -14, 7),
+		"zip: ZIP64 directory as well":     withZIP64(stored(t, record{"archive/data.pkl", []byte("N.")})),
 		"zip: no directory":                []byte("PK\x03\x04" + strings.Repeat("\x00", 5000)),
 		"zip: plain archive":               stored(t, record{"readme.txt", []byte("hello")}),
 
@@ -294,6 +298,14 @@ func instances(n int64) string {
 		b.WriteString("h\x00" + binInt(i) + "\x85R")
 	}
 	return b.String()
+}
+
+// withZIP64 puts a ZIP64 directory, without records, in front of the end of an archive, which has a directory too.
+func withZIP64(archive []byte) []byte {
+	end := len(archive) - 22
+	record := "PK\x06\x06" + le64(44) + strings.Repeat("\x00", 4+8+8+8+8) + le64(uint64(end))
+	locator := "PK\x06\x07" + strings.Repeat("\x00", 4) + le64(uint64(end)) + strings.Repeat("\x00", 4)
+	return slices.Concat(archive[:end], []byte(record+locator), archive[end:])
 }
 
 func edited(data []byte, at int, b byte) []byte {

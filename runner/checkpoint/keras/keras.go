@@ -47,14 +47,14 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 	if !ok1 || !ok2 {
 		return nil, checkpoint.ErrUnknownFormat
 	}
-	if !weights.Stored {
+	if !weights.Stored() {
 		return nil, checkpoint.Unsupported("compressed weights in a .keras file")
 	}
 	f, err := hdf5.Reader{}.Open(ctx, weights.Data(), weights.Size, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", weightsName, err)
 	}
-	f.Format, f.Verify = "keras", a.Verify
+	f.Format, f.Verify = "keras", ziparchive.Verify(r, size)
 	text, err := read(config)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	if err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Format: "npz", Verify: a.Verify}
+	f := &checkpoint.File{Format: "npz", Verify: ziparchive.Verify(r, size)}
 	transposed := &tempcopy.File{}
 	f.OnClose(transposed)
 	f.Entries = append(f.Entries, checkpoint.Entry{

@@ -41,12 +41,12 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 	if !ok {
 		return nil, checkpoint.ErrUnknownFormat
 	}
-	f := &checkpoint.File{Format: "torch-zip", Verify: a.Verify}
+	f := &checkpoint.File{Format: "torch-zip", Verify: ziparchive.Verify(r, size)}
 	if err := facts(f, a, prefix); err != nil {
 		return nil, err
 	}
 	record, _ := a.Lookup(prefix + "data.pkl")
-	if !record.Stored {
+	if !record.Stored() {
 		return nil, checkpoint.Unsupported("torch file with compressed records")
 	}
 	if record.Size > maxPickle {
@@ -147,7 +147,7 @@ func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
 	if !ok {
 		return nil, checkpoint.Damaged("no record for storage %q", checkpoint.Clip(key, 40))
 	}
-	if !rec.Stored {
+	if !rec.Stored() {
 		return nil, checkpoint.Unsupported("torch file with compressed records")
 	}
 	if want := n * int64(dtype.Bits()/8); rec.Size != want {

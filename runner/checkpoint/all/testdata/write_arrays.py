@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import sys
+import zipfile
 
 import numpy as np
 
@@ -48,6 +49,14 @@ np.savez(path("stored.npz"), **arrays)
 expect(path("stored.npz"), arrays)
 np.savez_compressed(path("compressed.npz"), **arrays)
 expect(path("compressed.npz"), arrays)
+# NumPy writes two of the methods that it reads.
+for method in ("BZIP2", "LZMA"):
+    with zipfile.ZipFile(path("stored.npz")) as old, \
+            zipfile.ZipFile(path(method.lower() + ".npz"), "w", getattr(zipfile, "ZIP_" + method)) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert all(np.array_equal(np.load(path(method.lower() + ".npz"))[k], v) for k, v in arrays.items())
+    expect(path(method.lower() + ".npz"), arrays)
 plain = {k: v for k, v in arrays.items() if "fortran" not in k}
 for name, a in {"one.npy": arrays["f4"], "fortran.npy": arrays["fortran3"]}.items():
     np.save(path(name), a)
