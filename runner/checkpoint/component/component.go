@@ -4,7 +4,6 @@
 package component
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -55,9 +54,12 @@ type Anatomy struct {
 func Classify(f *checkpoint.File) *Anatomy {
 	a := &Anatomy{Of: make([]ID, len(f.Entries))}
 	c := classifier{file: f, shapes: shapesOf(f), keys: map[string]promise{}}
+	var segments []segment // of one entry after the other
 	a.Layout = c.layout()
 	for i := range f.Entries {
-		a.Of[i] = c.classify(&f.Entries[i], a.Layout)
+		e := &f.Entries[i]
+		segments = appendSegments(segments[:0], e.Name)
+		a.Of[i] = c.classify(e, segments, a.Layout)
 	}
 	if c.onlyWeights(a) {
 		if a.Layout == "dictionary" {
@@ -100,8 +102,8 @@ func (c *classifier) promised(key string) (ID, bool) {
 func (c *classifier) layout() string {
 	root := map[string]bool{}
 	for i := range c.file.Entries {
-		if p := Path(c.file.Entries[i].Name); len(p) > 0 {
-			root[p[0]] = true
+		if key, ok := first(c.file.Entries[i].Name); ok {
+			root[key] = true
 		}
 	}
 	has := func(keys ...string) bool {
@@ -156,18 +158,17 @@ func (c *classifier) onlyWeights(a *Anatomy) bool {
 	return tensors > 0
 }
 
-func (c *classifier) classify(e *checkpoint.Entry, layout string) ID {
-	segments := split(e.Name)
+func (c *classifier) classify(e *checkpoint.Entry, segments []segment, layout string) ID {
 	if id, ok := generator(e, segments); ok {
 		return id
 	}
-	if id, ok := c.shapes.generators.find(e.Name); ok {
+	if id, ok := c.shapes.generators.find(e.Name, segments); ok {
 		return id
 	}
 	switch {
-	case layout == "configuration" && !isVersion(segments):
+	case layout == "configuration" && !c.isVersion(segments):
 		return Config
-	case models[c.file.Format] && e.Name != "" && !isVersion(segments):
+	case models[c.file.Format] && e.Name != "" && !c.isVersion(segments):
 		return Model
 	case layout == "lightning" && len(segments) > 1 && segments[0].key == "loops":
 		return loop(segments)
@@ -183,7 +184,7 @@ func (c *classifier) classify(e *checkpoint.Entry, layout string) ID {
 			break
 		}
 		id, ok := c.promised(s.key)
-		if ok && fits(id, e, i == len(segments)-1) {
+		if ok && fits(id, e, segments, i == len(segments)-1) {
 			found = id
 			return refine(found, e, segments[i+1:])
 		}
@@ -200,7 +201,7 @@ func (c *classifier) classify(e *checkpoint.Entry, layout string) ID {
 		switch {
 		case isMoment(segments):
 			return Optimizer
-		case isParameter(segments) || c.shapes.weights[c.container(e)]:
+		case isParameter(segments) || c.shapes.weights[c.shapes.container(e, segments)]:
 			found = Model
 		}
 	}
@@ -216,11 +217,11 @@ func refine(id ID, e *checkpoint.Entry, below []segment) ID {
 	last := below[len(below)-1].key
 	switch id {
 	case Model:
-		if words := wordsOf(below[0].key); len(below) > 1 && (words["ema"] || words["swa"]) {
+		if len(below) > 1 && wordsOf(below[0].key).one("ema", "swa") {
 			return EMA
 		}
 	case Sampler:
-		if last == "epoch" && fits(Epoch, e, true) {
+		if last == "epoch" && fits(Epoch, e, below, true) {
 			return Epoch
 		}
 	case Step: // Composer's timestamp counts everything
@@ -269,7 +270,7 @@ func (c *classifier) keyed(e *checkpoint.Entry, segments []segment) int {
 	if joined[c.file.Format] || !c.shapes.nested {
 		return len(segments)
 	}
-	at := len(c.container(e))
+	at := len(c.shapes.container(e, segments))
 	for i, s := range segments {
 		if s.start >= at {
 			if i == len(segments)-1 {
@@ -281,13 +282,11 @@ func (c *classifier) keyed(e *checkpoint.Entry, segments []segment) int {
 	return len(segments)
 }
 
-// container returns the name of the innermost container of an entry.
-func (c *classifier) container(e *checkpoint.Entry) string {
-	segments := split(e.Name)
-	for _, s := range slices.Backward(segments) {
-		if name := s.container(e.Name); c.shapes.containers[name] {
-			return name
-		}
+// isVersion reports whether the last key of a path is that of a version.
+func (c *classifier) isVersion(path []segment) bool {
+	if len(path) == 0 {
+		return false
 	}
-	return ""
+	id, ok := c.promised(path[len(path)-1].key)
+	return ok && id == Version
 }

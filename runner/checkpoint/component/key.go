@@ -18,57 +18,57 @@ func ofKey(key string) (ID, bool) {
 		return "", false // known by what they hold
 	}
 	w := wordsOf(key)
-	settings := one(w, "args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
+	settings := w.one("args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
 		"settings", "kwargs", "name", "type", "arch")
-	done := !one(w, "max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "skipped", "decay")
+	done := !w.one("max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "skipped", "decay")
 	switch {
-	case one(w, "version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
+	case w.one("version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
 		return Version, true
-	case one(w, "checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
+	case w.one("checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
 		return "", false
-	case settings || w["batch"] && w["size"]:
+	case settings || w.one("batch") && w.one("size"):
 		return Config, true
-	case one(w, "ema", "swa", "polyak", "averaged", "averaging", "shadow"):
+	case w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow"):
 		return EMA, true
-	case one(w, "rng", "random") || key == "torch_manual_seed":
+	case w.one("rng", "random") || key == "torch_manual_seed":
 		switch {
-		case one(w, "cuda", "gpu"):
+		case w.one("cuda", "gpu"):
 			return RNGCUDA, true
-		case one(w, "numpy", "np"):
+		case w.one("numpy", "np"):
 			return RNGNumPy, true
-		case one(w, "python", "py"):
+		case w.one("python", "py"):
 			return RNGPython, true
-		case one(w, "torch", "cpu"):
+		case w.one("torch", "cpu"):
 			return RNGTorch, true
 		}
 		return "", false
-	case one(w, "scheduler", "schedulers", "sched", "scheds"):
+	case w.one("scheduler", "schedulers", "sched", "scheds"):
 		return Scheduler, true
-	case one(w, "optimizer", "optimizers", "optimiser", "optim", "optims", "opt"):
+	case w.one("optimizer", "optimizers", "optimiser", "optim", "optims", "opt"):
 		return Optimizer, true
-	case one(w, "scaler", "amp"):
+	case w.one("scaler", "amp"):
 		return Scaler, true
-	case one(w, "sampler", "samplers", "dataloader", "dataloaders", "loader", "loaders", "dataset", "iterator"),
-		one(w, "samples", "tokens", "batches") && one(w, "seen", "consumed", "processed", "global"),
+	case w.one("sampler", "samplers", "dataloader", "dataloaders", "loader", "loaders", "dataset", "iterator"),
+		w.one("samples", "tokens", "batches") && w.one("seen", "consumed", "processed", "global"),
 		key == "batch" || key == "batch_idx" || key == "data_position" || key == "global_samples":
 		return Sampler, true
-	case one(w, "best"):
+	case w.one("best"):
 		return BestMetric, true
-	case one(w, "accum", "accumulation", "accumulated", "micro"):
+	case w.one("accum", "accumulation", "accumulated", "micro"):
 		// How many are gathered is a setting, how many have been so far a position.
-		if one(w, "step", "position", "index", "idx", "count", "counter", "micro", "accumulated") {
+		if w.one("step", "position", "index", "idx", "count", "counter", "micro", "accumulated") {
 			return GradAccumulation, true
 		}
 		return Config, true
-	case one(w, "epoch") && done, one(w, "epochs") && one(w, "trained", "run", "completed", "done"):
+	case w.one("epoch") && done, w.one("epochs") && w.one("trained", "run", "completed", "done"):
 		return Epoch, true
-	case one(w, "step", "steps", "iter", "iters", "iteration", "iterations", "it", "niter", "updates", "timesteps") && done && !(one(w, "num") && one(w, "train", "training")):
+	case w.one("step", "steps", "iter", "iters", "iteration", "iterations", "it", "niter", "updates", "timesteps") && done && !(w.one("num") && w.one("train", "training")):
 		return Step, true
-	case one(w, "epoch", "epochs", "step", "steps", "iters", "iterations"):
+	case w.one("epoch", "epochs", "step", "steps", "iters", "iterations"):
 		return Config, true
-	case one(w, "loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
+	case w.one("loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
 		return Metrics, true
-	case one(w, "model", "models", "net", "nets", "network", "networks", "weights", "params", "parameters", "module", "modules", "layers",
+	case w.one("model", "models", "net", "nets", "network", "networks", "weights", "params", "parameters", "module", "modules", "layers",
 		"generator", "discriminator", "encoder", "decoder", "backbone", "head") || key == "state_dict" || strings.HasSuffix(key, "_state_dict"):
 		return Model, true
 	}
@@ -77,7 +77,7 @@ func ofKey(key string) (ID, bool) {
 
 // fits reports whether a value can be what its key promises. A part of the training is no number and no text: those at
 // its key, such as "optimizer": "adam", describe it.
-func fits(id ID, e *checkpoint.Entry, last bool) bool {
+func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 	t := e.Tensor()
 	single := t == nil && e.Kind == checkpoint.KindNumber && e.Type != "bool" || t != nil && isSingle(t)
 	if e.Structure {
@@ -96,7 +96,7 @@ func fits(id ID, e *checkpoint.Entry, last bool) bool {
 	case Sampler:
 		return !last || e.Kind != checkpoint.KindString
 	case Metrics:
-		return t == nil || !isParameter(split(e.Name))
+		return t == nil || !isParameter(path)
 	case Config:
 		return t == nil
 	}
@@ -115,12 +115,4 @@ func describes(id ID, e *checkpoint.Entry) bool {
 func isSingle(t *checkpoint.Tensor) bool {
 	n, err := checkpoint.Elements(t.Shape)
 	return err == nil && n == 1
-}
-
-func isVersion(path []segment) bool {
-	if len(path) == 0 {
-		return false
-	}
-	id, ok := ofKey(path[len(path)-1].key)
-	return ok && id == Version
 }

@@ -7,13 +7,30 @@ import (
 )
 
 // Path splits an entry's name into keys and indices.
-func Path(name string) []string {
-	segments := split(name)
-	path := make([]string, len(segments))
-	for i, s := range segments {
-		path[i] = s.key
+func Path(name string) []string { return AppendPath([]string{}, name) }
+
+// AppendPath appends what Path returns.
+func AppendPath(path []string, name string) []string {
+	var segments [outer + inner]segment
+	for _, s := range appendSegments(segments[:0], name) {
+		path = append(path, s.key)
 	}
 	return path
+}
+
+// first returns the first key of a name that has one.
+func first(name string) (string, bool) {
+	name = strings.TrimLeft(name, separators)
+	if i := strings.IndexAny(name, separators); i >= 0 {
+		name = name[:i]
+	}
+	return name, name != ""
+}
+
+// Last returns the last key or index of an entry's name, "" where there is none.
+func Last(name string) string {
+	name = strings.TrimRight(name, separators)
+	return name[strings.LastIndexAny(name, separators)+1:]
 }
 
 // segment is a key or an index of a name.
@@ -22,16 +39,18 @@ type segment struct {
 	start int // where it begins in the name
 }
 
-func isSeparator(c byte) bool {
-	return c == '.' || c == '[' || c == ']' || c == '"' || c == '@'
-}
+const separators = `.[]"@`
+
+func isSeparator(c byte) bool { return strings.IndexByte(separators, c) >= 0 }
 
 // outer and inner are how many segments of a name are looked at from its two ends: what a part is called lies near the root,
 // and what a value is near the value. Names of hostile files have a thousand.
 const outer, inner = 24, 8
 
-func split(name string) []segment {
-	segments := make([]segment, 0, 8)
+func split(name string) []segment { return appendSegments(make([]segment, 0, 8), name) }
+
+// appendSegments is split into an empty slice that was in use before.
+func appendSegments(segments []segment, name string) []segment {
 	at := 0
 	for len(segments) < outer {
 		for at < len(name) && isSeparator(name[at]) {
@@ -71,12 +90,12 @@ func (s segment) container(name string) string {
 
 // wordsOf splits a key at everything but letters, and at capitals that follow a small letter. A key with characters of
 // other languages than identifiers have, such as the names that Lightning makes of callbacks and their arguments, has none.
-func wordsOf(key string) map[string]bool {
-	words := map[string]bool{}
+func wordsOf(key string) words {
+	w := make(words, 0, 4)
 	start := -1
 	end := func(i int) {
 		if start >= 0 {
-			words[strings.ToLower(key[start:i])] = true
+			w = append(w, strings.ToLower(key[start:i]))
 		}
 		start = -1
 	}
@@ -99,13 +118,16 @@ func wordsOf(key string) map[string]bool {
 		}
 	}
 	end(len(key))
-	return words
+	return w
 }
 
-// one reports whether any of some words is among others.
-func one(words map[string]bool, some ...string) bool {
-	for _, w := range some {
-		if words[w] {
+// words are those of a key, in small letters.
+type words []string
+
+// one reports whether any of some words is among them.
+func (w words) one(some ...string) bool {
+	for _, word := range w {
+		if slices.Contains(some, word) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -51,6 +52,7 @@ func shapesOf(f *checkpoint.File) *shapes {
 			}
 		}
 	}
+	var segments []segment // of one entry after the other
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Kind == checkpoint.KindObject && e.Type != "None" {
@@ -60,7 +62,8 @@ func shapesOf(f *checkpoint.File) *shapes {
 		if isSettings(e) {
 			s.of[e.Name] = Config
 		}
-		for _, x := range split(e.Name) {
+		segments = appendSegments(segments[:0], e.Name)
+		for _, x := range segments {
 			if bit := bits[x.key]; bit != 0 {
 				marks[x.container(e.Name)] |= bit
 			}
@@ -79,14 +82,25 @@ func shapesOf(f *checkpoint.File) *shapes {
 	}
 	for i := range f.Entries {
 		e := &f.Entries[i]
-		segments := split(e.Name)
-		if e.Tensor() == nil || !isParameter(segments) || isMoment(segments) {
+		if e.Tensor() == nil {
 			continue
 		}
-		c := classifier{file: f, shapes: s}
-		s.weights[c.container(e)] = true
+		segments = appendSegments(segments[:0], e.Name)
+		if isParameter(segments) && !isMoment(segments) {
+			s.weights[s.container(e, segments)] = true
+		}
 	}
 	return s
+}
+
+// container returns the name of the innermost container of an entry.
+func (s *shapes) container(e *checkpoint.Entry, segments []segment) string {
+	for _, x := range slices.Backward(segments) {
+		if name := x.container(e.Name); s.containers[name] {
+			return name
+		}
+	}
+	return ""
 }
 
 // isSettings knows instances of classes that hold a configuration by their names.
@@ -106,7 +120,7 @@ func isSettings(e *checkpoint.Entry) bool {
 // generators are the states of random number generators that the reader recognised, by the name of their container.
 type generators map[string]ID
 
-func (g generators) find(name string) (ID, bool) {
+func (g generators) find(name string, segments []segment) (ID, bool) {
 	if len(g) == 0 {
 		return "", false
 	}
@@ -116,7 +130,7 @@ func (g generators) find(name string) (ID, bool) {
 	if id, ok := g[name]; ok {
 		return id, true
 	}
-	for _, s := range split(name) {
+	for _, s := range segments {
 		if id, ok := g[s.container(name)]; ok {
 			return id, true
 		}
@@ -139,7 +153,7 @@ func generator(e *checkpoint.Entry, path []segment) (ID, bool) {
 		return RNGCUDA, true
 	case 16:
 		for _, s := range path {
-			if one(wordsOf(s.key), "cuda", "rng", "random") {
+			if wordsOf(s.key).one("cuda", "rng", "random") {
 				return RNGCUDA, true
 			}
 		}
@@ -152,7 +166,7 @@ func isParameter(path []segment) bool {
 	if len(path) == 0 {
 		return false
 	}
-	return one(wordsOf(path[len(path)-1].key), "weight", "bias", "kernel", "embedding", "gamma", "beta", "running") ||
+	return wordsOf(path[len(path)-1].key).one("weight", "bias", "kernel", "embedding", "gamma", "beta", "running") ||
 		len(path) > 1 && path[len(path)-2].key == "vars"
 }
 

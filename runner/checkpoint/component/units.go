@@ -20,9 +20,8 @@ type Units struct {
 var rankInName = regexp.MustCompile(`rank[_-]?\d+`)
 
 // Add enters a file by its name below the directory.
-func (u *Units) Add(name string, f *checkpoint.File) {
+func (u *Units) Add(name string, f *checkpoint.File, anatomy *Anatomy) {
 	var model, training bool
-	anatomy := Classify(f)
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		switch id := anatomy.Of[i]; {
@@ -91,5 +90,5 @@ func shortList(names []string) string {
 
 // IsOptimizerState tells an optimizer's state_dict from a mere count or name of optimizers.
 func IsOptimizerState(e *checkpoint.Entry) bool {
-	return e.Tensor() != nil || slices.Contains(Path(e.Name), "param_groups")
+	return e.Tensor() != nil || strings.Contains(e.Name, "param_groups") && slices.Contains(Path(e.Name), "param_groups")
 }

@@ -94,9 +94,8 @@ func (c *Checker) AddUnreadable(name string, err error) {
 }
 
 // Add enters one file, and reads its floating-point values and checksums.
-func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) error {
+func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anatomy *component.Anatomy) error {
 	c.files = append(c.files, name)
-	anatomy := component.Classify(f)
 	c.layouts = append(c.layouts, anatomy.Layout)
 	switch {
 	case strings.HasPrefix(f.Format, "torch-"):
@@ -105,19 +104,21 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File) erro
 		f.Format == "xgboost" || f.Format == "lightgbm":
 		c.other = true
 	}
+	var path []string // of one entry after the other
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		id := anatomy.Of[i]
+		path = component.AppendPath(path[:0], e.Name)
 		if t := e.Tensor(); t != nil {
 			c.cuda = c.cuda || strings.HasPrefix(t.Origin().Device, "cuda")
 		}
 		if id == component.Optimizer {
-			if err := c.optimizer.see(e); err != nil {
+			if err := c.optimizer.see(e, path); err != nil {
 				return fmt.Errorf("reading %q of %s: %w", checkpoint.Clip(e.Name, 80), name, err)
 			}
 		}
-		c.progress(e, id, location(name, e.Name))
-		c.ranks.see(e, id)
+		c.progress(e, id, path, name)
+		c.ranks.see(e, id, path)
 		if _, ok := c.found[id]; !ok && isEvidence(id, e, f.Format) {
 			c.found[id] = location(name, e.Name)
 		}
@@ -157,8 +158,7 @@ func isEvidence(id component.ID, e *checkpoint.Entry, format string) bool {
 }
 
 // progress notes what tells how far the training was, and by what it counts.
-func (c *Checker) progress(e *checkpoint.Entry, id component.ID, where string) {
-	path := component.Path(e.Name)
+func (c *Checker) progress(e *checkpoint.Entry, id component.ID, path []string, file string) {
 	if len(path) == 0 {
 		return
 	}
@@ -171,9 +171,9 @@ func (c *Checker) progress(e *checkpoint.Entry, id component.ID, where string) {
 	case id == component.Sampler && !e.Structure && e.Type != "None" && !overall.MatchString(last):
 		c.position = true
 	case id == component.Config && strings.Contains(strings.ToLower(last), "epoch") && e.Kind == checkpoint.KindNumber:
-		c.epochs = where
+		c.epochs = location(file, e.Name)
 	case e.Structure && e.Text == "0" && strings.Contains(strings.ToLower(last), "cuda") && e.Type != "dict" && id != component.Config:
-		c.noGPU = where
+		c.noGPU = location(file, e.Name)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/fixtures"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
 // check lints one file as the command does.
@@ -27,7 +28,7 @@ func check(t *testing.T, path string) *Document {
 		return c.Document()
 	}
 	defer f.Close()
-	if err := c.Add(context.Background(), filepath.Base(path), f); err != nil {
+	if err := c.Add(context.Background(), filepath.Base(path), f, component.Classify(f)); err != nil {
 		t.Fatal(err)
 	}
 	return c.Document()

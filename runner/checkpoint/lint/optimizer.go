@@ -28,8 +28,7 @@ type optimizerEvidence struct {
 // Adam and its kin, RMSprop and ASGD, Adadelta, Adagrad, Rprop, Adafactor.
 var keeping = map[string]bool{"betas": true, "alpha": true, "rho": true, "lr_decay": true, "etas": true, "beta2_decay": true}
 
-func (o *optimizerEvidence) see(e *checkpoint.Entry) error {
-	path := component.Path(e.Name)
+func (o *optimizerEvidence) see(e *checkpoint.Entry, path []string) error {
 	if len(path) == 0 {
 		return nil
 	}
@@ -114,13 +113,18 @@ func (c *Checker) moments(file string, f *checkpoint.File, anatomy *component.An
 	var parameters []*checkpoint.Entry
 	states := map[int][]*checkpoint.Entry{}
 	listed := 0
+	var path []string // of one entry after the other
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		t := e.Tensor()
-		path := component.Path(e.Name)
+		if anatomy.Of[i] == component.Optimizer {
+			path = component.AppendPath(path[:0], e.Name)
+		}
 		switch {
-		case anatomy.Of[i] == component.Model && t != nil && len(path) > 0 && !isBuffer(path[len(path)-1]):
-			parameters = append(parameters, e)
+		case anatomy.Of[i] == component.Model && t != nil:
+			if last := component.Last(e.Name); last != "" && !isBuffer(last) {
+				parameters = append(parameters, e)
+			}
 		case anatomy.Of[i] != component.Optimizer:
 		case t == nil:
 			if at := slices.Index(path, "params"); at > 0 && at == len(path)-2 && e.Kind == checkpoint.KindNumber {

@@ -52,8 +52,9 @@ func (c *Checker) item(ctx context.Context, item all.Item, several *component.Un
 		return err
 	}
 	defer f.Close()
-	several.Add(item.Name, f)
-	return c.Add(ctx, item.Name, f)
+	anatomy := component.Classify(f)
+	several.Add(item.Name, f, anatomy)
+	return c.Add(ctx, item.Name, f, anatomy)
 }
 
 // promises reports whether a file of that name is a checkpoint unless something destroyed it: a full disk leaves empty

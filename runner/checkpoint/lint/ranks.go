@@ -38,8 +38,7 @@ func (r *rankEvidence) rank(n string) {
 	r.ranks[n] = true
 }
 
-func (r *rankEvidence) see(e *checkpoint.Entry, id component.ID) {
-	path := component.Path(e.Name)
+func (r *rankEvidence) see(e *checkpoint.Entry, id component.ID, path []string) {
 	if len(path) == 0 {
 		return
 	}

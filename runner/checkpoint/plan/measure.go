@@ -16,8 +16,9 @@ func Measure(ctx context.Context, path string) (Size, error) {
 	var several component.Units
 	err := all.Each(ctx, path, func(item all.Item, f *checkpoint.File, err error) error {
 		if err == nil {
-			several.Add(item.Name, f)
-			s.add(f)
+			anatomy := component.Classify(f)
+			several.Add(item.Name, f, anatomy)
+			s.add(f, anatomy)
 		}
 		return err
 	})
@@ -39,8 +40,7 @@ func Measure(ctx context.Context, path string) (Size, error) {
 }
 
 // add counts the tensors of one file.
-func (s *Size) add(f *checkpoint.File) {
-	anatomy := component.Classify(f)
+func (s *Size) add(f *checkpoint.File, anatomy *component.Anatomy) {
 	stored := map[string]bool{}
 	for i := range f.Entries {
 		t := f.Entries[i].Tensor()
