@@ -34,7 +34,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	f := &checkpoint.File{Format: "npz", Verify: ziparchive.Verify(r, size)}
 	transposed := &tempcopy.File{}
 	f.OnClose(transposed)
-	f.Entries = append(f.Entries, checkpoint.Entry{
+	f.Entries = append(make([]checkpoint.Entry, 0, 1+len(a.Records)), checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(a.Records)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(a.Records))),
 	})

@@ -2,7 +2,6 @@
 package safetensors
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -16,9 +15,15 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
-// maxHeader is far above any header in use (2,000 tensors take about 200 kB), and keeps the memory of parsing one small.
-// The reference implementation stops at 100 MB.
-const maxHeader = 8 << 20
+const (
+	// maxHeader is that of the reference implementation. Headers are read from front to back and not held.
+	maxHeader = 100 << 20
+	// maxText bounds a string of the header; some programs keep pictures and lists of files in the metadata.
+	maxText = 8 << 20
+	// maxTensors and maxHeld bound what is held of a header: its tensors, and the bytes of their names and shapes.
+	maxTensors = 1 << 17
+	maxHeld    = 16 << 20
+)
 
 // Reader reads safetensors files.
 type Reader struct{}
@@ -35,14 +40,6 @@ func (Reader) Sniff(head []byte, _ string, size int64) bool {
 	return n >= 2 && n <= 100<<20
 }
 
-// tensorInfo is one tensor's description in the header.
-type tensorInfo struct {
-	name       string
-	dtype      string
-	shape      []int64
-	begin, end int64
-}
-
 // Open reads the header and checks that the tensors fill the file without gaps or overlaps.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
 	var prefix [8]byte
@@ -56,47 +53,74 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	if n > maxHeader {
 		return nil, checkpoint.Limit("header of %d bytes", n)
 	}
-	text := make([]byte, n)
-	if err := checkpoint.ReadFull(r, text, 8); err != nil {
+	text := io.NewSectionReader(r, 8, int64(n))
+	if err := strictjson.CheckReader(text, maxText); err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Format: "safetensors"}
-	infos, err := parseHeader(text, f)
+	if _, err := text.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	h := &header{file: r, start: 8 + int64(n), size: size - 8 - int64(n), f: &checkpoint.File{Format: "safetensors"}}
+	h.f.Entries = append(h.f.Entries, checkpoint.Entry{Kind: checkpoint.KindObject, Type: "dict", Structure: true})
+	d := json.NewDecoder(text)
+	d.UseNumber()
+	if err := h.parse(d); err != nil {
+		return nil, err
+	}
+	count := strconv.Itoa(len(h.begin))
+	h.f.Entries[0].Text, h.f.Entries[0].Data = count, checkpoint.Text(count)
+	return h.f, h.checkLayout()
+}
+
+// header is a header that is being read.
+type header struct {
+	file        io.ReaderAt
+	start, size int64 // of the data behind the header
+	f           *checkpoint.File
+	begin       []int64 // of each tensor in the data; the file's entries are the root and the tensors
+	held        int
+}
+
+func (h *header) hold(n int) error {
+	if h.held += n; h.held > maxHeld || len(h.begin) > maxTensors {
+		return checkpoint.Limit("header of more than %d tensors, or with names and shapes of more than %d MiB", maxTensors, maxHeld>>20)
+	}
+	return nil
+}
+
+// add enters a tensor by its description in the header.
+func (h *header) add(name, typ string, shape []int64, begin, end int64) error {
+	if err := h.hold(len(name) + 8*len(shape)); err != nil {
+		return err
+	}
+	if end < begin {
+		return checkpoint.Damaged("ends before it begins")
+	}
+	if end > h.size {
+		return checkpoint.Damaged("passes the end of the file")
+	}
+	t, err := tensor(dtypeOf(typ), shape, checkpoint.Section(h.file, h.start+begin, end-begin))
+	if err != nil {
+		return err
+	}
+	h.begin = append(h.begin, begin)
+	h.f.Entries = append(h.f.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	return nil
+}
+
+func tensor(dtype checkpoint.DType, shape []int64, data checkpoint.Data) (*checkpoint.Tensor, error) {
+	n, err := checkpoint.Elements(shape)
 	if err != nil {
 		return nil, err
 	}
-	start := 8 + int64(n)
-	if err := checkLayout(infos, size-start); err != nil {
-		return nil, err
-	}
-	f.Entries = append(f.Entries, checkpoint.Entry{
-		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(infos)), Structure: true,
-		Data: checkpoint.Text(strconv.Itoa(len(infos))),
-	})
-	for _, info := range infos {
-		t, err := info.tensor(r, start)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", checkpoint.Clip(info.name, 80), err)
-		}
-		f.Entries = append(f.Entries, checkpoint.Entry{Name: info.name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
-	}
-	return f, nil
-}
-
-func (info *tensorInfo) tensor(r io.ReaderAt, start int64) (*checkpoint.Tensor, error) {
-	dtype := dtypeOf(info.dtype)
-	data := checkpoint.Section(r, start+info.begin, info.end-info.begin)
 	if bits := dtype.Bits(); bits > 0 {
-		if n, err := checkpoint.Elements(info.shape); err == nil && bits < 8 && n*int64(bits)%8 != 0 {
-			return nil, checkpoint.Damaged("%s%s does not fill its last byte", dtype, checkpoint.ShapeText(info.shape))
+		if bits < 8 && n*int64(bits)%8 != 0 {
+			return nil, checkpoint.Damaged("%s%s does not fill its last byte", dtype, checkpoint.ShapeText(shape))
 		}
-		return checkpoint.NewTensor(dtype, bits, info.shape, data)
+		return checkpoint.NewTensor(dtype, bits, shape, data)
 	}
 	// A type of the future: its bytes can be compared, nothing more.
-	if _, err := checkpoint.Elements(info.shape); err != nil {
-		return nil, err
-	}
-	return &checkpoint.Tensor{DType: dtype, Shape: info.shape, Data: data}, nil
+	return &checkpoint.Tensor{DType: dtype, Shape: shape, Data: data}, nil
 }
 
 func dtypeOf(name string) checkpoint.DType {
@@ -149,82 +173,111 @@ func dtypeOf(name string) checkpoint.DType {
 	return checkpoint.DType("safetensors:" + checkpoint.Clip(name, 40))
 }
 
-// checkLayout requires the tensors to cover the data exactly, as the format demands.
-func checkLayout(infos []tensorInfo, size int64) error {
-	byBegin := slices.Clone(infos)
-	slices.SortFunc(byBegin, func(a, b tensorInfo) int {
-		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
+// checkLayout requires the tensors to have names of their own and to cover the data exactly, as the format demands.
+func (h *header) checkLayout() error {
+	if twice := checkpoint.RepeatedNames(h.f.Entries[1:]); len(twice) > 0 {
+		return checkpoint.Damaged("header has the key %q twice", checkpoint.Clip(h.f.Entries[1+twice[0]].Name, 80))
+	}
+	order := make([]int32, len(h.begin))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	end := func(i int32) int64 { return h.begin[i] + h.f.Entries[1+i].Data.Size() }
+	slices.SortFunc(order, func(i, j int32) int {
+		return cmp.Or(cmp.Compare(h.begin[i], h.begin[j]), cmp.Compare(end(i), end(j)))
 	})
 	at := int64(0)
-	for _, info := range byBegin {
-		switch {
-		case info.end < info.begin:
-			return checkpoint.Damaged("tensor %q ends before it begins", checkpoint.Clip(info.name, 80))
-		case info.begin < at:
-			return checkpoint.Damaged("tensor %q overlaps another one", checkpoint.Clip(info.name, 80))
-		case info.begin > at:
-			return checkpoint.Damaged("%d bytes before tensor %q belong to no tensor", info.begin-at, checkpoint.Clip(info.name, 80))
+	for _, i := range order {
+		name := checkpoint.Clip(h.f.Entries[1+i].Name, 80)
+		switch begin := h.begin[i]; {
+		case begin < at:
+			return checkpoint.Damaged("tensor %q overlaps another one", name)
+		case begin > at:
+			return checkpoint.Damaged("%d bytes before tensor %q belong to no tensor", begin-at, name)
 		}
-		at = info.end
+		at = end(i)
 	}
-	if at != size {
-		return checkpoint.Damaged("the tensors take %d bytes, the file has %d", at, size)
+	if at != h.size {
+		return checkpoint.Damaged("the tensors take %d bytes, the file has %d", at, h.size)
 	}
 	return nil
 }
 
-// parseHeader reads the header token by token, because encoding/json keeps the last of two equal keys.
-func parseHeader(text []byte, f *checkpoint.File) ([]tensorInfo, error) {
-	if err := strictjson.Check(text); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var infos []tensorInfo
+// parse reads the header token by token, because encoding/json keeps the last of two equal keys.
+func (h *header) parse(d *json.Decoder) error {
+	metadata := false
 	err := eachMember(d, func(name string) error {
 		if name == "__metadata__" {
-			return eachMember(d, func(key string) error {
-				value, err := stringToken(d)
-				f.Facts = append(f.Facts, checkpoint.Fact{Key: "metadata " + checkpoint.Clip(key, 200), Value: checkpoint.Clip(value, 1000)})
-				return err
-			})
-		}
-		info := tensorInfo{name: name, begin: -1, end: -1}
-		err := eachMember(d, func(key string) (err error) {
-			switch key {
-			case "dtype":
-				info.dtype, err = stringToken(d)
-			case "shape":
-				info.shape, err = integers(d)
-			case "data_offsets":
-				var off []int64
-				if off, err = integers(d); err == nil && len(off) != 2 {
-					err = checkpoint.Damaged("%d offsets", len(off))
-				}
-				if err == nil {
-					info.begin, info.end = off[0], off[1]
-				}
-			default:
-				err = checkpoint.Unsupported("property %q", checkpoint.Clip(key, 40))
+			if metadata {
+				return checkpoint.Damaged("header has the key %q twice", name)
 			}
-			return err
-		})
-		if err == nil && (info.dtype == "" || info.shape == nil || info.begin < 0) {
-			err = checkpoint.Damaged("without type, shape or offsets")
+			metadata = true
+			return h.metadata(d)
 		}
-		if err != nil {
+		if err := h.description(d, name); err != nil {
 			return fmt.Errorf("tensor %q: %w", checkpoint.Clip(name, 80), err)
 		}
-		infos = append(infos, info)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, checkpoint.Damaged("header goes on behind its object")
+		return checkpoint.Damaged("header goes on behind its object")
 	}
-	return infos, nil
+	return nil
+}
+
+func (h *header) metadata(d *json.Decoder) error {
+	seen := map[string]bool{}
+	return eachMember(d, func(key string) error {
+		if seen[key] {
+			return checkpoint.Damaged("header has the key %q twice", checkpoint.Clip(key, 80))
+		}
+		seen[key] = true
+		value, err := stringToken(d)
+		if err != nil {
+			return err
+		}
+		fact := checkpoint.Fact{Key: "metadata " + checkpoint.Clip(key, 200), Value: checkpoint.Clip(value, 1000)}
+		h.f.Facts = append(h.f.Facts, fact)
+		return h.hold(len(key) + len(fact.Value) + 100)
+	})
+}
+
+// description reads the properties of one tensor.
+func (h *header) description(d *json.Decoder, name string) error {
+	var typ string
+	var shape, offsets []int64
+	err := eachMember(d, func(key string) (err error) {
+		twice := false
+		switch key {
+		case "dtype":
+			twice = typ != ""
+			typ, err = stringToken(d)
+		case "shape":
+			twice = shape != nil
+			shape, err = integers(d)
+		case "data_offsets":
+			twice = offsets != nil
+			if offsets, err = integers(d); err == nil && len(offsets) != 2 {
+				err = checkpoint.Damaged("%d offsets", len(offsets))
+			}
+		default:
+			err = checkpoint.Unsupported("property %q", checkpoint.Clip(key, 40))
+		}
+		if twice && err == nil {
+			err = checkpoint.Damaged("header has the key %q twice", key)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case typ == "" || shape == nil || offsets == nil:
+		return checkpoint.Damaged("without type, shape or offsets")
+	}
+	return h.add(name, typ, shape, offsets[0], offsets[1])
 }
 
 // eachMember calls visit for every key of an object, which reads the value.
@@ -232,16 +285,11 @@ func eachMember(d *json.Decoder, visit func(key string) error) error {
 	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
 		return checkpoint.Damaged("header: an object is missing before offset %d", d.InputOffset())
 	}
-	seen := map[string]struct{}{}
 	for d.More() {
 		key, err := stringToken(d)
 		if err != nil {
 			return err
 		}
-		if _, ok := seen[key]; ok {
-			return checkpoint.Damaged("header has the key %q twice", checkpoint.Clip(key, 80))
-		}
-		seen[key] = struct{}{}
 		if err := visit(key); err != nil {
 			return err
 		}

@@ -4,9 +4,12 @@
 package strictjson
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -14,38 +17,75 @@ import (
 )
 
 // Check returns an error for text with such strings. It does not check the syntax.
-func Check(text []byte) error {
-	if !utf8.Valid(text) {
-		return checkpoint.Damaged("JSON text that is not UTF-8")
-	}
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
+func Check(text []byte) error { return CheckReader(bytes.NewReader(text), len(text)) }
+
+// CheckReader is Check of a text that is too long to be held. It also returns an error where a string or a number, which
+// whoever reads the text holds, is longer than most bytes.
+func CheckReader(r io.Reader, most int) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	quoted, length := false, 0 // whether what is read is in a string, and how much of it has been
+	for at := int64(0); ; {
+		c, size, err := in.ReadRune()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c == utf8.RuneError && size == 1 {
+			return checkpoint.Damaged("JSON text that is not UTF-8")
+		}
+		at += int64(size)
+		length += size
+		switch {
+		case c == '"':
+			quoted, length = !quoted, 0
+		case !quoted && strings.ContainsRune("{}[],: \t\r\n", c):
+			length = 0
+		case length > most:
+			return checkpoint.Limit("JSON string or number of more than %d bytes", most)
+		}
+		if c != '\\' {
 			continue
 		}
-		first, ok := escape(text[i:])
+		n, ok := escapes(in)
 		if !ok {
-			i++ // a short escape; \\ must not begin the next one
-			continue
+			return checkpoint.Unsupported("JSON string with half a surrogate pair before offset %d", at)
 		}
-		i += 5
-		if !utf16.IsSurrogate(first) {
-			continue
+		if n == 0 {
+			if next, err := in.Peek(1); err == nil && (next[0] == '\\' || next[0] == '"') {
+				n = 1 // which begins no other escape and ends no string
+			}
 		}
-		second, ok := escape(text[i+1:])
-		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
-			return checkpoint.Unsupported("JSON string with half a surrogate pair before offset %d", i)
-		}
-		i += 6
+		in.Discard(n) // was peeked at
+		at += int64(n)
+		length += n
 	}
-	return nil
 }
 
-// escape reads \uXXXX.
-func escape(text []byte) (rune, bool) {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+// escapes returns how many bytes, behind the backslash in front of them, write a character by its number, as one escape or
+// as the two of a pair. It returns false for one half of a pair.
+func escapes(in *bufio.Reader) (n int, ok bool) {
+	next, _ := in.Peek(len(`uXXXX\uXXXX`)) // fewer at the end
+	first, found := escape(next)
+	switch {
+	case !found:
+		return 0, true
+	case !utf16.IsSurrogate(first):
+		return len("uXXXX"), true
+	case len(next) < 6 || next[5] != '\\':
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	second, found := escape(next[6:])
+	return len(next), found && utf16.DecodeRune(first, second) != utf8.RuneError
+}
+
+// escape reads uXXXX.
+func escape(text []byte) (rune, bool) {
+	if len(text) < 5 || text[0] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[1:5]), 16, 16)
 	return rune(n), err == nil
 }
 
