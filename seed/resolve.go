@@ -262,6 +262,7 @@ func (l Launch) words() []string {
 	}
 	say(l.Entropy, "getrandom answered from seed %d", l.EntropySeed)
 	say(l.DirOrder != "", "in every process")
+	say(l.Clock, "in every process")
 	say(l.NoASLR, "no address-space randomisation")
 	say(l.FixedPIDs, "process ids from a fixed start")
 	say(l.Hostname != "", "host name %s", l.Hostname)

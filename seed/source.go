@@ -127,6 +127,9 @@ type Launch struct {
 	// DirOrder is "", "sorted", "reversed" or "shuffled" (by DirSeed).
 	DirOrder string `json:"dir_order,omitempty"`
 	DirSeed  uint64 `json:"dir_seed,omitempty"`
+	// Clock gives every program but Python, where the probe does, a clock that begins at a fixed instant and advances with each
+	// reading.
+	Clock bool `json:"clock,omitempty"`
 	// NoASLR gives every process the same address-space layout.
 	NoASLR bool `json:"no_aslr,omitempty"`
 	// CPUs restricts the tree to that many processors; 0 leaves the affinity alone.

@@ -33,10 +33,11 @@ func wallClock() Source {
 		Checklist: "No seed, split or stopping rule depends on the time.",
 		Fix:       "Replace seed = int(time.time()) by a constant or an argument, and time budgets by a number of steps.",
 		Pin: Control{
-			Doc:   "gives the lines of the program a clock that begins at the same instant in every run and advances with each reading",
-			Probe: true,
-			Seed:  derived(WallClock),
-			Value: func(int) string { return "a clock that begins at a fixed instant" },
+			Doc:       "gives the lines of the program, or every program of the process tree, a clock that begins at the same instant in every run and advances with each reading",
+			Probe:     true,
+			Seed:      derived(WallClock),
+			Value:     func(int) string { return "a clock that begins at a fixed instant" },
+			WholeTree: func(l *Launch, _ uint64, _ int) { l.Clock = true },
 		},
 		Vary: Control{Doc: "the clock already differs in every run"},
 	}

@@ -12,7 +12,7 @@ import (
 
 // inspection holds what is wrong with each facility, empty for one that works; it is made in a stub that does nothing else.
 type inspection struct {
-	Namespaces, Hostname, ASLR, Affinity, Filter string
+	Namespaces, Hostname, ASLR, Affinity, Filter, Clock string
 	// Shares says that the stub can share descriptors of other processes.
 	Shares bool
 }
@@ -45,6 +45,10 @@ func (k *keeper) inspect() *inspection {
 			err = errNested
 		}
 		note(&found.Filter, err)
+		if err == nil {
+			err = tryVDSO()
+		}
+		note(&found.Clock, err)
 	}()
 	<-done
 	return found
@@ -83,6 +87,7 @@ func Capabilities(ctx context.Context) []Capability {
 		capability("private mounts", namespaces, "a mount namespace "+how, "a clean tree at the same path in every run, without copying"),
 		capability("fixed process ids", namespaces, "by ns_last_pid", "pinning seeds taken from a pid"),
 		capability("operating-system entropy", found.Filter, "by seccomp user notification", "seeing and pinning os-entropy in any language"),
+		capability("clock", found.Clock, "by seccomp user notification, and a vDSO that calls the kernel", "pinning wall-clock outside of Python"),
 		capability("directory order", found.Filter, withListing, "pinning and varying file-order in any language"),
 		capability("write audit", found.Filter, "by seccomp user notification", "noticing what a run writes outside its workspace"),
 		capability("address layout", found.ASLR, "by personality(2)", "pinning object-identity"),

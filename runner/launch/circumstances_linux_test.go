@@ -25,7 +25,7 @@ func TestCircumstances(t *testing.T) {
 		t.Skip("runs all tests twice more")
 	}
 	anywhere := []string{"TestExit", "TestBadCommand", "TestTimeout", "TestContext", "TestGrandchildHoldsPipe", "TestNoOrphans"}
-	entropy := []string{"TestEntropy", "TestDirOrder", "TestDirOrderState", "TestCPUs", "TestAudit", "TestPythons"}
+	entropy := []string{"TestEntropy", "TestClock", "TestDirOrder", "TestDirOrderState", "TestCPUs", "TestAudit", "TestPythons"}
 	for _, c := range []struct {
 		name      string
 		container bool

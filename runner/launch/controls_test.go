@@ -1,6 +1,7 @@
 package launch_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reprocheck/reprocheck/runner/launch"
 	"github.com/reprocheck/reprocheck/seed"
@@ -85,6 +87,77 @@ print(out)`,
 	} {
 		t.Run(name, func(t *testing.T) { differs(t, program, one, two, true) })
 	}
+}
+
+// TestClock reads the clock in every way that programs have, in a tree of them. The interpreter's own clock is left to the probe.
+func TestClock(t *testing.T) {
+	ways := map[string]string{
+		"date": `date +%s.%N; date +%s.%N`,
+		"bash": `exec bash -c 'echo $EPOCHREALTIME'`,
+		"awk":  `awk 'BEGIN { srand(); print srand(), srand() }'`,
+		"perl": `perl -MTime::HiRes=time -e 'print time, " ", CORE::time'`,
+		"make": `printf 'X := $(shell date +%%s%%N)\nall:\n\t@echo $(X)\n' | make -s -f -`,
+		"go":   `$0 -test.run '^TestPrintTime$'`,
+	}
+	self := copyOfSelf(t)
+	for name, script := range ways {
+		if _, err := exec.LookPath(name); err != nil && name != "go" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			show := func(controls seed.Launch) string {
+				o, out, errs := run(t, launch.Command{Argv: []string{"sh", "-c", script, self}, Env: append(os.Environ(), "PRINT_TIME=1"), Controls: controls})
+				if len(o.Refused) > 0 {
+					t.Skip("refused here: ", o.Refused)
+				}
+				if o.Code != 0 || out == "" {
+					t.Fatalf("%+v\n%s", o, errs)
+				}
+				return out
+			}
+			first := show(seed.Launch{Clock: true})
+			if !strings.Contains(first, "1700000") {
+				t.Errorf("a clock that begins at 1700000000 s is read as %q", first)
+			}
+			if again := show(seed.Launch{Clock: true}); again != first {
+				t.Errorf("%q, and then %q", first, again)
+			}
+			if free := show(seed.Launch{}); free == first {
+				t.Errorf("%q without control as well", free)
+			}
+		})
+	}
+	if out := controlled(t, seed.Launch{Clock: true}, `import time, subprocess
+assert time.time() > 1_750_000_000, "the interpreter's clock"
+began = time.monotonic()
+subprocess.run(["sleep", "0.05"], check=True)
+assert 0.05 <= time.monotonic() - began < 20
+print(subprocess.run(["sh", "-c", "end=$(( $(date +%s) + 30 )); while [ $(date +%s) -lt $end ]; do date +%s > /dev/null; :; done; echo over"], stdout=subprocess.PIPE, check=True).stdout.decode())`); !strings.HasPrefix(out, "over") {
+		t.Errorf("a loop until a time of day: %q", out)
+	}
+}
+
+// copyOfSelf is a file that holds this program, and that every user can run.
+func copyOfSelf(t *testing.T) string {
+	t.Helper()
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Skip("no copy of this program: ", err)
+	}
+	path := filepath.Join(t.TempDir(), "self")
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestPrintTime is what TestClock runs as a program in Go.
+func TestPrintTime(t *testing.T) {
+	if os.Getenv("PRINT_TIME") == "" {
+		t.Skip("runs in TestClock only")
+	}
+	fmt.Println(time.Now().UnixNano())
+	os.Exit(0)
 }
 
 func TestDirOrder(t *testing.T) {
@@ -259,6 +332,7 @@ func TestCapabilities(t *testing.T) {
 	for name, controls := range map[string]seed.Launch{
 		"fixed process ids":        {FixedPIDs: true},
 		"operating-system entropy": {Entropy: true},
+		"clock":                    {Clock: true},
 		"directory order":          {DirOrder: "sorted"},
 		"address layout":           {NoASLR: true},
 		"processor affinity":       {CPUs: 1},

@@ -50,6 +50,18 @@ func rulesFor(c seed.Launch, audit, shares bool) []rule {
 		}
 		on(unix.SYS_OPENAT2)
 	}
+	if c.Clock {
+		for _, nr := range loadCalls {
+			on(nr)
+		}
+		for _, id := range realTime {
+			on(unix.SYS_CLOCK_GETTIME, condition{arg: 0, mask: ^uint32(0), value: id})
+		}
+		on(unix.SYS_GETTIMEOFDAY)
+		if timeCall >= 0 {
+			on(timeCall)
+		}
+	}
 	if audit {
 		on(unix.SYS_EXECVE)
 		on(unix.SYS_EXECVEAT)
@@ -90,6 +102,7 @@ func (k *keeper) filter() {
 		}{
 			{k.Controls.Entropy, "a repeatable stream of operating-system entropy"},
 			{k.Controls.DirOrder != "", "a given order of directory listings"},
+			{k.Controls.Clock, "a given clock outside of Python"},
 			{k.Audit, "the watch over entropy reads and writes outside the workspace"},
 		} {
 			if r.asked {

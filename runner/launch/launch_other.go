@@ -53,6 +53,7 @@ func refusals(c Command) []string {
 	}{
 		{c.Controls.Entropy, "a repeatable stream of operating-system entropy"},
 		{c.Controls.DirOrder != "", "a given order of directory listings"},
+		{c.Controls.Clock, "a given clock outside of Python"},
 		{c.Controls.NoASLR, "a fixed address-space layout"},
 		{c.Controls.CPUs > 0, "a restricted set of processors"},
 		{c.Controls.FixedPIDs, "fixed process ids"},

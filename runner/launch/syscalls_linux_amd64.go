@@ -1,6 +1,10 @@
 package launch
 
-import "golang.org/x/sys/unix"
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
 
 const auditArch = unix.AUDIT_ARCH_X86_64
 
@@ -33,3 +37,16 @@ var listCalls = []int32{unix.SYS_GETDENTS64, unix.SYS_GETDENTS}
 
 // oldGetdents is the call with the layout of struct linux_dirent, getdents(2).
 const oldGetdents = unix.SYS_GETDENTS
+
+// timeCall is time(2).
+const timeCall = unix.SYS_TIME
+
+// vdsoClocks are the functions of the vDSO that read a clock, with the system calls they stand for, vdso(7).
+var vdsoClocks = map[string]int32{
+	"__vdso_clock_gettime": unix.SYS_CLOCK_GETTIME, "__vdso_gettimeofday": unix.SYS_GETTIMEOFDAY, "__vdso_time": unix.SYS_TIME,
+}
+
+// callCode is the machine code of a function that makes a system call with the arguments it was given: mov eax, call; syscall; ret.
+func callCode(call int32) []byte {
+	return append(binary.LittleEndian.AppendUint32([]byte{0xb8}, uint32(call)), 0x0f, 0x05, 0xc3)
+}
