@@ -54,9 +54,10 @@ func secondRound(all []*suspicion) []*suspicion {
 }
 
 // traceless tells the sources that nothing in a trace shows: the hash seed, the layout of the address space, and, in a command
-// without Python, entropy. They are pinned together, since one release then tells them apart.
+// without Python, entropy, the clock and what a shell makes its random numbers of. They are pinned together, since few releases
+// then tell them apart.
 func traceless(s *suspicion) bool {
-	return s.strength == possibleOnly && (s.source == seed.PythonHash || s.source == seed.ObjectIdentity || s.source == seed.OSEntropy)
+	return s.strength == possibleOnly && slices.Contains([]seed.ID{seed.PythonHash, seed.ObjectIdentity, seed.OSEntropy, seed.WallClock, seed.Host}, s.source)
 }
 
 func atLeast(all []*suspicion, least strength) []*suspicion {

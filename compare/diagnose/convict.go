@@ -130,7 +130,7 @@ func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreemen
 	racing, raw := c.evidence(pair).racing(), c.evidence(pair).raw()
 	unseen := func(v conviction) bool { return v.strength < entered }
 	silent := func(v conviction) bool {
-		return v.strength == possibleOnly && (v.site == nil || v.site.File == "")
+		return v.strength == possibleOnly && (v.site == nil || v.origin == nil)
 	}
 	byText := func(v conviction) bool { return v.byText }
 	weak := func(v conviction) bool { return v.strength < entered || racing }
@@ -353,6 +353,11 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 			group[0].strength = entered
 		}
 		if shifts && !shown {
+			if slices.Contains(sources(group), seed.WallClock) {
+				if err := outlastTick(ctx, runs); err != nil {
+					return nil, nil, err
+				}
+			}
 			again, err := c.observe(ctx, ask)
 			if err != nil {
 				return nil, nil, err
@@ -377,17 +382,18 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 // than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
 // changes the size of the environment moves every address; where the launcher answers reads of entropy from one stream, a
 // process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards; a pool of several
-// divides its work otherwise than one of one; and workers whose base seed is released take it from torch's stream, which may
-// itself be pinned.
+// divides its work otherwise than one of one; workers whose base seed is released take it from torch's stream, which may
+// itself be pinned; and of a clock only the date may be used.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	pins := sources(agreed.pinned)
-	if slices.Contains(sources(group), seed.Concurrency) {
+	if slices.Contains(sources(group), seed.Concurrency) || slices.Contains(sources(group), seed.WallClock) {
 		return true
 	}
 	if slices.Contains(pins, seed.TorchCPU) && slices.Contains(sources(group), seed.DataloaderWorkers) {
 		return true
 	}
-	return c.pinsLayout(agreed) || agreed.experiment.WholeTree || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
+	repeats := agreed.experiment.WholeTree && slices.Contains(pins, seed.OSEntropy)
+	return c.pinsLayout(agreed) || repeats || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 
 func (c *inquiry) pinsLayout(agreed *agreement) bool {
@@ -456,9 +462,6 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 		return
 	}
 	left := "a race, a kernel without a fixed result, or state outside the machine"
-	if !slices.Contains(ruledOut, seed.WallClock) {
-		left = "the clock, which only Python's own reads of can be pinned, " + left
-	}
 	c.limit("No cause was found: runs differ even with " + list(ruledOut) + " pinned. What is left is " + left + ".")
 }
 

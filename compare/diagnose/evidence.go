@@ -20,13 +20,16 @@ type evidence struct {
 	// code is the user's own source text, and dir where it lies.
 	code text
 	dir  string
+	// starters are what the command names besides Python.
+	starters []starter
 }
 
 func (c *inquiry) evidence(d *difference) *evidence {
 	return &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
-		code:    userText(c.audit.Dir, c.audit.Command, d.expected),
-		dir:     c.audit.Dir,
-		changes: trace.Changes(d.expected.summary, d.actual.summary)}
+		code:     userText(c.audit.Dir, c.audit.Command, d.expected),
+		dir:      c.audit.Dir,
+		starters: startersOf(c.audit.Dir, c.audit.Command),
+		changes:  trace.Changes(d.expected.summary, d.actual.summary)}
 }
 
 // before reports whether a site was reached before the training's state parted. A process other than the one that
@@ -139,13 +142,20 @@ func andSeeds(read *trace.Seen, seeding *trace.Change) string {
 // startedOtherwise suspects a source of which the main Python process was told by what started it, a shell perhaps: its
 // arguments differ between the runs, or a variable that a seed is taken from. nil where they do not.
 func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
+	if source != seed.WallClock && e.seedOrigin("clock") != nil {
+		return nil // that is what was drawn
+	}
 	a, b := e.expected.summary.Arguments["main"], e.actual.summary.Arguments["main"]
 	seeding := e.seedOrigin("environment")
-	s := &suspicion{source: source, strength: entered, wholeTree: true}
+	s := &suspicion{source: source, strength: entered, wholeTree: true,
+		fix: "Start it with a seed that is written down, not with one that is drawn on the way: no $RANDOM, date or /dev/urandom in what starts Python (RANDOM=1 seeds bash's own numbers)."}
+	if !e.starterDraws(source) && !e.starterSilent() {
+		s.strength = present
+	}
 	switch {
 	case sameProgram(a, b) && !slices.Equal(a, b):
 		s.story = fmt.Sprintf("Python is started as %q in one run and as %q in the other: what starts it has drawn that.",
-			shorten(strings.Join(a, " ")), shorten(strings.Join(b, " ")))
+			shorten(strings.Join(a[1:], " ")), shorten(strings.Join(b[1:], " ")))
 		if seeding == nil {
 			seeding = e.seedOfUnknownOrigin()
 		}
@@ -157,6 +167,9 @@ func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
 	if seeding != nil {
 		s.site = seeding.Seen
 		s.story += fmt.Sprintf(" %s seeds %s with %s and %s.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])
+	}
+	if e.starterDraws(seed.ObjectIdentity) {
+		s.story += " bash makes $RANDOM of the time, its process id and an address."
 	}
 	return s
 }

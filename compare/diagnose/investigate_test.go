@@ -168,6 +168,12 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 10,
 		}, {
+			name: "a hash seed beside a date, which is the same in all runs and not in pinned ones",
+			world: world{reaches: []seed.ID{seed.PythonHash, seed.WallClock}, steady: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v("now"))}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(6, "order", v(seed.PythonHash))} }},
+			verdict: record.Diverged, causes: "python-hash proven train.py:6", most: 10,
+		}, {
 			name: "a clock that something else has read",
 			world: world{reaches: []seed.ID{"date"}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.PythonRandom, 3, v("date"), "clock")}
@@ -431,6 +437,16 @@ func TestCommandsWithoutPython(t *testing.T) {
 	audit := w.investigate(record.Settings{})
 	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 7 {
 		t.Errorf("causes %q after %v, want os-entropy in 7", got, w.asked)
+	}
+	w = world{t: t, reaches: []seed.ID{seed.WallClock}, noPython: true}
+	audit = w.investigate(record.Settings{})
+	if got := convicted(audit); got != "wall-clock proven :0" || w.run > 9 {
+		t.Errorf("causes %q after %v, want wall-clock in 9", got, w.asked)
+	}
+	w = world{t: t, reaches: []seed.ID{seed.ObjectIdentity}, noPython: true}
+	audit = w.investigate(record.Settings{})
+	if got := convicted(audit); got != "object-identity proven :0" {
+		t.Errorf("causes %q after %v, want object-identity", got, w.asked)
 	}
 	w = world{t: t, reaches: []seed.ID{"outside"}, noPython: true}
 	audit = w.investigate(record.Settings{})

@@ -7,7 +7,7 @@ import (
 )
 
 // anyLanguage are the sources that a command without Python can draw from and that a run of it can pin.
-var anyLanguage = []seed.ID{seed.OSEntropy, seed.ObjectIdentity, seed.Host, seed.FileOrder, seed.Threads, seed.UninitialisedMemory}
+var anyLanguage = []seed.ID{seed.OSEntropy, seed.WallClock, seed.ObjectIdentity, seed.Host, seed.FileOrder, seed.Threads, seed.UninitialisedMemory}
 
 // imported lists the library without which a source cannot be at work.
 var imported = map[seed.ID]string{

@@ -20,7 +20,10 @@ func host() rule {
 				story: fmt.Sprintf("%s seeds %s from the process id: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
-			return e.startedOtherwise(seed.Host)
+			if otherwise := e.startedOtherwise(seed.Host); otherwise != nil || len(e.expected.run.Processes) > 0 || !e.starterDraws(seed.Host) {
+				return otherwise
+			}
+			return &suspicion{source: seed.Host, strength: possibleOnly}
 		}
 		return &suspicion{source: seed.Host, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s reads %s, which is not the same in every run.", at(read.Seen), read.API)}

@@ -16,7 +16,14 @@ var (
 // objectIdentity leaves no trace of its own; only pinning the address-space layout, with the hash seed pinned beside it,
 // shows it.
 func objectIdentity() rule {
-	return rule{source: seed.ObjectIdentity, random: true, calls: []*regexp.Regexp{callsID, callsHash}, telltale: ordersByAddress, suspect: func(*evidence) *suspicion {
+	return rule{source: seed.ObjectIdentity, random: true, calls: []*regexp.Regexp{callsID, callsHash}, telltale: ordersByAddress, suspect: func(e *evidence) *suspicion {
+		random := e.starterDraws(seed.ObjectIdentity)
+		if otherwise := e.startedOtherwise(seed.ObjectIdentity); otherwise != nil && random {
+			return otherwise
+		}
+		if len(e.expected.run.Processes) == 0 && !random {
+			return nil // seldom anywhere but in Python: pinned with everything else
+		}
 		return &suspicion{source: seed.ObjectIdentity, strength: possibleOnly}
 	}, words: func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the order of addresses first shows: %s", l.File, l.Line, heldDifferently(l))

@@ -30,11 +30,17 @@ func wallClock() rule {
 				return &suspicion{source: seed.WallClock, strength: entered, site: source,
 					story: fmt.Sprintf("%s reads the clock (%s), %s", at(source), source.API, andSeeds(source, seeding))}
 			}
-			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen, beyond: true,
+			return &suspicion{source: seed.WallClock, strength: entered, site: seeding.Seen, beyond: true, wholeTree: true,
 				story: fmt.Sprintf("%s seeds %s from the clock: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
 		if read == nil {
-			if e.code.mentions(readsDate) {
+			switch otherwise := e.startedOtherwise(seed.WallClock); {
+			case otherwise != nil:
+				return otherwise
+			case len(e.expected.run.Processes) == 0:
+				// No probe is there to see it.
+				return &suspicion{source: seed.WallClock, strength: possibleOnly}
+			case e.code.mentions(readsDate):
 				// The class datetime cannot be watched without changing it, so only the text tells of it.
 				return &suspicion{source: seed.WallClock, strength: present}
 			}
