@@ -22,13 +22,21 @@ func absences(list []*checkpoint.Entry, there *checkpoint.File, parts []componen
 	for i, id := range parts {
 		of[&there.Entries[i]] = id
 	}
+	// Only tensors that both files have can be what others are tied to.
+	shared := map[string][]*checkpoint.Entry{} // by their storage
+	for i := range there.Entries {
+		e := &there.Entries[i]
+		if t := e.Tensor(); t != nil && t.Origin().Storage != "" && !lacks[e.Name] {
+			shared[t.Origin().Storage] = append(shared[t.Origin().Storage], e)
+		}
+	}
 	for _, e := range list {
-		out = append(out, absence(e, of[e], there, lacks))
+		out = append(out, absence(e, of[e], shared))
 	}
 	return out
 }
 
-func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks map[string]bool) Absence {
+func absence(e *checkpoint.Entry, id component.ID, shared map[string][]*checkpoint.Entry) Absence {
 	out := Absence{Name: e.Name, Value: describe(e)}
 	t := e.Tensor()
 	if t == nil {
@@ -60,9 +68,9 @@ func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks
 	case last == "n_averaged":
 		out.Class = "averaging-counter"
 		out.Why = "starts again at 0: the next update of the AveragedModel copies the current weights over the average"
-	case tiedTo(e, there, lacks) != "":
+	case tiedTo(e, shared) != "":
 		out.Class = "tied"
-		out.Why = "shares its memory with " + tiedTo(e, there, lacks) + ", which both files have; a model that ties the two fills it"
+		out.Why = "shares its memory with " + tiedTo(e, shared) + ", which both files have; a model that ties the two fills it"
 	case len(segments) > 1 && slices.ContainsFunc(segments[:len(segments)-1], func(s string) bool { return slices.Contains(heads[:], s) }):
 		out.Class = "head"
 		out.Why = "the model's last layer: left out, it keeps its random initialisation and predictions are worthless until it is trained"
@@ -76,17 +84,11 @@ func absence(e *checkpoint.Entry, id component.ID, there *checkpoint.File, lacks
 	return out
 }
 
-// tiedTo names another tensor of the file that is the same view of the same storage and that the other file has.
-func tiedTo(e *checkpoint.Entry, there *checkpoint.File, lacks map[string]bool) string {
+// tiedTo names another tensor that is the same view of the same storage.
+func tiedTo(e *checkpoint.Entry, shared map[string][]*checkpoint.Entry) string {
 	t := e.Tensor()
-	storage := t.Origin().Storage
-	if storage == "" {
-		return ""
-	}
-	for i := range there.Entries {
-		other := &there.Entries[i]
-		o := other.Tensor()
-		if o != nil && other != e && o.Origin().Storage == storage && !lacks[other.Name] && o.Size() == t.Size() && slices.Equal(o.Shape, t.Shape) {
+	for _, other := range shared[t.Origin().Storage] {
+		if o := other.Tensor(); other != e && o.Size() == t.Size() && slices.Equal(o.Shape, t.Shape) {
 			return other.Name
 		}
 	}

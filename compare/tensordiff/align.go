@@ -1,7 +1,6 @@
 package tensordiff
 
 import (
-	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,9 @@ type alignment struct {
 
 // align pairs values by name, then by name without what wrappers add, in the order of a. Containers are left out.
 func align(a, b *checkpoint.File) alignment {
+	if slices.EqualFunc(a.Entries, b.Entries, func(x, y checkpoint.Entry) bool { return x.Name == y.Name && x.Structure == y.Structure }) {
+		return aligned(a, b)
+	}
 	byName := make(map[string]*checkpoint.Entry, len(b.Entries))
 	for i := range b.Entries {
 		if e := &b.Entries[i]; !e.Structure {
@@ -76,6 +78,16 @@ func align(a, b *checkpoint.File) alignment {
 	for i := range b.Entries {
 		if e := &b.Entries[i]; !e.Structure && !names[e.Name] && !taken[e] {
 			al.onlyB = append(al.onlyB, e)
+		}
+	}
+	return al
+}
+
+// aligned pairs the values of files that have the same names in the same order.
+func aligned(a, b *checkpoint.File) (al alignment) {
+	for i := range a.Entries {
+		if e := &a.Entries[i]; !e.Structure {
+			al.matches = append(al.matches, match{a: e, b: &b.Entries[i]})
 		}
 	}
 	return al
@@ -257,7 +269,7 @@ func prefixed(plain, long []*checkpoint.Entry, modelOfPlain, modelOfLong map[*ch
 
 // byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer
 // shows. A content that occurs twice on a side, as freshly initialised biases do, says nothing and pairs nothing.
-func (al *alignment) byContent(sum func(*checkpoint.Entry) ([sha256.Size]byte, error)) error {
+func (al *alignment) byContent(sums func([]*checkpoint.Entry) ([]checkpoint.Sum, error)) error {
 	type key struct {
 		dtype checkpoint.DType
 		shape string
@@ -266,50 +278,45 @@ func (al *alignment) byContent(sum func(*checkpoint.Entry) ([sha256.Size]byte, e
 		return key{e.Tensor().DType, checkpoint.ShapeText(e.Tensor().Shape)}
 	}
 	// Only what could be equal is read.
-	candidates := map[key]bool{}
+	inB, wanted := map[key]bool{}, map[key]bool{}
 	for _, e := range al.onlyB {
 		if e.Tensor() != nil && e.Data.Size() > 0 {
-			candidates[keyOf(e)] = true
+			inB[keyOf(e)] = true
+		}
+	}
+	for _, e := range al.onlyA {
+		if e.Tensor() != nil && inB[keyOf(e)] {
+			wanted[keyOf(e)] = true
 		}
 	}
 	type content struct {
 		a, b *checkpoint.Entry
 		many bool
 	}
-	contents := map[[sha256.Size]byte]*content{}
-	enter := func(e *checkpoint.Entry, isB bool) error {
-		s, err := sum(e)
+	contents := map[checkpoint.Sum]*content{}
+	enter := func(list []*checkpoint.Entry, side func(*content) **checkpoint.Entry) error {
+		list = remaining(list, func(e *checkpoint.Entry) bool { return e.Tensor() != nil && wanted[keyOf(e)] })
+		sum, err := sums(list)
 		if err != nil {
 			return err
 		}
-		c := contents[s]
-		if c == nil {
-			c = &content{}
-			contents[s] = c
+		for i, e := range list {
+			c := contents[sum[i]]
+			if c == nil {
+				c = &content{}
+				contents[sum[i]] = c
+			}
+			s := side(c)
+			c.many = c.many || *s != nil
+			*s = e
 		}
-		side := &c.a
-		if isB {
-			side = &c.b
-		}
-		c.many = c.many || *side != nil
-		*side = e
 		return nil
 	}
-	wanted := map[key]bool{}
-	for _, e := range al.onlyA {
-		if e.Tensor() != nil && candidates[keyOf(e)] {
-			wanted[keyOf(e)] = true
-			if err := enter(e, false); err != nil {
-				return err
-			}
-		}
+	if err := enter(al.onlyA, func(c *content) **checkpoint.Entry { return &c.a }); err != nil {
+		return err
 	}
-	for _, e := range al.onlyB {
-		if e.Tensor() != nil && wanted[keyOf(e)] {
-			if err := enter(e, true); err != nil {
-				return err
-			}
-		}
+	if err := enter(al.onlyB, func(c *content) **checkpoint.Entry { return &c.b }); err != nil {
+		return err
 	}
 	pairOf := map[*checkpoint.Entry]*checkpoint.Entry{}
 	for _, c := range contents {

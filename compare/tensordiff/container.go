@@ -2,6 +2,7 @@ package tensordiff
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -72,7 +73,7 @@ func container(a, b *checkpoint.File) []string {
 			out = append(out, fmt.Sprintf("%s: only in the second file", f.Key))
 		}
 	}
-	if sameNames(a, b) && !sameOrder(a, b) {
+	if !sameOrder(a, b) && sameNames(a, b) {
 		out = append(out, "order of the values")
 	}
 	out = append(out, tensorFacts(a, b)...)
@@ -83,6 +84,9 @@ func container(a, b *checkpoint.File) []string {
 // language model.
 func ties(here, there *checkpoint.File, side, other string) []string {
 	const most = 3
+	if !keepsStorages(here) || !keepsStorages(there) {
+		return nil
+	}
 	storages := map[string]string{}
 	for i := range there.Entries {
 		if t := there.Entries[i].Tensor(); t != nil {
@@ -113,6 +117,13 @@ func ties(here, there *checkpoint.File, side, other string) []string {
 	return out
 }
 
+func keepsStorages(f *checkpoint.File) bool {
+	return slices.ContainsFunc(f.Entries, func(e checkpoint.Entry) bool {
+		t := e.Tensor()
+		return t != nil && t.From != nil
+	})
+}
+
 func facts(f *checkpoint.File) map[string]string {
 	m := map[string]string{}
 	for _, fact := range f.Facts {
@@ -135,16 +146,14 @@ func sameNames(a, b *checkpoint.File) bool {
 }
 
 func sameOrder(a, b *checkpoint.File) bool {
-	for i := range a.Entries {
-		if a.Entries[i].Name != b.Entries[i].Name {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a.Entries, b.Entries, func(x, y checkpoint.Entry) bool { return x.Name == y.Name })
 }
 
 // tensorFacts compares what is kept beside a tensor's values: devices, gradient flags, unused parts of storages.
 func tensorFacts(a, b *checkpoint.File) []string {
+	if !keepsStorages(a) && !keepsStorages(b) {
+		return nil
+	}
 	others := map[string]*checkpoint.Tensor{}
 	for i := range b.Entries {
 		if t := b.Entries[i].Tensor(); t != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"iter"
 	"math"
@@ -41,18 +40,15 @@ func (o Options) tolerance(d checkpoint.DType) Tolerance {
 func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, error) {
 	partsA, partsB := component.Classify(a).Of, component.Classify(b).Of
 	al := align(a, b)
-	// A file with averaged weights alone is compared with the model that they are of.
-	if !al.byPrefix(models(a, partsA, false), models(b, partsB, false)) {
-		al.byPrefix(models(a, partsA, true), models(b, partsB, true))
+	if len(al.onlyA) > 0 && len(al.onlyB) > 0 {
+		// A file with averaged weights alone is compared with the model that they are of.
+		if !al.byPrefix(models(a, partsA, false), models(b, partsB, false)) {
+			al.byPrefix(models(a, partsA, true), models(b, partsB, true))
+		}
+		if err := al.byContent(func(list []*checkpoint.Entry) ([]checkpoint.Sum, error) { return contentSums(ctx, list) }); err != nil {
+			return nil, err
+		}
 	}
-	if err := al.byContent(func(e *checkpoint.Entry) ([sha256.Size]byte, error) { return contentSum(ctx, e) }); err != nil {
-		return nil, err
-	}
-	orderA, orderB := newOrdering(a, partsA), newOrdering(b, partsB)
-	orderA.follow(orderB, al.matches)
-	slices.SortStableFunc(al.matches, func(x, y match) int { return orderA.compare(x.a, y.a) })
-	slices.SortStableFunc(al.onlyA, orderA.compare)
-	slices.SortStableFunc(al.onlyB, orderB.compare)
 
 	r := &Result{
 		Schema: SchemaVersion, A: side(a), B: side(b),
@@ -62,9 +58,38 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 	if distributed(a) != distributed(b) {
 		r.forgiveKeys(al.matches)
 	}
-	if err := r.compareMatches(ctx, al.matches, orderA.part, o); err != nil {
+	changes, err := r.compareMatches(ctx, al.matches, o)
+	if err != nil {
 		return nil, err
 	}
+	r.arrange(changes, &al, a, b, partsA, partsB)
+	if r.Generators, err = generators(a, b, partsA); err != nil {
+		return nil, err
+	}
+	r.Verdict = r.verdict()
+	return r, nil
+}
+
+// arrange enters what differs, the model first and its layers as they follow each other.
+func (r *Result) arrange(changes []change, al *alignment, a, b *checkpoint.File, partsA, partsB []component.ID) {
+	renamed := slices.DeleteFunc(slices.Clone(al.matches), func(m match) bool { return m.why == "" })
+	if len(changes)+len(renamed)+len(al.onlyA)+len(al.onlyB) == 0 {
+		r.Missing, r.Unexpected = []Absence{}, []Absence{}
+		return
+	}
+	orderA, orderB := newOrdering(a, partsA), newOrdering(b, partsB)
+	orderA.follow(orderB, al.matches)
+	slices.SortStableFunc(changes, func(x, y change) int { return orderA.compare(x.a, y.a) })
+	for _, c := range changes {
+		c.Part = orderA.part[c.a]
+		r.Changed = append(r.Changed, *c.Change)
+	}
+	slices.SortStableFunc(renamed, func(x, y match) int { return orderA.compare(x.a, y.a) })
+	for _, m := range renamed {
+		r.Renamed = append(r.Renamed, Rename{m.a.Name, m.b.Name, m.why})
+	}
+	slices.SortStableFunc(al.onlyA, orderA.compare)
+	slices.SortStableFunc(al.onlyB, orderB.compare)
 	lacks := map[string]bool{}
 	for _, list := range [][]*checkpoint.Entry{al.onlyA, al.onlyB} {
 		for _, e := range list {
@@ -72,12 +97,6 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 		}
 	}
 	r.Missing, r.Unexpected = absences(al.onlyA, a, partsA, lacks), absences(al.onlyB, b, partsB, lacks)
-	var err error
-	if r.Generators, err = generators(a, b, partsA); err != nil {
-		return nil, err
-	}
-	r.Verdict = r.verdict()
-	return r, nil
 }
 
 // forgiveKeys takes keys that are numbers for equal to the texts that one of the formats makes of them.
@@ -134,74 +153,97 @@ func side(f *checkpoint.File) Side {
 	return s
 }
 
-func (r *Result) compareMatches(ctx context.Context, matches []match, parts map[*checkpoint.Entry]component.ID, o Options) error {
-	var pairs []Pair
-	changes := make([]*Change, len(matches))
-	pairOf := make([]int, len(matches))
-	for i, m := range matches {
-		if m.why != "" {
-			r.Renamed = append(r.Renamed, Rename{m.a.Name, m.b.Name, m.why})
-		}
-		pairOf[i] = -1
-		ta, tb := m.a.Tensor(), m.b.Tensor()
-		c := &Change{Name: m.a.Name, Part: parts[m.a], A: describe(m.a), B: describe(m.b)}
-		switch {
-		case (ta == nil) != (tb == nil) || m.a.Kind != m.b.Kind:
-			c.Class = "kind"
-		case ta == nil:
-			equal, err := sameValue(m.a, m.b)
+// change is a Change of two values.
+type change struct {
+	*Change
+	a, b *checkpoint.Entry
+}
+
+// compareMatches counts the values that are equal and returns the others, in their order.
+func (r *Result) compareMatches(ctx context.Context, matches []match, o Options) ([]change, error) {
+	// What is known of each pair while it is compared is held for so many at a time.
+	const together = 8192
+	var changes []change
+	for part := range slices.Chunk(matches, together) {
+		var pairs []Pair
+		first := len(changes)
+		for _, m := range part {
+			c, pair, err := compareMatch(ctx, m, o)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if equal {
-				continue
-			}
-			c.Class, c.Within = string(m.a.Kind), withinNumber(m.a, m.b, o)
-			if m.a.Packed && m.b.Packed {
-				if c.A, c.B, err = packedDifference(m.a, m.b); err != nil {
-					return err
-				}
-			}
-		case ta.DType != tb.DType:
-			c.Class = "dtype"
-			if slices.Equal(ta.Shape, tb.Shape) {
-				var err error
-				if c.Precision, err = precision(ctx, ta, tb); err != nil {
-					return fmt.Errorf("%q: %w", checkpoint.Clip(m.a.Name, 80), err)
-				}
-			}
-		case !slices.Equal(ta.Shape, tb.Shape):
-			c.Class = "shape"
-		case ta.Attrs != tb.Attrs:
-			c.Class = "attributes"
-			c.A, c.B = c.A+" "+strconv.Quote(ta.Attrs), c.B+" "+strconv.Quote(tb.Attrs)
-		default:
-			c.Class = "values"
-			pairOf[i] = len(pairs)
-			pairs = append(pairs, Pair{ta, tb, o.tolerance(ta.DType)})
-		}
-		changes[i] = c
-	}
-	stats, err := Tensors(ctx, pairs)
-	if err != nil {
-		return err
-	}
-	for i, c := range changes {
-		if c == nil {
-			r.Equal++
-			continue
-		}
-		if at := pairOf[i]; at >= 0 {
-			if stats[at].Equal() {
+			switch {
+			case pair != nil:
+				pairs = append(pairs, *pair)
+				changes = append(changes, change{nil, m.a, m.b})
+			case c == nil:
 				r.Equal++
-				r.EqualTensors++
-				continue
+			default:
+				changes = append(changes, change{c, m.a, m.b})
 			}
-			c.fill(&stats[at], matches[i].a.Tensor().Shape)
 		}
-		r.Changed = append(r.Changed, *c)
+		stats, err := Tensors(ctx, pairs)
+		if err != nil {
+			return nil, err
+		}
+		kept := changes[:first]
+		for _, c := range changes[first:] {
+			if c.Change == nil {
+				s := &stats[0]
+				stats = stats[1:]
+				if s.Equal() {
+					r.Equal++
+					r.EqualTensors++
+					continue
+				}
+				c.Change = newChange(c.a, c.b, "values")
+				c.fill(s, c.a.Tensor().Shape)
+			}
+			kept = append(kept, c)
+		}
+		changes = kept
 	}
-	return nil
+	return changes, nil
+}
+
+func newChange(a, b *checkpoint.Entry, class string) *Change {
+	return &Change{Name: a.Name, Class: class, A: describe(a), B: describe(b)}
+}
+
+// compareMatch returns how two values differ, nil where they are equal, or the pair of tensors whose elements tell.
+func compareMatch(ctx context.Context, m match, o Options) (*Change, *Pair, error) {
+	ta, tb := m.a.Tensor(), m.b.Tensor()
+	switch {
+	case (ta == nil) != (tb == nil) || m.a.Kind != m.b.Kind:
+		return newChange(m.a, m.b, "kind"), nil, nil
+	case ta == nil:
+		equal, err := sameValue(m.a, m.b)
+		if equal || err != nil {
+			return nil, nil, err
+		}
+		c := newChange(m.a, m.b, string(m.a.Kind))
+		c.Within = withinNumber(m.a, m.b, o)
+		if m.a.Packed && m.b.Packed {
+			c.A, c.B, err = packedDifference(m.a, m.b)
+		}
+		return c, nil, err
+	case ta.DType != tb.DType:
+		c := newChange(m.a, m.b, "dtype")
+		if slices.Equal(ta.Shape, tb.Shape) {
+			var err error
+			if c.Precision, err = precision(ctx, ta, tb); err != nil {
+				return nil, nil, fmt.Errorf("%q: %w", checkpoint.Clip(m.a.Name, 80), err)
+			}
+		}
+		return c, nil, nil
+	case !slices.Equal(ta.Shape, tb.Shape):
+		return newChange(m.a, m.b, "shape"), nil, nil
+	case ta.Attrs != tb.Attrs:
+		c := newChange(m.a, m.b, "attributes")
+		c.A, c.B = c.A+" "+strconv.Quote(ta.Attrs), c.B+" "+strconv.Quote(tb.Attrs)
+		return c, nil, nil
+	}
+	return nil, &Pair{ta, tb, o.tolerance(ta.DType)}, nil
 }
 
 func (c *Change) fill(s *Stats, shape []int64) {
@@ -297,11 +339,15 @@ func withinNumber(a, b *checkpoint.Entry, o Options) bool {
 	return errX == nil && errY == nil && tol != (Tolerance{}) && !math.IsInf(x-y, 0) && math.Abs(y-x) <= tol.ATol+tol.RTol*math.Abs(x)
 }
 
-// contentSum identifies a tensor's type, shape and bits.
-func contentSum(ctx context.Context, e *checkpoint.Entry) (sum [sha256.Size]byte, err error) {
-	d, err := checkpoint.Digest(ctx, &checkpoint.File{Entries: []checkpoint.Entry{*e}})
-	if err != nil {
-		return sum, err
+// contentSums identify the types, shapes and bits of tensors.
+func contentSums(ctx context.Context, list []*checkpoint.Entry) ([]checkpoint.Sum, error) {
+	f := &checkpoint.File{Entries: make([]checkpoint.Entry, len(list))}
+	for i, e := range list {
+		f.Entries[i] = *e
 	}
-	return sha256.Sum256([]byte(d.Entries[0].String())), nil
+	d, err := checkpoint.Digest(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return d.Entries, nil
 }

@@ -33,6 +33,9 @@ const mostGenerators = 64
 // differ.
 func generators(a, b *checkpoint.File, partsA []component.ID) ([]Generator, error) {
 	out := []Generator{}
+	if len(a.RNG) == 0 && !slices.ContainsFunc(partsA, isGenerator) {
+		return out, nil
+	}
 	members := map[string]*checkpoint.Entry{}
 	for i := range b.Entries {
 		members[b.Entries[i].Name] = &b.Entries[i]
@@ -108,6 +111,10 @@ func generators(a, b *checkpoint.File, partsA []component.ID) ([]Generator, erro
 		}
 	}
 	return out, nil
+}
+
+func isGenerator(id component.ID) bool {
+	return id == component.RNGNumPy || id == component.RNGTorch || id == component.RNGCUDA
 }
 
 // relation is what two states have to do with each other; nil where they are equal, or not what they should be.

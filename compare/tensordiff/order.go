@@ -71,8 +71,12 @@ func (o *ordering) compare(x, y *checkpoint.Entry) int {
 // compareNames orders the names of layers where nothing else does: key by key, numbers by their value, embeddings and stems
 // first, a last layer last, an encoder before its decoder, a convolution before its normalisation.
 func compareNames(a, b string) int {
-	x, y := component.Path(a), component.Path(b)
+	var onX, onY [16]string // of most names, without an allocation
+	x, y := component.AppendPath(onX[:0], a), component.AppendPath(onY[:0], b)
 	for i := range min(len(x), len(y)) {
+		if x[i] == y[i] {
+			continue
+		}
 		if d := cmp.Or(stage(x[i])-stage(y[i]), compareKeys(normalised(x[i]), normalised(y[i]))); d != 0 {
 			return d
 		}
