@@ -4,6 +4,7 @@ package sharded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,8 +72,23 @@ func Shards(path string) ([]string, error) {
 
 // index is the weight_map of an index file.
 type index struct {
-	shards []string          // in the order of their first tensor
-	of     map[string]places // tensor, or Keras's group of variables, to shards
+	shards []string // in the order of their first tensor
+	placed []placed // by name
+}
+
+// placed is a tensor, or Keras's group of variables, with its shards. Tensors of one shard share the list.
+type placed struct {
+	name string
+	in   places
+}
+
+// of returns what the index says of a name, nil where that is nothing.
+func (x *index) of(name string) *placed {
+	i, ok := slices.BinarySearchFunc(x.placed, name, func(p placed, name string) int { return cmp.Compare(p.name, name) })
+	if !ok {
+		return nil
+	}
+	return &x.placed[i]
 }
 
 // places are the shards that one name of an index is in: one of Hugging Face, a list of Keras.
@@ -115,8 +131,17 @@ func readIndex(path string) (*index, error) {
 	if err := strictjson.Check(text); err != nil {
 		return nil, err
 	}
-	x := &index{of: map[string]places{}}
-	return x, x.parse(json.NewDecoder(bytes.NewReader(text)))
+	x := &index{}
+	if err := x.parse(json.NewDecoder(bytes.NewReader(text))); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(x.placed, func(a, b placed) int { return cmp.Compare(a.name, b.name) })
+	for i := 1; i < len(x.placed); i++ {
+		if name := x.placed[i].name; name == x.placed[i-1].name {
+			return nil, checkpoint.Damaged("index has the tensor %q twice", checkpoint.Clip(name, 80))
+		}
+	}
+	return x, nil
 }
 
 // parse reads {"metadata": ..., "weight_map": {tensor: shard}}, and refuses a tensor that is there twice.
@@ -150,7 +175,7 @@ func (x *index) parse(d *json.Decoder) error {
 		if t, err := d.Token(); err != nil || t != json.Delim('{') {
 			return damaged("the weight_map is no object")
 		}
-		seen := map[string]bool{}
+		alone := map[string]places{} // the lists that have one shard
 		for d.More() {
 			name, err := d.Token()
 			n, ok := name.(string)
@@ -158,20 +183,20 @@ func (x *index) parse(d *json.Decoder) error {
 			if err != nil || !ok || d.Decode(&in) != nil {
 				return damaged("the weight_map has something other than names")
 			}
-			if _, twice := x.of[n]; twice {
-				return checkpoint.Damaged("index has the tensor %q twice", checkpoint.Clip(n, 80))
-			}
-			x.of[n] = in
 			for _, s := range in {
-				if seen[s] {
+				if alone[s] != nil {
 					continue
 				}
 				if !filepool.PlainName(s) {
 					return checkpoint.Damaged("index names the shard %q, which is no file beside it", checkpoint.Clip(s, 80))
 				}
-				seen[s] = true
+				alone[s] = places{s}
 				x.shards = append(x.shards, s)
 			}
+			if len(in) == 1 {
+				in = alone[in[0]]
+			}
+			x.placed = append(x.placed, placed{n, in})
 			if len(x.shards) > maxShards {
 				return checkpoint.Limit("index of more than %d shards", maxShards)
 			}
@@ -187,9 +212,9 @@ func (x *index) parse(d *json.Decoder) error {
 }
 
 func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool *filepool.Pool, open Opener) error {
-	f.Entries = append(f.Entries, checkpoint.Entry{
-		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(x.of)), Structure: true,
-		Data: checkpoint.Text(strconv.Itoa(len(x.of))),
+	f.Entries = append(make([]checkpoint.Entry, 0, 1+len(x.placed)), checkpoint.Entry{
+		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(x.placed)), Structure: true,
+		Data: checkpoint.Text(strconv.Itoa(len(x.placed))),
 	})
 	keras := strings.HasSuffix(path, kerasSuffix)
 	home, err := filepool.Homes(path)
@@ -222,7 +247,8 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 			if e.Structure && e.Name == "" {
 				continue
 			}
-			if in := x.of[e.Name]; len(in) != 1 || in[0] != shard {
+			at := x.of(e.Name)
+			if at == nil || len(at.in) != 1 || at.in[0] != shard {
 				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
 			}
 			if t := e.Tensor(); t != nil && t.Origin().Storage != "" {
@@ -230,17 +256,19 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 				from.Storage = shard + "/" + from.Storage
 				t.From = &from
 			}
+			e.Name = at.name // which is held already
 			f.Entries = append(f.Entries, *e)
 			found++
 		}
+		part.Entries = nil
 	}
-	for group := range x.of {
-		if _, ok := seen[group]; keras && !ok {
-			return checkpoint.Damaged("the shards have nothing of %q", checkpoint.Clip(group, 80))
+	for _, group := range x.placed {
+		if _, ok := seen[group.name]; keras && !ok {
+			return checkpoint.Damaged("the shards have nothing of %q", checkpoint.Clip(group.name, 80))
 		}
 	}
-	if !keras && found != len(x.of) {
-		return checkpoint.Damaged("the shards hold %d of the %d tensors of the index", found, len(x.of))
+	if !keras && found != len(x.placed) {
+		return checkpoint.Damaged("the shards hold %d of the %d tensors of the index", found, len(x.placed))
 	}
 	f.Facts = append(f.Facts, checkpoint.Fact{Key: "shards", Value: strconv.Itoa(len(x.shards))})
 	return checkpoint.CheckNames(f.Entries)
@@ -260,7 +288,7 @@ func (x *index) addKeras(f, part *checkpoint.File, shard string, seen map[string
 			seen[e.Name] = e.Text
 		} else {
 			group := groupOf(e.Name)
-			if !slices.Contains(x.of[group], shard) {
+			if at := x.of(group); at == nil || !slices.Contains(at.in, shard) {
 				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
 			}
 			seen[group] = ""
