@@ -11,8 +11,11 @@ type early struct {
 	taken bool
 }
 
-// earlyCost is about what a tensor takes in bytes, without what depends on its shape and names.
-const earlyCost = 300
+// earlyCost is what a tensor takes in bytes as Go's allocator rounds them, without what depends on its shape and names.
+const earlyCost = 16 + 80 + 48 + 32 + 32
+
+// gatherCost is what is added for one that is not contiguous.
+const gatherCost = 300
 
 // Call is for pickle.Options: it evaluates the calls that rebuild plain tensors. What is wrong with one is told when the
 // tree is walked, with the tensor's name.
@@ -27,7 +30,11 @@ func (s Source) Call(g pickle.Global, args *pickle.Tuple) (pickle.Value, int64) 
 	if err != nil {
 		return nil, 0
 	}
-	return &early{t: t}, int64(earlyCost + 48*len(t.Shape))
+	cost := int64(earlyCost + 8*len(t.Shape) + len(t.Origin().Storage))
+	if checkpoint.IsSequential(t) {
+		cost += gatherCost + 16*int64(len(t.Shape))
+	}
+	return &early{t: t}, cost
 }
 
 // early adds a tensor. No two entries share one.

@@ -32,9 +32,17 @@ func (p *path) bracket(text string) *path {
 
 func (p *path) item(i int) *path { return p.bracket(strconv.Itoa(i)) }
 
+// plain reports whether the key needs neither brackets nor quotes.
+func (p *path) plain() bool {
+	return !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
+}
+
 // name writes the path: keys joined by dots as state dictionaries do, brackets for anything but plain string keys.
 // With quoteAll every string key is quoted, which keeps "a.b" apart from b within a.
 func (p *path) name(quoteAll bool) string {
+	if p.up != nil && p.up.up == nil && !quoteAll && p.plain() {
+		return p.key // which is held already
+	}
 	var steps []*path
 	for ; p.up != nil; p = p.up {
 		steps = append(steps, p)
@@ -44,7 +52,7 @@ func (p *path) name(quoteAll bool) string {
 		switch s := steps[i]; {
 		case s.index:
 			b.WriteString("[" + s.key + "]")
-		case quoteAll || s.key == "" || strings.ContainsAny(s.key, "[]\"") || strings.ContainsFunc(s.key, unicode.IsControl):
+		case quoteAll || !s.plain():
 			b.WriteString("[" + strconv.Quote(s.key) + "]")
 		default:
 			if b.Len() > 0 {
@@ -54,6 +62,37 @@ func (p *path) name(quoteAll bool) string {
 		}
 	}
 	return b.String()
+}
+
+// place is a path without its key, which stands at the end of the entry's name. A file can have a hundred thousand.
+type place struct {
+	up    *path // nil for the root
+	key   int32 // length of a plain key, 0 of any other
+	other int32 // length of what stands for another key
+}
+
+func placeOf(p *path) place {
+	switch {
+	case p.up == nil:
+		return place{}
+	case p.plain():
+		return place{up: p.up, key: int32(len(p.key))}
+	case p.index:
+		return place{up: p.up, other: int32(len("[]") + len(p.key))}
+	}
+	return place{up: p.up, other: int32(len("[]") + len(strconv.Quote(p.key)))}
+}
+
+// quoted returns the name with every string key quoted.
+func (p place) quoted(name string) string {
+	if p.up == nil {
+		return name
+	}
+	up := p.up.name(true)
+	if p.key > 0 {
+		return up + "[" + strconv.Quote(name[len(name)-int(p.key):]) + "]"
+	}
+	return up + name[len(name)-int(p.other):]
 }
 
 // Name names a value below the root by the keys and indices that lead to it, texts and int64.
@@ -75,7 +114,7 @@ func Name(steps []pickle.Value) (string, bool) {
 // unambiguous renames entries whose dotted names collide.
 func (w *walker) unambiguous() error {
 	for _, i := range checkpoint.RepeatedNames(w.file.Entries) {
-		w.file.Entries[i].Name = w.paths[i].name(true)
+		w.file.Entries[i].Name = w.places[i].quoted(w.file.Entries[i].Name)
 	}
 	return checkpoint.CheckNames(w.file.Entries)
 }

@@ -27,7 +27,7 @@ const (
 type walker struct {
 	file   *checkpoint.File
 	src    Source
-	paths  []*path // of file.Entries
+	places []place // of file.Entries
 	names  int     // bytes of all names
 	onPath map[pickle.Value]*path
 	budget int64 // bytes that further values may have
@@ -40,7 +40,7 @@ type walker struct {
 func (w *walker) add(p *path, e checkpoint.Entry) error {
 	e.Name = p.name(false)
 	w.names += len(e.Name)
-	if len(w.paths) >= maxEntries || w.names > maxNames {
+	if len(w.places) >= maxEntries || w.names > maxNames {
 		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
 	}
 	if w.budget -= e.Data.Size(); w.budget < 0 {
@@ -52,7 +52,7 @@ func (w *walker) add(p *path, e checkpoint.Entry) error {
 		}
 	}
 	w.file.Entries = append(w.file.Entries, e)
-	w.paths = append(w.paths, p)
+	w.places = append(w.places, placeOf(p))
 	return nil
 }
 

@@ -35,15 +35,15 @@ func CheckReader(r io.Reader, most int) error {
 		if c == utf8.RuneError && size == 1 {
 			return checkpoint.Damaged("JSON text that is not UTF-8")
 		}
+		if length > most {
+			return checkpoint.Limit("JSON string or number of more than %d bytes", most)
+		}
 		at += int64(size)
-		length += size
-		switch {
+		switch length += size; {
 		case c == '"':
 			quoted, length = !quoted, 0
 		case !quoted && strings.ContainsRune("{}[],: \t\r\n", c):
 			length = 0
-		case length > most:
-			return checkpoint.Limit("JSON string or number of more than %d bytes", most)
 		}
 		if c != '\\' {
 			continue

@@ -1,6 +1,9 @@
 package strictjson
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestCheck(t *testing.T) {
 	for text, good := range map[string]bool{
@@ -23,6 +26,31 @@ func TestCheck(t *testing.T) {
 	} {
 		if err := Check([]byte(text)); (err == nil) != good {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestCheckReaderBoundsWhatIsHeld(t *testing.T) {
+	for text, good := range map[string]bool{
+		`{"abcdefgh": [12345678, "\"\"\"\"", 12345678]}`: true,
+		`{"abcdefghi": 1}`:                       false,
+		`[123456789]`:                            false,
+		`["\\\\\\\\", "\u00e9\u00e9"]`:           false,
+		`["a", "b", "c", "d", "e"]`:              true,
+		`"` + strings.Repeat("é", 100_000) + `"`: false,
+	} {
+		if err := CheckReader(strings.NewReader(text), 8); (err == nil) != good {
+			t.Errorf("%.60q: %v", text, err)
+		}
+	}
+	// Escapes where the buffer ends.
+	for n := range 16 {
+		text := `"` + strings.Repeat("x", 64<<10-n) + `\ud83d\ude00" "` + strings.Repeat("y", 10) + `\ud83d"`
+		if err := CheckReader(strings.NewReader(text), len(text)); err == nil {
+			t.Errorf("%d: half a pair passed", n)
+		}
+		if err := CheckReader(strings.NewReader(strings.TrimSuffix(text, `\ud83d"`)+`"`), len(text)); err != nil {
+			t.Errorf("%d: %v", n, err)
 		}
 	}
 }
