@@ -15,6 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
@@ -119,15 +121,27 @@ func sum(ctx context.Context, path string) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("%s is not a regular file", path)
 	}
-	f, err := os.Open(path)
+	// Opened so, a file that can keep its reader waiting has a deadline.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	return sumOf(ctx, f)
+}
+
+// patience is how long a file may keep its reader waiting: some files of /proc, which have the mode of a regular file, wait for
+// what comes next. Files on disks have no deadline.
+const patience = time.Second
+
+func sumOf(ctx context.Context, f *os.File) (string, error) {
 	h := sha256.New()
 	buf := make([]byte, 1<<20)
 	for {
 		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		if err := f.SetReadDeadline(time.Now().Add(patience)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
 			return "", err
 		}
 		n, err := f.Read(buf)
@@ -136,7 +150,7 @@ func sum(ctx context.Context, path string) (string, error) {
 			return hex.EncodeToString(h.Sum(nil)), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("reading %s: %w", path, err)
+			return "", fmt.Errorf("reading %s: %w", f.Name(), err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,20 @@ func TestParseRefusesOtherText(t *testing.T) {
 		if lines, err := Parse(strings.NewReader(text)); err == nil {
 			t.Errorf("%s: read as %v", name, lines)
 		}
+	}
+}
+
+func TestAFileThatKeepsItsReaderWaitingIsAnError(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if _, err := w.WriteString("the first of it"); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := sumOf(context.Background(), r); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%s, %v", sum, err)
 	}
 }
