@@ -683,3 +683,21 @@ func TestNoVerdictWithoutEvidence(t *testing.T) {
 		t.Errorf("one run: %s, want inconclusive", audit.Verdict)
 	}
 }
+
+func TestBlindness(t *testing.T) {
+	fact := func(name string) func(valueOf) []probe.Event {
+		return func(valueOf) []probe.Event {
+			return []probe.Event{{Kind: probe.KindFact, Value: "AttributeError: random", Detail: json.RawMessage(fmt.Sprintf(`{"name":%q}`, name))}}
+		}
+	}
+	for name, says := range map[string]bool{probe.FaultFact + "hooks_numpy": true, "numpy": false} {
+		w := world{t: t, events: fact(name)}
+		audit := w.investigate(record.Settings{})
+		said := slices.ContainsFunc(audit.Warnings, func(w record.Warning) bool {
+			return w.ID == "probe-fault" && strings.Contains(w.Text, `"numpy" (AttributeError: random)`)
+		})
+		if said != says || audit.Verdict != record.Reproducible {
+			t.Errorf("%s: %s with warnings %v", name, audit.Verdict, audit.Warnings)
+		}
+	}
+}

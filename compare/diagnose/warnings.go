@@ -2,7 +2,9 @@ package diagnose
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
@@ -15,7 +17,7 @@ func warnings(shipped []*observation) []record.Warning {
 		return nil
 	}
 	first := shipped[0]
-	return slices.Concat(equalWorkers(first), lateHashSeed(first), hiddenFailure(first))
+	return slices.Concat(equalWorkers(first), lateHashSeed(first), hiddenFailure(first), blindness(first))
 }
 
 // hiddenFailure warns of a Python process that an exception ended although the command succeeded, as in a pipe of a shell.
@@ -30,6 +32,24 @@ func hiddenFailure(o *observation) []record.Warning {
 
 func failureText(o *observation, process string) string {
 	return fmt.Sprintf("an uncaught %s ended the Python process %s of run %s, although the command reports success", o.summary.Failed[process], process, o.run.ID)
+}
+
+// blindness warns of what the probe could not watch.
+func blindness(o *observation) []record.Warning {
+	faults := map[string]string{}
+	for _, facts := range o.summary.Facts {
+		for name, exception := range facts {
+			if hooks, ok := strings.CutPrefix(name, probe.FaultFact); ok {
+				faults[strings.TrimPrefix(hooks, "hooks_")] = exception
+			}
+		}
+	}
+	var out []record.Warning
+	for _, hooks := range slices.Sorted(maps.Keys(faults)) {
+		out = append(out, record.Warning{ID: "probe-fault", Text: fmt.Sprintf(
+			"The probe could not watch everything it knows of as %q (%s), perhaps a version of a library that it does not know: what is drawn there goes unseen.", hooks, faults[hooks])})
+	}
+	return out
 }
 
 // equalWorkers warns of DataLoader workers that draw the same numbers, the old NumPy fork fault and its kin.

@@ -225,3 +225,14 @@ func TestObservesWhatWasImportedBefore(t *testing.T) {
 		}
 	}
 }
+
+// A library that the probe does not know how to watch is told of, and the program goes on.
+func TestUnknownLibraries(t *testing.T) {
+	s := newSession(t, map[string]string{"torch.py": "__version__ = '9.0'\n", "train.py": "import random, torch\nprint(torch.__version__)\n"})
+	s.faulty = true
+	r := s.watched(probe.Config{}, "train.py").ok(t)
+	facts := r.processes[0].Facts
+	if !strings.HasPrefix(facts[probe.FaultFact+"hooks_torch"], "AttributeError: ") || facts[probe.FaultFact+"hooks_random"] != "" || r.stdout != "9.0\n" {
+		t.Errorf("facts %q and output %q", facts, r.stdout)
+	}
+}

@@ -21,6 +21,7 @@ type session struct {
 	root   string
 	probe  string
 	env    []string
+	faulty bool // the probe is expected to fail at something
 }
 
 func newSession(t *testing.T, files map[string]string) *session {
@@ -74,6 +75,13 @@ func (s *session) watched(config probe.Config, args ...string) result {
 	}
 	found := s.run([]string{probe.EnvConfig + "=" + path, "PYTHONPATH=" + s.probe}, "", args...)
 	found.read(s.t, config.TraceDir)
+	for name, p := range found.processes {
+		for fact, value := range p.Facts {
+			if strings.HasPrefix(fact, probe.FaultFact) && !s.faulty {
+				s.t.Errorf("process %v of %v: the probe failed: %s %s", name, args, fact, value)
+			}
+		}
+	}
 	return found
 }
 

@@ -45,6 +45,9 @@ const (
 	KindCall Kind = "call"
 )
 
+// FaultFact begins the name of a fact that tells of a family of hooks which could not be placed; its value is the exception.
+const FaultFact = "fault."
+
 // State reports whether the kind shows the state of the training, which two runs are compared by.
 func (k Kind) State() bool {
 	switch k {

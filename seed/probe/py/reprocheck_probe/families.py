@@ -43,6 +43,6 @@ class _Once:
 def _install(probe, family):
     try:
         import_module("." + family, __package__).install(probe)
-    except Exception:
+    except Exception as error:
         # One family that this Python does not allow must not silence the others.
-        pass
+        probe.fault(family, error)

@@ -6,7 +6,9 @@ import sys
 class Finder:
     """A meta path finder that lets the others find the modules of interest and learns when they have been executed."""
 
-    def __init__(self):
+    def __init__(self, fault):
+        """fault(what, error) is called where a callback fails; what names the module that the callback comes from."""
+        self._fault = fault
         self._waiting = {}
         self._before = {}
 
@@ -17,7 +19,7 @@ class Finder:
         """Calls callback(module) once the module name has been imported, at once if it is there already."""
         module = sys.modules.get(name)
         if module is not None:
-            _call(callback, module)
+            self._call(callback, module)
         else:
             self._waiting.setdefault(name, []).append(callback)
 
@@ -40,17 +42,24 @@ class Finder:
             spec = find(name, path, target)
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader, self._waiting.pop(name))
+                    spec.loader = _Loader(spec.loader, self._waiting.pop(name), self._call)
                 return spec
         return None
+
+    def _call(self, callback, module):
+        try:
+            callback(module)
+        except Exception as error:
+            self._fault(callback.__module__.rpartition(".")[2], error)
 
 
 class _Loader:
     """Stands in for a module's own loader until the module has been executed."""
 
-    def __init__(self, loader, callbacks):
+    def __init__(self, loader, callbacks, call):
         self._loader = loader
         self._callbacks = callbacks
+        self._call = call
 
     def __getattr__(self, name):
         return getattr(self._loader, name)
@@ -65,11 +74,4 @@ class _Loader:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         for callback in self._callbacks:
-            _call(callback, module)
-
-
-def _call(callback, module):
-    try:
-        callback(module)
-    except Exception:
-        pass
+            self._call(callback, module)

@@ -24,7 +24,7 @@ class Probe:
         self.settings = settings
         self.trace = Trace(settings.trace_dir)
         self.frames = Frames(settings.root)
-        self.imports = Finder()
+        self.imports = Finder(self.fault)
         self.origins = Origins()
         self.identity = Identity(self)
         self.thread = _Thread()
@@ -98,6 +98,10 @@ class Probe:
         if detail:
             event["d"] = detail
         self.trace.write(event)
+
+    def fault(self, what, error):
+        """Writes that what, a family of hooks, could not be placed: a version of a library that the probe does not know."""
+        self.emit("fact", value="%s: %s" % (type(error).__name__, str(error)[:200]), detail={"name": "fault." + what})
 
     def in_doubt(self, resolve):
         """Has resolve() called before the next event is written: it can tell then what cannot be told yet."""
