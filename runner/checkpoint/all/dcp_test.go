@@ -62,6 +62,21 @@ func TestDistributedCheckpointsHaveTheTensorsThatPyTorchSaved(t *testing.T) {
 	}
 }
 
+func TestFourRanksSavedWhatPyTorchPutsTogether(t *testing.T) {
+	if err := exec.Command(fixtures.Python(t), "-W", "ignore", "-c", "import torch.distributed.tensor, torch.distributed.fsdp; torch.distributed.fsdp.fully_shard").Run(); err != nil {
+		t.Skip("no DTensor")
+	}
+	dir := write(t, "write_dcp_ranks.py", "torch")
+	files, err := filepath.Glob(filepath.Join(dir, "four", "*.distcp"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("files %q of four ranks, %v", files, err)
+	}
+	_, one := open(t, filepath.Join(dir, "four.pt"))
+	if _, spread := open(t, filepath.Join(dir, "four")); spread.Content != one.Content {
+		t.Errorf("the digest of the ranks' directory is %s, that of PyTorch's file %s", spread.Content, one.Content)
+	}
+}
+
 func TestTensorsCutOverRanksAreReadAsPyTorchSavedThem(t *testing.T) {
 	if err := exec.Command(fixtures.Python(t), "-W", "ignore", "-c", "import torch.distributed.tensor, torch.distributed.fsdp; torch.distributed.fsdp.fully_shard").Run(); err != nil {
 		t.Skip("no DTensor")
