@@ -146,8 +146,8 @@ func externalState() Source {
 		Title: "state outside the project",
 		Doc: "A file left by an earlier run, a cache below HOME, a database, a downloaded data set that has changed, or a service on the network. " +
 			"The first run after a cleared cache then differs from the second. Inside the project and HOME every run begins from the same tree.",
-		Observed:  "A user's line opened a file outside the workspace, or a file that an earlier run wrote there.",
-		Streams:   []string{"open"},
+		Observed:  "A user's line opened a file outside the workspace that an earlier run wrote or another program changed, or connected to another program.",
+		Streams:   []string{"open", "connect"},
 		Checklist: "Everything the training reads is in the project, or is named with a version or checksum.",
 		Fix:       "Write run state below the output directory, pass paths as arguments, record the SHA-256 of input files, and do not resume from a checkpoint just because it exists.",
 		Pin: Control{

@@ -71,6 +71,12 @@ func atLeast(all []*suspicion, least strength) []*suspicion {
 // entered is everything pinned that was read or leaves no trace, and at last all that can be.
 func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion) (*agreement, []seed.ID, error) {
 	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, c.everything}
+	elsewhere := fromElsewhere(all)
+	all = held(all)
+	if elsewhere != nil && len(atLeast(all, entered)) == 0 && !c.evidence(pair).code.mentions(unordered) {
+		// Nothing else is at hand, and the code has no words for what leaves no trace: only pinning everything tells.
+		rounds = rounds[2:]
+	}
 	var pinned []*suspicion
 	for len(rounds) > 0 {
 		round := merge(pinned, slices.DeleteFunc(rounds[0](all), func(s *suspicion) bool { return !c.pins(s.source) }))
@@ -87,14 +93,17 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
 		if found != nil && err == nil {
 			var usual bool
-			if usual, err = c.usual(pair, found); usual {
+			if usual, err = c.usual(pair, found); err == nil && !usual {
+				usual, err = c.byInput(ctx, elsewhere, found)
+			}
+			if usual {
 				return nil, sources(pinned), err
 			}
 		}
 		if found != nil || err != nil {
 			return found, sources(pinned), err
 		}
-		fresh := atLeast(c.unpinned(suspects(c.evidence(still))), entered)
+		fresh := atLeast(held(c.unpinned(suspects(c.evidence(still)))), entered)
 		all = merge(all, fresh)
 		if len(merge(pinned, fresh)) > len(pinned) {
 			rounds = slices.Insert(rounds, 0, func([]*suspicion) []*suspicion { return fresh })
@@ -303,6 +312,8 @@ func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
 	switch {
 	case c.lucky:
 		return 4
+	case blind && slices.ContainsFunc(suspects(c.evidence(pair)), func(s *suspicion) bool { return s.input != "" }):
+		return 2 // see byInput
 	case blind && c.evidence(pair).racing():
 		return 5
 	case blind:

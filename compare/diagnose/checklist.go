@@ -8,6 +8,7 @@ import (
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // checklist says of every source whether the command used it and whether it was controlled.
@@ -105,6 +106,9 @@ func (c *inquiry) controlled(id seed.ID, used *trace.Seen) (status, why string) 
 	}
 	if seeding := seededAt(c.shipped[0], id); seeding != nil {
 		return "controlled", "seeded at " + at(seeding)
+	}
+	if used.Kind == probe.KindConnect {
+		return "unknown", "what " + used.Values[0] + " answers was not compared"
 	}
 	return "controlled", fmt.Sprintf("gave the same values in %d runs", len(c.shipped))
 }

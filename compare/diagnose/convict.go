@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -93,10 +94,11 @@ func (c *inquiry) unfinished() {
 }
 
 // explained reports whether it was no luck that some of the shipped runs agree: they were seen to complete results in the same
-// order, and the others in another, or they were seeded from the clock and began in the same tick of it.
+// order, and the others in another, or they were seeded from the clock and began in the same tick of it, or they read the same
+// state of a file that another program changes.
 func (c *inquiry) explained(all []*suspicion) (bool, error) {
 	for _, s := range atLeast(all, entered) {
-		if s.source != seed.Concurrency && s.source != seed.WallClock {
+		if s.source != seed.Concurrency && s.source != seed.WallClock && s.input == "" {
 			continue
 		}
 		fits := true
@@ -106,9 +108,12 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 				if err != nil {
 					return false, err
 				}
-				if s.source == seed.Concurrency {
+				switch {
+				case s.input != "":
+					fits = fits && d.any() != (inputOf(a, s.input) == inputOf(b, s.input))
+				case s.source == seed.Concurrency:
 					fits = fits && d.any() != trace.Alike(a.summary, b.summary, s.site.Site)
-				} else {
+				default:
 					fits = fits && (d.any() || !outlasted([]*observation{a, b}))
 				}
 			}
@@ -433,6 +438,11 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 		c.suspectOnly(all)
 		return
 	}
+	if s := fromElsewhere(all); c.gone && s != nil && s.input != "" {
+		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Observed,
+			evidence: []string{"runs of the command as it ships differed at first, and no longer do, with nothing pinned"}})
+		return
+	}
 	if c.gone {
 		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with nothing pinned. What is left is something outside the project that changed meanwhile, a coarse clock, or a difference that seldom shows.")
 		return
@@ -444,11 +454,17 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.ID) {
 	cannot := func(s *suspicion) bool {
 		return s.site != nil && s.strength >= present &&
-			(s.beyond || slices.Contains([]seed.ID{seed.Concurrency, seed.ExternalState, seed.TorchNondeterministicOps}, s.source))
+			(s.beyond || s.elsewhere || slices.Contains([]seed.ID{seed.Concurrency, seed.ExternalState, seed.TorchNondeterministicOps}, s.source))
 	}
-	for _, s := range all {
-		if !cannot(s) {
-			continue
+	candidates := slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return !cannot(s) })
+	slices.SortStableFunc(candidates, func(a, b *suspicion) int {
+		return cmp.Or(-cmp.Compare(a.strength, b.strength), c.evidence(pair).elsewhereFirst(a, b))
+	})
+	for i, s := range candidates {
+		for _, other := range candidates[i+1:] {
+			if other.elsewhere {
+				c.limit(other.story + " That was not ruled out.")
+			}
 		}
 		others := slices.DeleteFunc(slices.Clone(ruledOut), func(id seed.ID) bool { return s.beyond && id == s.source })
 		lines := []string{"runs differ even with " + list(others) + " pinned, so none of these is the whole cause"}

@@ -261,6 +261,24 @@ func TestCauses(t *testing.T) {
 			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(9, "x", v(seed.PythonRandom))} }},
 			verdict: record.Diverged, causes: "python-random proven train.py:4", most: 5,
 		}, {
+			name: "an answer of another program, which nothing pins",
+			world: world{reaches: []seed.ID{"outside"}, events: func(valueOf) []probe.Event {
+				return []probe.Event{draws(seed.TorchCPU, 4, "same in every run"), connects(6)}
+			}},
+			verdict: record.Diverged, causes: "external-state observed train.py:6", most: 5,
+		}, {
+			name: "a connection beside a stream that nothing has seeded",
+			world: world{reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{connects(3), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+			}},
+			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
+		}, {
+			name: "a connection beside threads that nothing puts in order",
+			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
+				return []probe.Event{connects(3), {Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 12, Detail: json.RawMessage(`{"api":"threading.Thread.start"}`)}}
+			}},
+			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 12,
+		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}

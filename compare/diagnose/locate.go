@@ -51,6 +51,9 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 				return err
 			}
 		}
+		if pinned, err = c.asInputsAre(ctx, pinned, free, agreed.whole); err != nil {
+			return err
+		}
 		if err := cause.place(c.audit.Dir, pinned, free); err != nil {
 			return err
 		}

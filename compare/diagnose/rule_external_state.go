@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -11,8 +12,8 @@ import (
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
-// externalState is suspected when the user's code opened a file outside the workspace that a run of this audit wrote:
-// the next run then starts from another state.
+// externalState is suspected when the user's code opened a file outside the workspace that a run of this audit wrote: the next run
+// then starts from another state. Failing that, when what it read there is another program's.
 func externalState() rule {
 	return rule{source: seed.ExternalState, random: true, suspect: func(e *evidence) *suspicion {
 		written := slices.Concat(e.expected.run.Outside, e.actual.run.Outside)
@@ -35,7 +36,7 @@ func externalState() rule {
 			}
 		}
 		if wrote == nil {
-			return writtenUnseen(e, written)
+			return cmp.Or(writtenUnseen(e, written), e.inputElsewhere(), e.connected())
 		}
 		slices.Sort(cover)
 		return &suspicion{source: seed.ExternalState, strength: present, site: wrote, cover: cover,

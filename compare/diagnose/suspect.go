@@ -43,6 +43,10 @@ type suspicion struct {
 	wholeTree bool
 	// beyond says that the value came from outside of the processes that the source can be pinned in.
 	beyond bool
+	// elsewhere says that what entered is another program's doing: no experiment can pin it. input is the file that it changes, ""
+	// where it is not a file.
+	elsewhere bool
+	input     string
 	// cover lists the directories whose state external-state pins.
 	cover []string
 }

@@ -241,3 +241,7 @@ func executes(line int64, name, value string) probe.Event {
 	return probe.Event{Kind: probe.KindLine, File: "train.py", Line: line, Func: "main", Value: name + value,
 		Detail: json.RawMessage(fmt.Sprintf(`{"vars":[[%q,%q,%q]]}`, name, value, value))}
 }
+
+func connects(line int64) probe.Event {
+	return probe.Event{Kind: probe.KindConnect, Stream: seed.ExternalState, File: "train.py", Line: line, Value: "192.0.2.1:80", Detail: json.RawMessage(`{"api":"socket.connect"}`)}
+}

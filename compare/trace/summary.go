@@ -68,7 +68,7 @@ const (
 
 // sourceKinds are the events that show a source of randomness; the others show the process or the training.
 var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, probe.KindStream, probe.KindEntropy, probe.KindClock,
-	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindTask, probe.KindEmpty, probe.KindOp, probe.KindWorker}
+	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindTask, probe.KindEmpty, probe.KindOp, probe.KindWorker}
 
 // Summarise reads a run's whole trace once.
 func Summarise(s Source) (*Summary, error) {

@@ -2,9 +2,13 @@ package probe_test
 
 import (
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +20,7 @@ import (
 
 // sourceKinds are the kinds that show a source of randomness at a line.
 var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, probe.KindEntropy, probe.KindClock,
-	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindTask, probe.KindEmpty, probe.KindOp}
+	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindTask, probe.KindEmpty, probe.KindOp}
 
 // TestObserves runs the scripts of testdata/observe, whose lines say what is to be seen of them, and holds that
 // everything they say is seen and that nothing else is.
@@ -98,6 +102,58 @@ func show(e probe.Event) string {
 }
 
 // An unseeded generator that nobody draws from is made, and has not moved at the end.
+// TestConnectionsLeadOutOfTheRun holds that what a line reads from another program is seen, and not what the run's own threads and
+// processes serve, what a library reports, or a datagram socket that only learns an address.
+func TestConnectionsLeadOutOfTheRun(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	port := server.Listener.Addr().(*net.TCPAddr).Port
+	s := newSession(t, map[string]string{
+		"server.py":                           "import socket\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\ns.accept()[0].recv(1)\n",
+		"lib/site-packages/wandb/__init__.py": "import socket\ndef init(port): socket.create_connection(('127.0.0.1', port)).close()\n",
+		"run.py": `
+import asyncio, http.client, multiprocessing.managers, socket, subprocess, sys, urllib.request, urllib.error
+sys.path.append("lib/site-packages")
+import wandb
+port = int(sys.argv[1])
+try:
+    urllib.request.urlopen("http://127.0.0.1:%d/" % port)  #!
+except urllib.error.HTTPError:
+    pass
+http.client.HTTPConnection("localhost", port).request("GET", "/")  #!
+async def fetch():
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)  #!
+    writer.close()
+asyncio.run(fetch())
+wandb.init(port)
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.connect(("127.0.0.1", port))
+own = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(own.getsockname()).close()
+child = subprocess.Popen([sys.executable, "server.py"], stdout=subprocess.PIPE)
+socket.create_connection(("127.0.0.1", int(child.stdout.readline()))).close()
+child.wait()
+if __name__ == "__main__":
+    manager = multiprocessing.managers.SyncManager(("127.0.0.1", 0), b"x")
+    manager.start()
+    manager.list([1])
+    manager.shutdown()
+left, right = socket.socketpair()
+try:
+    socket.create_connection(("127.0.0.1", 1))
+except OSError:
+    pass
+`})
+	found := s.watched(probe.Config{}, "run.py", strconv.Itoa(port)).ok(t)
+	var got []string
+	for _, e := range found.of(probe.KindConnect) {
+		got = append(got, fmt.Sprintf("%s:%d", e.File, e.Line))
+	}
+	if diff := cmp.Diff([]string{"run.py:7", "run.py:10", "run.py:12"}, got); diff != "" {
+		t.Errorf("lines that connect (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnusedGeneratorsAreToldFromUsedOnes(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import random

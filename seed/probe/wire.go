@@ -28,6 +28,7 @@ const (
 	KindHost    Kind = "host"
 	KindList    Kind = "list"
 	KindOpen    Kind = "open"
+	KindConnect Kind = "connect"
 	KindTask    Kind = "task"
 	KindEmpty   Kind = "empty"
 	KindOp      Kind = "op"

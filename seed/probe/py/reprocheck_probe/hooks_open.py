@@ -2,6 +2,7 @@
 
 import os
 import sys
+from stat import S_ISREG
 
 SOURCE = "external-state"
 
@@ -56,10 +57,23 @@ def install(probe):
                 seen.add(key)
                 if mode is None:
                     mode = "w" if flags & (os.O_WRONLY | os.O_RDWR) else "r"
-                probe.emit("open", SOURCE, where, str(mode), {"path": path[:1000]})
+                probe.emit("open", SOURCE, where, str(mode), _found(path))
             finally:
                 thread.busy = False
         except Exception:
             pass
 
     sys.addaudithook(audit)
+
+
+def _found(path):
+    """Tells a file apart from what another program has made of it by the next run."""
+    detail = {"path": path[:1000]}
+    try:
+        status = os.stat(path)
+    except OSError:
+        return detail
+    if S_ISREG(status.st_mode):
+        detail["size"] = status.st_size
+        detail["modified"] = status.st_mtime_ns
+    return detail
