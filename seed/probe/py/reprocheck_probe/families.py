@@ -3,7 +3,7 @@
 from importlib import import_module
 
 # For these the modules are there when Python starts.
-_AT_ONCE = ("hooks_entropy", "hooks_clock", "hooks_host", "hooks_listing", "hooks_open", "hooks_connect", "hooks_environment")
+_AT_ONCE = ("hooks_entropy", "hooks_clock", "hooks_host", "hooks_listing", "hooks_open", "hooks_environment")
 
 _BEFORE = {
     "hooks_random": ("random",),
@@ -15,6 +15,7 @@ _BEFORE = {
     "hooks_dataloader": ("torch",),
     "hooks_memory": ("torch", "numpy"),
     "hooks_jax": ("jax",),
+    "hooks_connect": ("socket",),
     "hooks_ops": ("torch",),
     "hooks_tasks": ("threading", "concurrent.futures", "multiprocessing", "asyncio", "subprocess"),
 }
