@@ -60,10 +60,11 @@ func (w *Workspace) copy(ctx context.Context) error {
 // roomFor returns an error when the files below root would not fit into the file system of scratch. A copy that fills the
 // disk would harm more than this run.
 func roomFor(root, scratch string) error {
-	free, err := freeBytes(scratch)
+	room, err := freeRoom(scratch)
 	if err != nil {
 		return nil // it will be seen
 	}
+	free := room.bytes
 	var size int64
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

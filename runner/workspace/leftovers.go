@@ -41,7 +41,7 @@ func (l *leftovers) keep() error {
 	if l == nil {
 		return nil
 	}
-	if err := launch.RemoveAll(l.kept); err != nil {
+	if err := discard(l.kept, filepath.Dir(l.kept)); err != nil {
 		return fmt.Errorf("removing what an earlier run left: %w", err)
 	}
 	if os.Mkdir(l.kept, 0o700) != nil {

@@ -99,10 +99,31 @@ func (w *Workspace) makeLayers(layers []layer, name string) ([]launch.Mount, err
 	for _, l := range layers {
 		covered = append(covered, l.path)
 	}
+	blind, err := w.blind()
+	if err != nil {
+		return nil, err
+	}
+	mounts = append(mounts, blind)
 	for _, path := range slices.Concat(w.spec.Share, socketsBelow(covered)) {
 		mounts = append(mounts, launch.Mount{Target: path, Source: path})
 	}
 	return mounts, nil
+}
+
+// blind has the scratch directory seem to hold nothing but what is shared: what earlier runs left in it is not for a run that
+// looks through the directory for temporary files.
+func (w *Workspace) blind() (launch.Mount, error) {
+	m := launch.Mount{Target: w.spec.Scratch, Source: filepath.Join(w.root, "blind")}
+	for _, path := range append([]string{w.spec.Scratch}, w.spec.Share...) {
+		rel, err := filepath.Rel(w.spec.Scratch, path)
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(m.Source, rel), 0o700); err != nil {
+			return m, fmt.Errorf("hiding the scratch directory: %w", err)
+		}
+	}
+	return m, nil
 }
 
 // adopt takes over the mounts that work, and says what it means that others do not.

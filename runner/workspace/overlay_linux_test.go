@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprocheck/reprocheck/runner/launch"
 	"github.com/reprocheck/reprocheck/runner/workspace"
 )
 
@@ -132,7 +133,7 @@ func TestLeft(t *testing.T) {
 		w := overlay(t, s)
 		out = sh(t, w, script)
 		for file := range w.Left() {
-			if strings.Contains(file.Path, filepath.Base(s.Scratch)) {
+			if strings.HasPrefix(file.Path, s.Scratch+"/") {
 				continue
 			}
 			name := strings.TrimPrefix(file.Path, root)
@@ -317,5 +318,26 @@ func TestSocket(t *testing.T) {
 	out := sh(t, w, python+` -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("../t/a socket"); print(s.recv(9))'`)
 	if out != "b'answer'\n" {
 		t.Errorf("the server said %q", out)
+	}
+}
+
+// TestScratchUnseen has runs look through the directory for temporary files: each finds the same, whatever was left before.
+func TestScratchUnseen(t *testing.T) {
+	root := t.TempDir()
+	t.Cleanup(func() { launch.RemoveAll(root) })
+	project(t, root, map[string]string{"t/scratch/link/probe.json": "{}", "t/other": "o", "p/train.py": ""})
+	var first string
+	for range 3 {
+		w := overlay(t, workspace.Spec{Project: root + "/p", Temp: root + "/t", Scratch: root + "/t/scratch", Share: []string{root + "/t/scratch/link"}})
+		found := sh(t, w, "cd ../t; find . | sort; i=0; while [ $i -lt 1200 ]; do echo $i > $i; i=$((i+1)); done")
+		if first == "" {
+			first = found
+		}
+		if found != first || !strings.Contains(found, "./scratch/link/probe.json") || !strings.Contains(found, "./other") {
+			t.Fatalf("a run finds\n%swhere the first found\n%s", found, first)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

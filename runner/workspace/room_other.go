@@ -4,4 +4,4 @@ package workspace
 
 import "errors"
 
-func freeBytes(dir string) (int64, error) { return 0, errors.ErrUnsupported }
+func freeRoom(dir string) (room, error) { return room{}, errors.ErrUnsupported }

@@ -2,13 +2,21 @@
 
 package workspace
 
-import "golang.org/x/sys/unix"
+import (
+	"math"
 
-// freeBytes returns what an ordinary user may still write to the file system of dir.
-func freeBytes(dir string) (int64, error) {
+	"golang.org/x/sys/unix"
+)
+
+// freeRoom returns what an ordinary user may still make on the file system of dir.
+func freeRoom(dir string) (room, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, err
+		return room{}, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	free := room{bytes: int64(st.Bavail) * int64(st.Bsize), files: int64(st.Ffree)}
+	if st.Files == 0 { // such as btrfs
+		free.files = math.MaxInt64
+	}
+	return free, nil
 }

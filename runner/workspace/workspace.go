@@ -235,7 +235,8 @@ func (w *Workspace) Private() []string {
 // was written with the content it had before is not listed. An error belongs to the path in Change; the walk goes on.
 func (w *Workspace) Changes() iter.Seq2[Change, error] { return w.changes }
 
-// Close removes everything that the run has written. What is kept for later runs lies in Spec.Scratch, whose owner removes it.
+// Close removes everything that the run has written, or sets it aside. What is kept for later runs or set aside lies in
+// Spec.Scratch, whose owner removes it.
 func (w *Workspace) Close() error {
 	if err := w.ground.Discard(); err != nil {
 		return err
@@ -246,7 +247,7 @@ func (w *Workspace) Close() error {
 	if err := w.left.keep(); err != nil {
 		return err
 	}
-	if err := launch.RemoveAll(w.root); err != nil {
+	if err := discard(w.root, w.spec.Scratch); err != nil {
 		return fmt.Errorf("removing the workspace: %w", err)
 	}
 	return nil
