@@ -2,6 +2,7 @@ package launch_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/reprocheck/reprocheck/runner/launch"
@@ -28,6 +29,25 @@ func BenchmarkLaunch(b *testing.B) {
 				if _, err := p.Wait(); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// BenchmarkWrite is the cost of one call that opens a file to write to it, seen and not.
+func BenchmarkWrite(b *testing.B) {
+	for name, audit := range map[string]bool{"plain": false, "audit": true} {
+		b.Run(name, func(b *testing.B) {
+			dir := b.TempDir()
+			p, err := launch.Start(b.Context(), launch.Command{
+				Argv: []string{"sh", "-c", "i=0; while [ $i -lt $0 ]; do : > file; i=$((i+1)); done", strconv.Itoa(b.N)},
+				Dir:  dir, Private: []string{dir}, Env: os.Environ(), Audit: audit,
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := p.Wait(); err != nil {
+				b.Fatal(err)
 			}
 		})
 	}

@@ -44,6 +44,7 @@ type (
 const (
 	ioctlAddDescriptor = 0x40182103 // SECCOMP_IOCTL_NOTIF_ADDFD
 	ioctlStillValid    = 0x40082102 // SECCOMP_IOCTL_NOTIF_ID_VALID
+	ioctlSetFlags      = 0x40082104 // SECCOMP_IOCTL_NOTIF_SET_FLAGS
 )
 
 // reply is what a handler wants a call to return.
