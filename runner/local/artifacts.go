@@ -158,7 +158,7 @@ func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	if err := readAll(sum, f, change.Size); err != nil {
 		return artifact, nil, err
 	}
 	artifact.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -286,7 +286,13 @@ func hashFile(h hash.Hash, change workspace.Change) error {
 		return err
 	}
 	defer f.Close()
-	_, err = io.Copy(h, f)
+	return readAll(h, f, change.Size)
+}
+
+// readAll reads a file of about that size into w, with a buffer no larger than that: a run may write a million small ones.
+func readAll(w io.Writer, f *os.File, size int64) error {
+	buf := make([]byte, min(size+1, 64<<10))
+	_, err := io.CopyBuffer(w, struct{ io.Reader }{f}, buf) // the reader alone: a file would bring a buffer of its own
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
@@ -17,11 +18,17 @@ import (
 // sniffed is how much of a file decides whether it is text.
 const sniffed = 8 << 10
 
+// readers are used again: a run may write very many short texts.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
 // MaskedDigest is the SHA-256, in hexadecimal, of a text without what differs by nature: times, durations, dates, identifiers,
 // addresses, temporary paths, what progress bars drew on the way, blank lines and the width of blanks. Two logs of the same training have
 // the same digest. isText is false, and the digest empty, for what is not UTF-8 text. The text may be of any length.
 func MaskedDigest(r io.Reader) (digest string, isText bool, err error) {
-	in := bufio.NewReaderSize(r, 64<<10)
+	in := readers.Get().(*bufio.Reader)
+	defer readers.Put(in)
+	in.Reset(struct{ io.Reader }{r}) // alone: io.Copy would have a file bring a buffer of its own
+	defer in.Reset(nil)
 	head, err := in.Peek(sniffed)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", false, fmt.Errorf("reading the beginning of a text: %w", err)

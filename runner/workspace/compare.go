@@ -25,7 +25,7 @@ func compare(rel, now string, info fs.FileInfo, then string, before fs.FileInfo)
 	case mode.IsRegular():
 		c.Size = info.Size()
 		if same && info.Size() == before.Size() {
-			equal, err := equalContent(now, then)
+			equal, err := equalContent(now, then, info.Size())
 			if err != nil {
 				return c, true, fmt.Errorf("comparing %q with what it was: %w", rel, err)
 			}
@@ -58,8 +58,8 @@ func special(mode fs.FileMode) string {
 	return "special file"
 }
 
-// equalContent compares two regular files.
-func equalContent(a, b string) (bool, error) {
+// equalContent compares two regular files of about the same size.
+func equalContent(a, b string, size int64) (bool, error) {
 	fa, err := os.Open(a)
 	if err != nil {
 		return false, err
@@ -70,7 +70,7 @@ func equalContent(a, b string) (bool, error) {
 		return false, err
 	}
 	defer fb.Close()
-	const chunk = 256 << 10
+	chunk := min(size+1, 256<<10)
 	ba, bb := make([]byte, chunk), make([]byte, chunk)
 	for {
 		na, ea := io.ReadFull(fa, ba)
