@@ -45,6 +45,28 @@ func files(runs []*record.Run) []File {
 	return out
 }
 
+// most keeps maxPerRun files in their order: those that differ before those that are the same in every run.
+func most(all []File) (kept []File, more int) {
+	room := map[string]int{}
+	left := maxPerRun
+	for _, same := range []string{SameNothing, SameContent, SameBytes} {
+		for _, f := range all {
+			if f.Same == same && left > 0 {
+				room[same]++
+				left--
+			}
+		}
+	}
+	kept = []File{}
+	for _, f := range all {
+		if room[f.Same] > 0 {
+			room[f.Same]--
+			kept = append(kept, f)
+		}
+	}
+	return kept, len(all) - len(kept)
+}
+
 func common(versions []record.Artifact, runs int) string {
 	first := versions[0]
 	bytes, content := true, first.Content != ""

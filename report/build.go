@@ -51,10 +51,7 @@ func Build(a *record.Audit, runs []*record.Run) *Document {
 	if d.Reason == "" {
 		d.Reason = reason(a, d)
 	}
-	d.Artifacts = files(firstRuns(a, runs))
-	if n := len(d.Artifacts) - maxPerRun; n > 0 {
-		d.Artifacts, d.MoreArtifacts = d.Artifacts[:maxPerRun], n
-	}
+	d.Artifacts, d.MoreArtifacts = most(files(firstRuns(a, runs)))
 	d.Bound = bound(a)
 	return d
 }

@@ -171,3 +171,24 @@ func TestBuildComparesFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildKeepsFilesThatDiffer looks for a file that differs behind thousands that do not.
+func TestBuildKeepsFilesThatDiffer(t *testing.T) {
+	a := &record.Audit{Experiments: []record.Experiment{{Name: "as-shipped", Runs: []string{"as-shipped-1", "as-shipped-2"}}}}
+	var runs []*record.Run
+	for _, id := range a.Experiments[0].Runs {
+		run := &record.Run{ID: id, Experiment: "as-shipped"}
+		for i := range 3000 {
+			run.Artifacts = append(run.Artifacts, record.Artifact{Path: fmt.Sprintf("data/%04d", i), SHA256: "equal"})
+		}
+		run.Artifacts = append(run.Artifacts, record.Artifact{Path: "model.pt", SHA256: "of " + id})
+		runs = append(runs, run)
+	}
+	d := report.Build(a, runs)
+	if n := len(d.Artifacts); n != 1000 || d.MoreArtifacts != 2001 {
+		t.Errorf("%d files and %d more, want 1000 and 2001", n, d.MoreArtifacts)
+	}
+	if last := d.Artifacts[len(d.Artifacts)-1]; last.Path != "model.pt" || d.Artifacts[0].Path != "data/0000" {
+		t.Errorf("the list goes from %s to %s, want to model.pt, which differs", d.Artifacts[0].Path, last.Path)
+	}
+}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -255,10 +256,14 @@ func readJSON(path string, v any) error {
 		return err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
-	if err != nil {
+	var text bytes.Buffer
+	if info, err := f.Stat(); err == nil {
+		text.Grow(int(min(max(info.Size(), 0), maxRecord)) + bytes.MinRead)
+	}
+	if _, err := text.ReadFrom(io.LimitReader(f, maxRecord+1)); err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
+	data := text.Bytes()
 	if len(data) > maxRecord {
 		return fmt.Errorf("reading %s: larger than %d bytes, not a record of reprocheck's", path, maxRecord)
 	}

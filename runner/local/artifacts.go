@@ -8,12 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	checkpoints "github.com/reprocheck/reprocheck/runner/checkpoint/all"
@@ -57,7 +55,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 		case change.Special != "":
 			continue
 		case !single(change.Path):
-			if err := rest.add(change); err != nil {
+			if err := rest.add(ctx, change); err != nil {
 				return err
 			}
 			continue
@@ -158,7 +156,8 @@ func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if err := readAll(sum, f, change.Size); err != nil {
+	// A buffer no larger than the file, as a run may write a million small ones; and the reader alone, as a file would bring its own.
+	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, make([]byte, min(change.Size+1, 64<<10))); err != nil {
 		return artifact, nil, err
 	}
 	artifact.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -256,47 +255,33 @@ func clip(text string) string {
 
 // surplus sums up the files beyond maxArtifacts, whatever their order.
 type surplus struct {
-	files int64
-	bytes int64
-	sum   [sha256.Size]byte
+	files, bytes   int64
+	bytesSum, same digestSum
 }
 
-func (s *surplus) add(change workspace.Change) error {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d:%s", len(change.Path), change.Path)
-	if err := hashFile(h, change); err != nil {
-		return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
+// digestSum combines digests by exclusive or, which does not depend on the order; paths differ, so no two cancel out.
+type digestSum [sha256.Size]byte
+
+func (s *digestSum) add(path, digest string) {
+	one := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(path), path, digest))
+	for i, b := range one {
+		s[i] ^= b
 	}
-	// Digests are combined by exclusive or, which does not depend on the order; paths differ, so no two cancel out.
-	for i, b := range h.Sum(nil) {
-		s.sum[i] ^= b
+}
+
+func (s *surplus) add(ctx context.Context, change workspace.Change) error {
+	artifact, _, err := readArtifact(ctx, change)
+	if err != nil {
+		return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
 	}
 	s.files++
 	s.bytes += change.Size
+	s.bytesSum.add(change.Path, artifact.SHA256)
+	s.same.add(change.Path, cmp.Or(artifact.Content, artifact.SHA256))
 	return nil
 }
 
-func hashFile(h hash.Hash, change workspace.Change) error {
-	if change.Link != "" {
-		_, err := io.Copy(h, strings.NewReader(change.Link))
-		return err
-	}
-	f, err := os.Open(change.OnDisk)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return readAll(h, f, change.Size)
-}
-
-// readAll reads a file of about that size into w, with a buffer no larger than that: a run may write a million small ones.
-func readAll(w io.Writer, f *os.File, size int64) error {
-	buf := make([]byte, min(size+1, 64<<10))
-	_, err := io.CopyBuffer(w, struct{ io.Reader }{f}, buf) // the reader alone: a file would bring a buffer of its own
-	return err
-}
-
 func (s *surplus) artifact() record.Artifact {
-	digest := hex.EncodeToString(s.sum[:])
-	return record.Artifact{Path: fmt.Sprintf("(%d further files)", s.files), Size: s.bytes, SHA256: digest, Format: "files", Content: digest}
+	return record.Artifact{Path: fmt.Sprintf("(%d further files)", s.files), Size: s.bytes, Format: "files",
+		SHA256: hex.EncodeToString(s.bytesSum[:]), Content: hex.EncodeToString(s.same[:])}
 }

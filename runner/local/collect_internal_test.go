@@ -104,7 +104,7 @@ func TestSurplus(t *testing.T) {
 		t.Helper()
 		var s surplus
 		for _, c := range changes {
-			if err := s.add(c); err != nil {
+			if err := s.add(t.Context(), c); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -126,8 +126,14 @@ func TestSurplus(t *testing.T) {
 		"another target":   sum(a, b, workspace.Change{Path: "link", Link: "b"}),
 		"one less":         sum(a, link),
 	} {
-		if other.SHA256 == base.SHA256 {
+		if other.SHA256 == base.SHA256 || other.Content == base.Content {
 			t.Errorf("%s: the same sum", name)
 		}
+	}
+	// What differs by nature differs in bytes only, as in files that are recorded singly.
+	noon := sum(change("log.txt", "saved 2026-11-26 12:00:00\n"))
+	later := sum(change("log.txt", "saved 2026-11-26 12:00:07\n"))
+	if noon.SHA256 == later.SHA256 || noon.Content != later.Content {
+		t.Errorf("a file that differs in a time: %+v and %+v", noon, later)
 	}
 }
