@@ -192,24 +192,45 @@ func checkHashes(p process, c *cli.Context) error {
 }
 
 func check(ctx context.Context, p process, path string) ([]manifest.Outcome, error) {
-	var in io.Reader = p.stdin
-	dir := "."
+	read := make(chan *listed, 1)
+	go func() { read <- list(p, path) }()
+	var files *listed
+	select {
+	case files = <-read:
+	case <-ctx.Done(): // a pipe can keep its reader waiting for ever
+		return nil, ctx.Err()
+	}
+	switch {
+	case files.err != nil:
+		return nil, files.err
+	case len(files.lines) == 0:
+		return nil, fmt.Errorf("%s names no file", path)
+	}
+	return manifest.Check(ctx, files.dir, files.lines)
+}
+
+// listed is what a manifest names.
+type listed struct {
+	dir   string // that paths are relative to
+	lines []manifest.Line
+	err   error
+}
+
+func list(p process, path string) *listed {
+	in, dir := p.stdin, "." // a pipe has no directory of its own
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return &listed{err: err}
 		}
 		defer f.Close()
-		in, dir = f, filepath.Dir(path)
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			dir = filepath.Dir(path)
+		}
+		in = f
 	}
 	lines, err := manifest.Parse(in)
-	if err != nil {
-		return nil, err
-	}
-	if len(lines) == 0 {
-		return nil, fmt.Errorf("%s names no file", path)
-	}
-	return manifest.Check(ctx, dir, lines)
+	return &listed{dir, lines, err}
 }
 
 func checkText(w io.Writer, outcomes []manifest.Outcome) error {

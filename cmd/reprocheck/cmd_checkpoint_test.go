@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // checkpointCommandLine carries out `reprocheck checkpoint ARGS...` in this process, in the working directory.
@@ -279,6 +280,44 @@ func TestCheckpointIsInterrupted(t *testing.T) {
 		if stdout, stderr, code := checkpointCommandLine(ctx, args...); code != 130 || stderr != "reprocheck: interrupted\n" {
 			t.Errorf("%v: exit status %d\n%s%s", args, code, stdout, stderr)
 		}
+	}
+}
+
+// TestCheckOfPipes checks what a program writes into a pipe, by paths relative to the working directory as sha256sum does,
+// and does not outlast an interrupt where nobody writes into it.
+func TestCheckOfPipes(t *testing.T) {
+	checkpoints(t)
+	if err := os.Mkdir("pipes", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const pipe = "pipes/sums"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sums, _, code := checkpointCommandLine(context.Background(), "hash", "last.pt")
+	if code != 0 {
+		t.Fatal(code)
+	}
+	go os.WriteFile(pipe, []byte(sums), 0o600)
+	if stdout, stderr, code := checkpointCommandLine(context.Background(), "hash", "--check", pipe); code != 0 || stdout != "last.pt: ok\n" {
+		t.Errorf("exit status %d\n%s%s", code, stdout, stderr)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	ended := make(chan int)
+	go func() {
+		_, _, code := checkpointCommandLine(ctx, "hash", "--check", pipe)
+		ended <- code
+	}()
+	select {
+	case code := <-ended:
+		if code == 0 {
+			t.Error("exit status 0 of a pipe into which nobody wrote")
+		}
+	case <-time.After(time.Minute):
+		t.Error("waited for somebody to write into a pipe after it was interrupted")
+		os.WriteFile(pipe, nil, 0o600) // lets the reader end
 	}
 }
 
