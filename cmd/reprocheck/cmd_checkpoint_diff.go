@@ -19,7 +19,7 @@ func diffCommand(p process) *cli.Command {
 		UsageText: "reprocheck checkpoint diff [--rtol R] [--atol A] [--dtype-tolerances] [--json FILE] A B",
 		Description: `A and B are files, indices of sharded models, or directories, whose files are paired by name. A is the expected side: a
 difference is accepted where |b-a| <= ATOL + RTOL*|a|, as in torch.testing.assert_close. Without a tolerance equal means
-equal bits.
+equal bits. Integers and booleans, such as counters and states of generators, have to be equal under any tolerance.
 
    reprocheck checkpoint diff run1/last.ckpt run2/last.ckpt
    reprocheck checkpoint diff --dtype-tolerances gpu.safetensors cpu.safetensors

@@ -11,77 +11,92 @@ import (
 // heads are names of the last layer of classifiers and language models.
 var heads = [...]string{"fc", "classifier", "head", "heads", "lm_head", "score", "cls", "logits", "output_layer", "out_proj_head"}
 
-// absences explains what it means that one file lacks values of the other. there is the file that has them; lacks names
-// all values that only one file has, and parts the component of each entry of there.
-func absences(list []*checkpoint.Entry, there *checkpoint.File, parts []component.ID, lacks map[string]bool) []Absence {
+// owner is a file that has values which the other lacks.
+type owner struct {
+	file  *checkpoint.File
+	parts []component.ID // of its entries
+	// expected tells that it is the first file, whose values a model or a training is waiting for; those that only the other
+	// one has find nobody who reads them.
+	expected bool
+}
+
+// absences explains what it means that the other file lacks values of this one; lacks names all values that only one file has.
+func (o owner) absences(list []*checkpoint.Entry, lacks map[string]bool) []Absence {
 	out := []Absence{}
 	if len(list) == 0 {
 		return out
 	}
-	of := make(map[*checkpoint.Entry]component.ID, len(there.Entries))
-	for i, id := range parts {
-		of[&there.Entries[i]] = id
+	of := make(map[*checkpoint.Entry]component.ID, len(o.file.Entries))
+	for i, id := range o.parts {
+		of[&o.file.Entries[i]] = id
 	}
 	// Only tensors that both files have can be what others are tied to.
 	shared := map[string][]*checkpoint.Entry{} // by their storage
-	for i := range there.Entries {
-		e := &there.Entries[i]
+	for i := range o.file.Entries {
+		e := &o.file.Entries[i]
 		if t := e.Tensor(); t != nil && t.Origin().Storage != "" && !lacks[e.Name] {
 			shared[t.Origin().Storage] = append(shared[t.Origin().Storage], e)
 		}
 	}
 	for _, e := range list {
-		out = append(out, absence(e, of[e], shared))
+		out = append(out, o.absence(e, of[e], shared))
 	}
 	return out
 }
 
-func absence(e *checkpoint.Entry, id component.ID, shared map[string][]*checkpoint.Entry) Absence {
-	out := Absence{Name: e.Name, Value: describe(e)}
+func (o owner) absence(e *checkpoint.Entry, id component.ID, shared map[string][]*checkpoint.Entry) Absence {
+	class, why := classify(e, id, shared)
+	if !o.expected {
+		if unread, ok := unexpected[class]; ok {
+			why = unread
+		}
+	}
+	return Absence{Name: e.Name, Value: describe(e), Class: class, Why: why}
+}
+
+// unexpected says what follows where nothing waits for a value, in the classes in which that is something else than what
+// follows where one is missing.
+var unexpected = map[string]string{
+	"value":                "not a weight, and the first file has nothing like it: it is ignored",
+	"batchnorm-statistics": "the model of the first file has no such statistics: strict=False drops them in silence, and it normalises in another way than the one that was trained",
+	"head":                 "a last layer that the model of the first file does not have: strict=False drops it in silence, as it should only where a new head is to be trained",
+	"buffer":               "no parameter, and the model of the first file has no such buffer: strict=False drops it in silence",
+	"tensor":               "the model of the first file has no place for it: strict=False drops it in silence, and what is loaded is not the model that was trained",
+}
+
+// classify says of which class a value is, and what follows where it is missing.
+func classify(e *checkpoint.Entry, id component.ID, shared map[string][]*checkpoint.Entry) (class, why string) {
 	t := e.Tensor()
 	if t == nil {
-		out.Class = "value"
-		out.Why = "not a weight; whatever reads it takes its default, or fails"
-		return out
+		return "value", "not a weight; whatever reads it takes its default, or fails"
 	}
 	segments := strings.FieldsFunc(e.Name, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 	last := ""
 	if len(segments) > 0 {
 		last = segments[len(segments)-1]
 	}
-	switch {
+	switch tied := tiedTo(e, shared); {
 	case id == component.Optimizer:
-		out.Class = "optimizer"
-		out.Why = "state of the optimizer: it starts again from zero, and the next steps are other ones"
+		return "optimizer", "state of the optimizer: it starts again from zero, and the next steps are other ones"
 	case id == component.EMA && last != "n_averaged":
-		out.Class = "ema"
-		out.Why = "averaged weights: the average starts again from the current ones, and what is evaluated is another model"
+		return "ema", "averaged weights: the average starts again from the current ones, and what is evaluated is another model"
 	case id == component.RNGPython || id == component.RNGNumPy || id == component.RNGTorch || id == component.RNGCUDA:
-		out.Class = "rng"
-		out.Why = "state of a random number generator: what is drawn next is other"
+		return "rng", "state of a random number generator: what is drawn next is other"
 	case last == "running_mean" || last == "running_var":
-		out.Class = "batchnorm-statistics"
-		out.Why = "starts again at 0 (mean) or 1 (variance): predictions in evaluation mode are wrong until training has gathered it anew"
+		return "batchnorm-statistics", "starts again at 0 (mean) or 1 (variance): predictions in evaluation mode are wrong until training has gathered it anew"
 	case last == "num_batches_tracked":
-		out.Class = "batchnorm-counter"
-		out.Why = "safe to leave at 0: BatchNorm reads this counter only when its momentum is None"
+		return "batchnorm-counter", "safe to leave at 0: BatchNorm reads this counter only when its momentum is None"
 	case last == "n_averaged":
-		out.Class = "averaging-counter"
-		out.Why = "starts again at 0: the next update of the AveragedModel copies the current weights over the average"
-	case tiedTo(e, shared) != "":
-		out.Class = "tied"
-		out.Why = "shares its memory with " + tiedTo(e, shared) + ", which both files have; a model that ties the two fills it"
+		return "averaging-counter", "starts again at 0: the next update of the AveragedModel copies the current weights over the average"
+	case tied != "":
+		return "tied", "shares its memory with " + tied + ", which both files have; a model that ties the two fills it"
 	case len(segments) > 1 && slices.ContainsFunc(segments[:len(segments)-1], func(s string) bool { return slices.Contains(heads[:], s) }):
-		out.Class = "head"
-		out.Why = "the model's last layer: left out, it keeps its random initialisation and predictions are worthless until it is trained"
+		return "head", "the model's last layer: left out, it keeps its random initialisation and predictions are worthless until it is trained"
 	case isBuffer(last, t):
-		out.Class = "buffer"
-		out.Why = "no parameter: left out, it keeps what the model's constructor gave it"
+		return "buffer", "no parameter: left out, it keeps what the model's constructor gave it"
 	default:
-		out.Class = "tensor"
-		out.Why = "left out, it keeps its random initialisation, different in every run without a seed"
+		return "tensor", "left out, it keeps its random initialisation, different in every run without a seed"
 	}
-	return out
 }
 
 // tiedTo names another tensor that is the same view of the same storage.

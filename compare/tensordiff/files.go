@@ -96,7 +96,8 @@ func (r *Result) arrange(changes []change, al *alignment, a, b *checkpoint.File,
 			lacks[e.Name] = true
 		}
 	}
-	r.Missing, r.Unexpected = absences(al.onlyA, a, partsA, lacks), absences(al.onlyB, b, partsB, lacks)
+	r.Missing = owner{a, partsA, true}.absences(al.onlyA, lacks)
+	r.Unexpected = owner{b, partsB, false}.absences(al.onlyB, lacks)
 }
 
 // forgiveKeys takes keys that are numbers for equal to the texts that one of the formats makes of them.
