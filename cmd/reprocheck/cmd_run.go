@@ -37,6 +37,9 @@ A command that must write to an absolute path outside its directory: where this 
 the directory with --isolate DIR, and each run writes to a layer of its own there. Elsewhere such writes go through;
 the report lists them.
 
+With -v the command's output is shown as it comes, on standard error. Its colours pass to a terminal (not with NO_COLOR), what
+would move the cursor, erase or set a title does not; the records keep every byte.
+
 ` + exitStatusHelp
 
 func runCommand(p process) *cli.Command {

@@ -83,18 +83,20 @@ func (d *Display) Note(text string) {
 	d.draw()
 }
 
-// Write passes other output on to the terminal, above the status line: the streamed output of runs, or a log. Unlike
-// progress it is written wherever the display writes, terminal or not.
+// Write passes other output on to the terminal, above the status line: the streamed output of runs, or a log, without what
+// would disturb the lines around it (terminal.Pass). Unlike progress it is written wherever the display writes, terminal or not.
 func (d *Display) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.erase()
-	n, err := d.out.Write(p)
-	if n > 0 {
+	if _, err := d.out.Write(terminal.Pass(p, d.terminal.Color)); err != nil {
+		return 0, err
+	}
+	if n := len(p); n > 0 {
 		d.midLine = p[n-1] != '\n'
 	}
 	d.draw()
-	return n, err
+	return len(p), nil
 }
 
 // Close erases the status line. What is reported afterwards is not shown.
