@@ -184,7 +184,17 @@ func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, 
 			return false, nil
 		}
 	}
+	all := fmt.Sprintf("%d runs agree", len(w.runs)+n)
+	c.setExperiment(w.experiment.Name, record.Reproducible, all)
+	c.addEvidence(fmt.Sprintf("with %s pinned, made again, %s in all (%s)", list(sources(w.pinned)), all, w.experiment.Name))
 	return true, nil
+}
+
+// addEvidence adds what has been shown of all causes together.
+func (c *inquiry) addEvidence(line string) {
+	for i := range c.causes {
+		c.causes[i].evidence = append(c.causes[i].evidence, line)
+	}
 }
 
 // comesBack reports whether runs as shipped differ once more, and so many pinned runs made after them agree once more. One run as
@@ -204,8 +214,10 @@ func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) 
 			return false, err
 		}
 		made = runs
+		again := func(verdict record.Verdict, says string) { c.moveShipped(runs, "again", verdict, says) }
 		if n == 0 && !random {
 			reference = runs[0]
+			again(record.Inconclusive, "made after the pinned runs")
 			continue
 		}
 		d, err := c.differ(reference, runs[0])
@@ -213,8 +225,11 @@ func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) 
 			return false, err
 		}
 		if d.any() {
+			again(record.Diverged, "made after the pinned runs, and differs again")
+			c.addEvidence(fmt.Sprintf("with nothing pinned, a run made after those differs again (%s:again)", c.base.Name))
 			return c.repeats(ctx, agreed, pinned)
 		}
+		again(record.Reproducible, "made after the pinned runs, and agrees with them")
 	}
 	c.gone = true
 	c.setExperiment(agreed.whole.experiment.Name, record.Reproducible, "runs agree, and so does the command as it ships when run after them: no source is convicted by it")

@@ -70,17 +70,34 @@ func (c *inquiry) onSameFiles(ctx context.Context, pair *difference) (*differenc
 
 // setAside takes runs of the command as it ships out of the experiment that the verdict is about.
 func (c *inquiry) setAside(runs []*observation) {
-	aside := record.Experiment{Name: c.base.Name + ":before-change", Levels: c.base.Levels, Verdict: record.Inconclusive,
-		Says: "began before " + some(c.stale) + " changed"}
-	for _, o := range runs {
-		aside.Runs = append(aside.Runs, o.run.ID)
-	}
+	c.moveShipped(runs, "before-change", record.Inconclusive, "began before "+some(c.stale)+" changed")
+}
+
+// moveShipped lists runs of the command as it ships under an experiment of their own, so that those the verdict and the
+// figures are about are all that bear its name.
+func (c *inquiry) moveShipped(runs []*observation, suffix string, verdict record.Verdict, says string) {
+	name := c.base.Name + ":" + suffix
+	at := -1
 	for i := range c.audit.Experiments {
-		if e := &c.audit.Experiments[i]; e.Name == c.base.Name {
-			e.Runs = slices.DeleteFunc(e.Runs, func(id string) bool { return slices.Contains(aside.Runs, id) })
+		e := &c.audit.Experiments[i]
+		switch e.Name {
+		case c.base.Name:
+			e.Runs = slices.DeleteFunc(e.Runs, func(id string) bool {
+				return slices.ContainsFunc(runs, func(o *observation) bool { return o.run.ID == id })
+			})
+		case name:
+			at = i
 		}
 	}
-	c.audit.Experiments = append(c.audit.Experiments, aside)
+	if at < 0 {
+		at = len(c.audit.Experiments)
+		c.audit.Experiments = append(c.audit.Experiments, record.Experiment{Name: name, Levels: c.base.Levels})
+	}
+	e := &c.audit.Experiments[at]
+	e.Verdict, e.Says = verdict, says
+	for _, o := range runs {
+		e.Runs = append(e.Runs, o.run.ID)
+	}
 }
 
 func (c *inquiry) unsettledReason() string {

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,23 @@ func TestCausesAreProvenWhileFilesChangeThatReachNothing(t *testing.T) {
 		audit := w.investigate(record.Settings{})
 		if got, want := convicted(audit), "numpy-legacy proven train.py:7"; got != want {
 			t.Errorf("changed in %v: %q, want %q (%v)", during, got, want, w.asked)
+		}
+		countsRight(t, audit)
+	}
+}
+
+// countsRight checks what an audit says of numbers of runs against the runs that it lists.
+func countsRight(t *testing.T, audit *record.Audit) {
+	t.Helper()
+	for i, e := range audit.Experiments {
+		says := e.Says
+		if i == 0 {
+			says = audit.Reason
+		}
+		if runs := 0; strings.Contains(says, " runs ") && i == 0 || strings.HasSuffix(says, "runs agree") {
+			if _, err := fmt.Sscanf(says, "%d runs", &runs); err != nil || runs != len(e.Runs) {
+				t.Errorf("%s has %d runs, and is told of as %q (%v)", e.Name, len(e.Runs), says, err)
+			}
 		}
 	}
 }

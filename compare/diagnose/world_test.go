@@ -23,7 +23,8 @@ import (
 // world is a training command whose causes are known, in place of real processes: what a run prints depends on the
 // values that its sources had, which are new in every run unless the source is pinned.
 type world struct {
-	t *testing.T
+	audit *record.Audit
+	t     *testing.T
 	// reaches lists the sources whose values reach the printed loss.
 	reaches []seed.ID
 	// together are sources whose values reach the loss only where all of them are varied.
@@ -75,9 +76,21 @@ func (w *world) Try(_ context.Context, ask Ask) ([]*record.Run, error) {
 			return runs, budgetExhausted{}
 		}
 		w.run++
-		runs = append(runs, w.launch(ask))
+		run := w.launch(ask)
+		runs = append(runs, run)
+		w.list(ask, run)
 	}
 	return runs, nil
+}
+
+// list enters a run into the audit, as the runner does.
+func (w *world) list(ask Ask, run *record.Run) {
+	at := slices.IndexFunc(w.audit.Experiments, func(e record.Experiment) bool { return e.Name == run.Experiment })
+	if at < 0 {
+		at = len(w.audit.Experiments)
+		w.audit.Experiments = append(w.audit.Experiments, record.Experiment{Name: run.Experiment, Levels: ask.Experiment.Levels})
+	}
+	w.audit.Experiments[at].Runs = append(w.audit.Experiments[at].Runs, run.ID)
 }
 
 func (w *world) launch(ask Ask) *record.Run {
@@ -204,6 +217,7 @@ func (w *world) investigate(settings record.Settings) *record.Audit {
 	settings.Runs = cmp.Or(settings.Runs, 3)
 	settings.Diagnose = true
 	audit := &record.Audit{Version: record.Version, Dir: w.t.TempDir(), Settings: settings, Criterion: record.Criterion{Mode: "exact"}}
+	w.audit = audit
 	if err := os.WriteFile(filepath.Join(audit.Dir, "train.py"), []byte(w.source), 0o644); err != nil {
 		w.t.Fatal(err)
 	}
