@@ -687,6 +687,12 @@ func TestLeftovers(t *testing.T) {
 			for _, w := range audit.Warnings {
 				says += fmt.Sprintf("%s %s:%d", w.ID, w.File, w.Line)
 			}
+			sensitive := slices.ContainsFunc(audit.Sensitivities, func(s record.Sensitivity) bool {
+				return s.Source == seed.ExternalState && s.Changed && (s.Line == 9 || test.name == "no line is known")
+			})
+			if sensitive != (test.says != "") {
+				t.Errorf("sensitivities %v, and says %q", audit.Sensitivities, says)
+			}
 			if audit.Verdict != test.verdict || says != test.says || w.run != test.launches {
 				t.Errorf("%s %q after %d launches, want %s %q after %d", audit.Verdict, says, w.run, test.verdict, test.says, test.launches)
 			}

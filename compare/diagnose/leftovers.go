@@ -44,10 +44,8 @@ func (c *inquiry) leftovers(ctx context.Context) error {
 	if changed {
 		file, line = where(left.site)
 	}
-	if !changed || left.kept {
-		c.audit.Sensitivities = append(c.audit.Sensitivities, record.Sensitivity{Source: seed.ExternalState, Changed: changed, File: file, Line: line,
-			Values: []string{"as before the first run", found.run.Values[seed.ExternalState]}})
-	}
+	c.audit.Sensitivities = append(c.audit.Sensitivities, record.Sensitivity{Source: seed.ExternalState, Changed: changed, File: file, Line: line,
+		Values: []string{"as before the first run", found.run.Values[seed.ExternalState]}})
 	if !changed {
 		c.setExperiment(name, record.Reproducible, "a run that finds what another left agrees")
 		return nil

@@ -37,7 +37,25 @@ func dataloaderWorkers() rule {
 			// experiment says otherwise.
 			strength = present
 		}
-		return &suspicion{source: seed.DataloaderWorkers, strength: strength, site: draw.Seen,
+		s := &suspicion{source: seed.DataloaderWorkers, strength: strength, site: draw.Seen,
 			story: fmt.Sprintf("%s draws from %s inside a DataLoader worker. Workers are seeded from a base seed that the loader draws from torch's stream, which was not the same in both runs.", at(draw.Seen), draw.Stream)}
+		if base := e.unseededBase(); base != nil {
+			s.story = fmt.Sprintf("%s draws from %s inside a DataLoader worker. Workers are seeded from a base seed that the loader draws, at %s, from torch's stream, which nothing has seeded.", at(draw.Seen), draw.Stream, at(base))
+			s.fix = fmt.Sprintf("Call torch.manual_seed(SEED) before %s iterates the DataLoader, or pass the DataLoader generator=torch.Generator().manual_seed(SEED); ", at(base)) +
+				"in worker_init_fn, seed random and NumPy with torch.initial_seed() % 2**32, which follows from it. Keep num_workers fixed."
+		}
+		return s
 	}}
+}
+
+// unseededBase is the line for which a loader drew the seed of its workers from torch's stream, where nothing had seeded that.
+func (e *evidence) unseededBase() *trace.Seen {
+	base := e.changed(func(c trace.Change) bool {
+		return c.Kind == probe.KindDraw && c.Stream == seed.TorchCPU && c.Purpose == "worker-base-seed" && !c.Missing && !inWorker(c.Seen) &&
+			e.expected.summary.LastSeeding(seed.TorchCPU, c.Process, c.Order) == nil
+	})
+	if base == nil {
+		return nil
+	}
+	return base.Seen
 }

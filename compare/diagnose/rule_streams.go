@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,7 +14,31 @@ import (
 )
 
 func pythonRandom() rule {
-	return rule{source: seed.PythonRandom, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.PythonRandom) }}
+	return rule{source: seed.PythonRandom, random: true, suspect: func(e *evidence) *suspicion {
+		if s := streamSuspect(e, seed.PythonRandom); s != nil && s.strength == entered {
+			return s
+		}
+		return cmp.Or(e.seededFromName(), streamSuspect(e, seed.PythonRandom))
+	}}
+}
+
+// seededFromName suspects a seed of unknown origin that comes after a temporary file's name: the standard library makes those up
+// with a random.Random() of its own. The text of the seed need not show the name: programs hash it first.
+func (e *evidence) seededFromName() *suspicion {
+	seeding := e.seedOfUnknownOrigin()
+	if seeding == nil {
+		return nil
+	}
+	name := e.changed(func(c trace.Change) bool {
+		return c.Kind == probe.KindName && !c.Missing && c.Process == seeding.Process && c.Order <= seeding.Order
+	})
+	if name == nil {
+		return nil
+	}
+	return &suspicion{source: seed.PythonRandom, strength: entered, site: name.Seen,
+		story: fmt.Sprintf("%s makes a temporary name (%s), which the standard library draws from a random.Random() of its own, seeded anew in every process; %s seeds %s with another value in each run: %s in one, %s in the other.",
+			at(name.Seen), name.API, at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1]),
+		fix: "Seed with a number that is written down, and make names of files and runs from that, not the other way round."}
 }
 
 func numpyLegacy() rule {
@@ -73,9 +98,13 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 			unseeded = e.seen(func(s *trace.Seen) bool { return made(s) && likely(s) })
 		}
 	}
-	draw := e.latest(func(c trace.Change) bool {
+	draws := func(c trace.Change) bool {
 		return on(c) && c.Kind == probe.KindDraw && !c.Missing && !strings.HasSuffix(c.Purpose, "worker-base-seed") && c.Purpose != "unused-base-seed" && !inWorker(c.Seen)
-	})
+	}
+	draw := e.latest(func(c trace.Change) bool { return draws(c) && !e.overwritten(c.Seen) })
+	if draw == nil {
+		draw = e.latest(draws)
+	}
 	if reset := e.reset(stream, draw); reset != nil {
 		return &suspicion{source: stream, strength: entered, site: reset, story: resetStory(stream, reset)}
 	}
@@ -138,6 +167,11 @@ func (e *evidence) reset(stream seed.ID, draw *trace.Change) *trace.Seen {
 		}
 	}
 	return nil
+}
+
+// overwritten reports whether a line drew weights of which none was left when an optimizer took them.
+func (e *evidence) overwritten(s *trace.Seen) bool {
+	return slices.Contains(e.expected.summary.Overwritten[s.Process], fmt.Sprintf("%s:%d", s.File, s.Line))
 }
 
 // drawsOn reports whether a line was seen to draw at more than one step of the training.

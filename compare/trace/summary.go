@@ -54,6 +54,9 @@ type Summary struct {
 	Facts map[string]map[string]string
 	// Arguments is how each process was started, as far as it knows.
 	Arguments map[string][]string
+	// Overwritten lists for each process the lines ("train.py:7") that drew into parameters and of whose numbers none was left when
+	// an optimizer took them.
+	Overwritten map[string][]string
 	// Omitted counts events at sites beyond the number kept.
 	Omitted int64
 	// Ended lists the processes that ended in the ordinary way, and Failed has the class of the exception that ended a process.
@@ -68,11 +71,11 @@ const (
 
 // sourceKinds are the events that show a source of randomness; the others show the process or the training.
 var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, probe.KindStream, probe.KindEntropy, probe.KindClock,
-	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindTask, probe.KindEmpty, probe.KindOp, probe.KindWorker}
+	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindName, probe.KindTask, probe.KindEmpty, probe.KindOp, probe.KindWorker}
 
 // Summarise reads a run's whole trace once.
 func Summarise(s Source) (*Summary, error) {
-	sum := &Summary{Facts: map[string]map[string]string{}, Arguments: map[string][]string{}, Failed: map[string]string{}}
+	sum := &Summary{Facts: map[string]map[string]string{}, Arguments: map[string][]string{}, Failed: map[string]string{}, Overwritten: map[string][]string{}}
 	for _, process := range s.Processes() {
 		sites := map[Site]*Seen{}
 		err := each(s, process, func(order int64, e probe.Event) {
@@ -95,6 +98,10 @@ func Summarise(s Source) (*Summary, error) {
 				sum.Ended = append(sum.Ended, process)
 				if class := e.DetailString("error"); class != "" {
 					sum.Failed[process] = class
+				}
+			case e.Kind == probe.KindInit:
+				if len(sum.Overwritten[process]) < maxValues {
+					sum.Overwritten[process] = append(sum.Overwritten[process], e.DetailStrings("overwritten")...)
 				}
 			case slices.Contains(sourceKinds, e.Kind):
 				sum.add(sites, process, order, e)

@@ -20,9 +20,9 @@ import (
 
 // sourceKinds are the kinds that show a source of randomness at a line.
 var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, probe.KindEntropy, probe.KindClock,
-	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindTask, probe.KindEmpty, probe.KindOp}
+	probe.KindHost, probe.KindList, probe.KindOpen, probe.KindConnect, probe.KindName, probe.KindTask, probe.KindEmpty, probe.KindOp}
 
-// TestObserves runs the scripts of testdata/observe, whose lines say what is to be seen of them, and holds that
+// TestObserves runs the scripts of testdata/observe, whose lines say what is to be seen of them (kind, stream or "-", details), and holds that
 // everything they say is seen and that nothing else is.
 func TestObserves(t *testing.T) {
 	for _, name := range []string{"stdlib", "numpy", "sklearn", "torch", "jax"} {
@@ -76,7 +76,7 @@ func TestObserves(t *testing.T) {
 // matches compares an event with a mark: kind, stream, then key=value, with v for the value and lib for the library.
 func matches(e probe.Event, mark string) bool {
 	fields := strings.Fields(mark)
-	if len(fields) < 2 || string(e.Kind) != fields[0] || string(e.Stream) != fields[1] {
+	if len(fields) < 2 || string(e.Kind) != fields[0] || string(e.Stream) != strings.TrimPrefix(fields[1], "-") {
 		return false
 	}
 	for _, pair := range fields[2:] {
@@ -102,6 +102,41 @@ func show(e probe.Event) string {
 }
 
 // An unseeded generator that nobody draws from is made, and has not moved at the end.
+// TestOverwrittenWeights holds that a line whose weights another line has drawn again, or filled, is told, and none of which a
+// number is left, or that drew anything else.
+func TestOverwrittenWeights(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+from torch import nn
+again = nn.Linear(3, 2)  #!
+nn.init.xavier_uniform_(again.weight)
+nn.init.zeros_(again.bias)
+old_style = nn.Linear(3, 2, bias=False)  #!
+old_style.weight.data.normal_(0, 0.02)
+truncated = nn.Linear(3, 2, bias=False)  #!
+nn.init.trunc_normal_(truncated.weight)
+half = nn.Linear(3, 2)
+nn.init.xavier_uniform_(half.weight)
+kept = nn.Linear(3, 2)
+part = nn.Linear(3, 2, bias=False)
+part.weight.data[0].normal_()
+frozen = nn.Linear(3, 2, bias=False)
+nn.init.xavier_uniform_(frozen.weight)
+data, weight = torch.randn(4, 3), nn.Parameter(torch.empty(2).uniform_())
+weight.data.fill_(0)
+net = nn.ModuleList([again, old_style, truncated, half, kept, part])
+torch.optim.SGD(list(net.parameters()) + [weight], 0.1)
+`})
+	s.needs("torch")
+	var got []string
+	for _, e := range s.watched(probe.Config{}, "run.py").ok(t).of(probe.KindInit) {
+		got = append(got, e.DetailStrings("overwritten")...)
+	}
+	if diff := cmp.Diff([]string{"run.py:4", "run.py:7", "run.py:9"}, got); diff != "" {
+		t.Errorf("overwritten (-want +got):\n%s", diff)
+	}
+}
+
 // TestConnectionsLeadOutOfTheRun holds that what a line reads from another program is seen, and not what the run's own threads and
 // processes serve, what a library reports, or a datagram socket that only learns an address.
 func TestConnectionsLeadOutOfTheRun(t *testing.T) {

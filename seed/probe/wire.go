@@ -29,6 +29,7 @@ const (
 	KindList    Kind = "list"
 	KindOpen    Kind = "open"
 	KindConnect Kind = "connect"
+	KindName    Kind = "name"
 	KindTask    Kind = "task"
 	KindEmpty   Kind = "empty"
 	KindOp      Kind = "op"

@@ -16,6 +16,7 @@ _BEFORE = {
     "hooks_memory": ("torch", "numpy"),
     "hooks_jax": ("jax",),
     "hooks_connect": ("socket",),
+    "hooks_tempfile": ("tempfile",),
     "hooks_ops": ("torch",),
     "hooks_tasks": ("threading", "concurrent.futures", "multiprocessing", "asyncio", "subprocess"),
 }

@@ -5,6 +5,7 @@ import sys
 
 from . import digest
 from .streams import Stream
+from .weights import Weights
 
 CPU = "torch-cpu"
 CUDA = "torch-cuda"
@@ -26,6 +27,8 @@ def _hook(probe, torch):
     probe.emit("fact", value=str(torch.__version__), detail={"name": "torch"})
     set_seed = torch._C.default_generator.manual_seed
     cpu = Stream(probe, CPU, lambda: _cpu_state(torch), set_seed)
+    weights = probe.weights = Weights(torch)
+    cpu.drew = lambda where, target: weights.drew((where.file, where.line), target)
     cuda = cpu.beside = _Cuda(probe, torch) if has_gpu() else None
     for name in _FUNCTIONS:
         cpu.watch(torch, name)

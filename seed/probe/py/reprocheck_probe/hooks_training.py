@@ -53,7 +53,12 @@ class _Optimizers:
             self._watch_step(type(optimizer))
             self._alive.append(weakref.ref(optimizer))
             parameters = _parameters(optimizer)
-            probe.emit("init", where=probe.where(frame), **_digested(parameters, None, type(optimizer).__name__))
+            event = _digested(parameters, None, type(optimizer).__name__)
+            if probe.steps == 0 and probe.weights is not None:
+                overwritten = probe.weights.overwritten(parameters)
+                if overwritten:
+                    event["detail"]["overwritten"] = overwritten
+            probe.emit("init", where=probe.where(frame), **event)
         except Exception:
             pass
         finally:

@@ -33,6 +33,7 @@ class Probe:
         self.task = None
         self.zoom = None
         self.streams = {}
+        self.weights = None
         self.stand_ins = []
         self._main_thread = get_ident()
         self._at_exit = []

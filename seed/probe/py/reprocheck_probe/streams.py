@@ -40,6 +40,8 @@ class Stream:
         self.seeded = False
         # A stream that the same functions draw from: those of torch draw from the generator of the device they work on.
         self.beside = None
+        # Called with the line of a draw, and with the object whose method drew, None for a function.
+        self.drew = None
         self.nones = 0
         self._draws = 0
         self._fresh()
@@ -186,8 +188,8 @@ class Stream:
         where = probe.frames.place(found, below) if found is not None else None
         return where, line, self.state(), self.beside.state() if self.beside is not None else None
 
-    def looked(self, look, api):
-        """Writes the draw that look preceded, if there was one."""
+    def looked(self, look, api, target=None):
+        """Writes the draw that look preceded, if there was one; target is the object whose method drew."""
         if look is _IMPORTING:
             # Nobody has drawn before: the stream counts as unused still.
             self._set = self.digest()
@@ -203,6 +205,8 @@ class Stream:
         self._last = before
         self._lines[line] = self._lines.get(line, 0) + 1
         self.drawn(where, api, digest.of_bytes(before))
+        if self.drew is not None and where is not None:
+            self.drew(where, target if api.endswith("_") else None)
         self._left -= 1
         if self._left <= 0:
             self.rest()
@@ -278,7 +282,7 @@ def _method(stream, name, original):
         look = stream.guarded(stream.look, sys._getframe(1))
         result = original(*args, **kwargs)
         if look is not None:
-            stream.guarded(stream.looked, look, name)
+            stream.guarded(stream.looked, look, name, args[0] if args else None)
         return result
 
     recorder.__name__ = name

@@ -7,7 +7,7 @@ from random import shuffle
 random.getstate()
 random.Random(1).random()  #! new python-random v=seeded:1
 shuffle([])
-tempfile.mktemp()
+tempfile.mktemp()  #! name - api=tempfile.mktemp
 x = random.random()  #! draw python-random api=random
 shuffle([1, 2, 3])  #! draw python-random api=shuffle
 random.seed(5)  #! seed python-random v=5 api=random.seed draws=2
