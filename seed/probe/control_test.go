@@ -106,6 +106,21 @@ if __name__ == "__main__":
         with ProcessPoolExecutor(3, mp_context=context) as pool:
             print(list(pool.map(slow, range(8))))
 `},
+		{"generators that a pool's processes make for all their tasks, whoever takes them", "numpy", pin(seed.PythonRandom, seed.NumpyLegacy, seed.NumpyGenerator), `
+import multiprocessing, random, time
+import numpy as np
+def begin():
+    global made
+    made = np.random.default_rng(), np.random.RandomState(), random.Random()
+def slow(n):
+    with open("/dev/urandom", "rb") as file:
+        time.sleep(file.read(1)[0] % 20 / 1000)
+    return made[0].random(), made[1].rand(), made[2].random()
+if __name__ == "__main__":
+    for method in "fork", "spawn":
+        with multiprocessing.get_context(method).Pool(3, initializer=begin) as pool:
+            print(pool.map(slow, range(8), chunksize=1))
+`},
 		{"host", "", pin(seed.Host), "import os\nprint(os.getpid())\n"},
 	}
 	for _, test := range tests {

@@ -8,7 +8,9 @@ _WRITTEN = 4096
 class Generators:
     """Keeps the unseeded generators of one stream, and says at the end of the process which of them have moved."""
 
-    def __init__(self, probe, stream):
+    def __init__(self, probe, stream, reseed):
+        """reseed(generator, seed) sets a generator's state from 64 bits."""
+        self._reseed = reseed
         self._probe = probe
         self._stream = stream
         self._kept = []
@@ -16,6 +18,7 @@ class Generators:
         self._written = 0
         probe.at_exit(self._end)
         probe.after_fork(self._kept.clear)
+        probe.at_task(self._begin_task)
 
     def made(self, frame, api, generator, state):
         """Writes that generator was made without a seed; state(generator) returns the digest of its state."""
@@ -36,6 +39,16 @@ class Generators:
         self._written += 1
         if self._written <= _FOLLOWED:
             self._stream.made(frame, api, seed)
+
+    def _begin_task(self):
+        """Where the stream is pinned, has what a process of a pool made for all its tasks begin each of them in a state of the
+        task's own, as the global streams do: which process takes it is chance."""
+        source = self._stream.source
+        level = self._probe.level(source)
+        if level is None or level.seed is None:
+            return
+        for number, _, generator, _, _ in self._kept:
+            self._stream.guarded(self._reseed, generator, self._probe.derived(source, "generator", number))
 
     def _end(self):
         for number, where, generator, state, first in self._kept:

@@ -24,9 +24,13 @@ def _hook(probe, random):
     set_seed = random.seed
     legacy = Stream(probe, LEGACY, lambda: _bytes(whole), lambda seed: set_seed(seed % 2**32))
     modern = Unseeded(probe, GENERATOR)
-    made = {LEGACY: Generators(probe, legacy), GENERATOR: Generators(probe, modern)}
+    made = {LEGACY: Generators(probe, legacy, _reseed), GENERATOR: Generators(probe, modern, _reseed)}
     _watch_legacy(probe, random, whole, legacy)
     _watch_entropy(probe, random, legacy, modern, made)
+
+
+def _reseed(bits, seed):
+    bits.state = type(bits)(seed).state
 
 
 class Unseeded:

@@ -28,7 +28,7 @@ def _hook(probe, random):
         return _bytes(whole.getstate())
 
     stream = Stream(probe, SOURCE, state, lambda seed: set_seed(whole, seed))
-    generators = Generators(probe, stream)
+    generators = Generators(probe, stream, lambda generator, seed: set_seed(generator, seed))
 
     def seed(self, *args, **kwargs):
         if probe.thread.busy:
