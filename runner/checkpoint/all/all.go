@@ -18,7 +18,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/lightgbm"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/msgpack"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npyfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/onnx"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
@@ -41,7 +41,7 @@ func Readers() []checkpoint.Reader {
 		keras.Reader{},
 		torchzip.Reader{},
 		torchlegacy.Reader{},
-		npy.Reader{},
+		npyfile.Reader{},
 		safetensors.Reader{},
 		hdf5.Reader{},
 		gguf.Reader{},

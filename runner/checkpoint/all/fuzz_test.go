@@ -16,7 +16,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keras"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npyfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npz"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
@@ -29,7 +29,7 @@ func FuzzTorchLegacy(f *testing.F) { fuzz(f, torchlegacy.Reader{}) }
 func FuzzPickle(f *testing.F)      { fuzz(f, picklefile.Reader{}) }
 func FuzzCompressed(f *testing.F)  { fuzz(f, picklefile.CompressedReader{}) }
 func FuzzHDF5(f *testing.F)        { fuzz(f, hdf5.Reader{}) }
-func FuzzNPY(f *testing.F)         { fuzz(f, npy.Reader{}) }
+func FuzzNPY(f *testing.F)         { fuzz(f, npyfile.Reader{}) }
 func FuzzNPZ(f *testing.F)         { fuzz(f, npz.Reader{}) }
 func FuzzSafetensors(f *testing.F) { fuzz(f, safetensors.Reader{}) }
 func FuzzJSON(f *testing.F)        { fuzz(f, jsonfile.Reader{}) }

@@ -1,4 +1,4 @@
-// Package npy reads NumPy's .npy arrays (format versions 1 to 3) and .npz archives of them.
+// Package npy reads the types, headers (format versions 1 to 3) and elements of NumPy's arrays.
 package npy
 
 import (

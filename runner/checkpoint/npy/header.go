@@ -20,15 +20,21 @@ const (
 	maxHeaderDepth = 16
 )
 
-// header is the dictionary at the start of a .npy file.
-type header struct {
-	typ     Type
-	shape   []int64
-	fortran bool
-	start   int64 // of the data
+// Header is what the start of a .npy file says of the array.
+type Header struct {
+	Type    Type
+	Shape   []int64
+	Fortran bool
+	Start   int64 // of the elements, or of the pickle that holds an array of Python objects
 }
 
-func readHeader(r io.ReaderAt, size int64) (*header, error) {
+// Signature reports whether head begins like a .npy file.
+func Signature(head []byte) bool { return bytes.HasPrefix(head, []byte(magic)) }
+
+// ReadHeader reads the start of data in .npy format.
+func ReadHeader(data checkpoint.Data) (*Header, error) { return readHeader(data, data.Size()) }
+
+func readHeader(r io.ReaderAt, size int64) (*Header, error) {
 	var fixed [12]byte
 	if size < 10 {
 		return nil, checkpoint.Damaged("array header cut short")
@@ -82,7 +88,7 @@ func readHeader(r io.ReaderAt, size int64) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.start = start + length
+	h.Start = start + length
 	return h, nil
 }
 
@@ -95,20 +101,20 @@ func fromLatin1(text []byte) []byte {
 	return out
 }
 
-func interpret(v any) (*header, error) {
+func interpret(v any) (*Header, error) {
 	d, ok := v.(map[string]any)
 	if !ok || len(d) != 3 {
 		return nil, checkpoint.Damaged("array header is not a dictionary of descr, fortran_order and shape")
 	}
-	h := &header{}
-	if h.fortran, ok = d["fortran_order"].(bool); !ok {
+	h := &Header{}
+	if h.Fortran, ok = d["fortran_order"].(bool); !ok {
 		return nil, checkpoint.Damaged("array header without fortran_order")
 	}
 	var err error
-	if h.shape, err = shapeOf(d["shape"]); err != nil {
+	if h.Shape, err = shapeOf(d["shape"]); err != nil {
 		return nil, err
 	}
-	h.typ, err = descr(d["descr"], 0)
+	h.Type, err = descr(d["descr"], 0)
 	return h, err
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npyfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tempcopy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
 )
@@ -32,8 +32,9 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		return nil, err
 	}
 	f := &checkpoint.File{Format: "npz", Verify: ziparchive.Verify(r, size)}
-	transposed := &tempcopy.File{}
-	f.OnClose(transposed)
+	copies := &tempcopy.File{}
+	f.OnClose(copies)
+	arrays := npyfile.NewArrays(f, size, copies.Copy)
 	f.Entries = append(make([]checkpoint.Entry, 0, 1+len(a.Records)), checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: "dict", Text: strconv.Itoa(len(a.Records)), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(len(a.Records))),
@@ -47,11 +48,9 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		if !ok {
 			return nil, checkpoint.ErrUnknownFormat
 		}
-		t, err := npy.Open(rec.Data(), transposed.Copy)
-		if err != nil {
+		if err := arrays.Add(name, rec.Data()); err != nil {
 			return nil, fmt.Errorf("array %q: %w", checkpoint.Clip(name, 80), err)
 		}
-		f.Entries = append(f.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
 	}
-	return f, checkpoint.CheckNames(f.Entries)
+	return f, arrays.Done()
 }

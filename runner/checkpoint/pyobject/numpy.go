@@ -75,7 +75,7 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 		return checkpoint.Damaged("array %q with an order that is no bool", checkpoint.Clip(p.name(false), 80))
 	}
 	if d.object {
-		return w.objectArray(p, shape, fortran, state.Items[4])
+		return w.objectArray(p, shape, state.Items[4])
 	}
 	data, ok := asBytes(state.Items[4])
 	if !ok {
@@ -165,8 +165,24 @@ func DescribeArray(o *pickle.Object) (*ArrayDescription, error) {
 	return a, nil
 }
 
-// objectArray lists the members of an array of Python objects in C order.
-func (w *walker) objectArray(p *path, shape []int64, fortran bool, data pickle.Value) error {
+// ObjectArrayShape returns the shape of an array of Python objects, false where v is something else.
+func ObjectArrayShape(v pickle.Value) ([]int64, bool) {
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		return nil, false
+	}
+	state, ok := o.State.(*pickle.Tuple)
+	if g, named := o.Global(); !ok || !named || g.Name != "_reconstruct" || len(state.Items) != 5 {
+		return nil, false
+	}
+	if d, err := readDType(state.Items[2], 0); err != nil || !d.object {
+		return nil, false
+	}
+	return Integers(state.Items[1])
+}
+
+// objectArray lists the members of an array of Python objects. NumPy pickles them in C order whatever the array's own is.
+func (w *walker) objectArray(p *path, shape []int64, data pickle.Value) error {
 	list, ok := data.(*pickle.List)
 	n, err := checkpoint.Elements(shape)
 	if err != nil {
@@ -174,9 +190,6 @@ func (w *walker) objectArray(p *path, shape []int64, fortran bool, data pickle.V
 	}
 	if !ok || int64(len(list.Items)) != n {
 		return checkpoint.Damaged("object array %q without its %d members", checkpoint.Clip(p.name(false), 80), n)
-	}
-	if fortran && len(shape) > 1 {
-		return checkpoint.Unsupported("object array in Fortran order")
 	}
 	return w.sequence(p, "ndarray"+checkpoint.ShapeText(shape), list.Items)
 }

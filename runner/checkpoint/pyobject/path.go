@@ -22,6 +22,7 @@ type path struct {
 	key   string // the member's key, unquoted; index text where isIndex
 	depth int32
 	index bool // written in brackets
+	raw   bool // written as it is, whatever is in it, as long as names are unambiguous
 }
 
 func (p *path) member(key string) *path { return &path{up: p, key: key, depth: p.depth + 1} }
@@ -34,7 +35,7 @@ func (p *path) item(i int) *path { return p.bracket(strconv.Itoa(i)) }
 
 // plain reports whether the key needs neither brackets nor quotes.
 func (p *path) plain() bool {
-	return !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
+	return p.raw || !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
 }
 
 // name writes the path: keys joined by dots as state dictionaries do, brackets for anything but plain string keys.
@@ -114,7 +115,9 @@ func Name(steps []pickle.Value) (string, bool) {
 // unambiguous renames entries whose dotted names collide.
 func (w *walker) unambiguous() error {
 	for _, i := range checkpoint.RepeatedNames(w.file.Entries) {
-		w.file.Entries[i].Name = w.places[i].quoted(w.file.Entries[i].Name)
+		if i < len(w.places) {
+			w.file.Entries[i].Name = w.places[i].quoted(w.file.Entries[i].Name)
+		}
 	}
 	return checkpoint.CheckNames(w.file.Entries)
 }

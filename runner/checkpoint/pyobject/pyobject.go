@@ -27,7 +27,7 @@ func (s *Storage) origin() *checkpoint.Origin {
 type Source struct {
 	// File is the reader that the pickle was parsed from; long bytes values lie in it.
 	File io.ReaderAt
-	// FileSize bounds how much the views of the file may add up to.
+	// FileSize is that of the whole file.
 	FileSize int64
 	// Storage resolves a persistent id; nil where the format has none.
 	Storage func(id pickle.Value) (*Storage, error)
@@ -46,20 +46,42 @@ type Outside struct {
 
 // Entries walks the tree and appends its entries to f, with findings and generator states.
 func Entries(f *checkpoint.File, root pickle.Value, src Source) error {
-	w := &walker{
+	c := NewCollector(f, src.FileSize)
+	if err := c.Add("", root, src); err != nil {
+		return err
+	}
+	return c.Done()
+}
+
+// Collector appends what is in several pickles of one file to its entries. The bounds are on all of them together.
+type Collector struct{ w walker }
+
+// NewCollector returns one for a file of a given size, which bounds how much the views of it may add up to.
+func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
+	return &Collector{walker{
 		file:   f,
-		src:    src,
 		onPath: map[pickle.Value]*path{},
-		held:   heldBudget(src.FileSize),
-		budget: viewBudget(src.FileSize),
+		held:   heldBudget(fileSize),
+		budget: viewBudget(fileSize),
+	}}
+}
+
+// Add walks the tree of a pickle whose root has a name, which stands as it is in front of those of its members.
+func (c *Collector) Add(name string, root pickle.Value, src Source) error {
+	c.w.src = src
+	p := &path{}
+	if name != "" {
+		p = &path{up: p, key: name, raw: true}
 	}
-	if err := w.walk(&path{}, root); err != nil {
+	return c.w.walk(p, root)
+}
+
+// Done makes the names of all entries of the file unambiguous, and reports the classes that were named.
+func (c *Collector) Done() error {
+	if err := c.w.unambiguous(); err != nil {
 		return err
 	}
-	if err := w.unambiguous(); err != nil {
-		return err
-	}
-	w.reportGlobals()
+	c.w.reportGlobals()
 	return nil
 }
 

@@ -51,6 +51,9 @@ func (w *walker) add(p *path, e checkpoint.Entry) error {
 			return err
 		}
 	}
+	for len(w.places) < len(w.file.Entries) {
+		w.places = append(w.places, place{}) // of an entry that others have added
+	}
 	w.file.Entries = append(w.file.Entries, e)
 	w.places = append(w.places, placeOf(p))
 	return nil

@@ -62,6 +62,15 @@ for name, a in {"one.npy": arrays["f4"], "fortran.npy": arrays["fortran3"]}.item
     np.save(path(name), a)
     expect(path(name), {"": a})
 
+# Arrays within arrays of objects.
+held = {k: v for k, v in arrays.items() if k in ("f4", "fortran", "when", "record", "big_f8", "empty")}
+np.save(path("objects.npy"), held, allow_pickle=True)
+expect(path("objects.npy"), {"[0]." + k: v for k, v in held.items()})
+for save in np.savez, np.savez_compressed:
+    file = path(save.__name__ + "_objects.npz")
+    save(file, held=np.array(held, dtype=object), list=np.array([None, held["f4"]], dtype=object), w=held["f4"])
+    expect(file, {"held[0]." + k: v for k, v in held.items()} | {"list[1]": held["f4"], "w": held["f4"]})
+
 noncontiguous = rng.random((6, 8))[::2, 1::3]
 for protocol in range(2, 6):
     file = path(f"protocol{protocol}.pkl")

@@ -91,6 +91,43 @@ same("set-order", {"s": {"a", "b", "c", "d"}}, {"s": set(["d", "c", "b", "a"])})
 same("f-order", {"x": np.arange(6.).reshape(2, 3)}, {"x": np.asfortranarray(np.arange(6.).reshape(2, 3))}, dump)
 same("endian", {"x": np.arange(6, dtype="<i4")}, {"x": np.arange(6, dtype=">i4")}, dump)
 
+
+def npz(value, file):
+    with open(file, "wb") as f:
+        np.savez(f, **value)
+
+
+def compressed(value, file):
+    with open(file, "wb") as f:
+        np.savez_compressed(f, **value)
+
+
+def npy(value, file):
+    with open(file, "wb") as f:
+        np.save(f, value, allow_pickle=True)
+
+
+def boxed(value):
+    """The array without dimensions that np.save makes of what is no array."""
+    return np.array(value, dtype=object)
+
+
+# Arrays of objects are the same wherever they are kept, and in whichever order NumPy has them.
+objects = {
+    "names": np.array(["a", None, {"x.y": np.arange(6.).reshape(2, 3), "x": {"y": 1}}], dtype=object), "w": np.arange(3),
+    "grid": np.array([[1, "b", 2.5], [b"c", (4,), [5]]], dtype=object), "none": np.empty((0, 2), dtype=object),
+    "long": np.array([str(i) for i in range(600)], dtype=object), "config": boxed({"lr": .1, "big": np.arange(20000)}),
+}
+in_fortran = dict(objects, grid=np.asfortranarray(objects["grid"]))
+same("objects-npz", objects, objects, dump, npz)
+same("objects-compressed", objects, in_fortran, npz, compressed)
+same("objects-fortran", objects, in_fortran, dump)
+same("objects-npy", objects["grid"], objects["grid"], dump, npy)
+same("objects-boxed", boxed(state), state, dump, npy)
+other("objects-transposed", objects["grid"], objects["grid"].T, npy)
+other("objects-value", objects["grid"], np.array([[1, "b", 2.5], [b"c", (4,), [6]]], dtype=object), npy)
+other("objects-shape", objects["grid"], objects["grid"].reshape(-1), npy)
+
 things = {
     "arrays": [np.arange(6.).reshape(2, 3), np.float32(1.5), np.array(["a", "bc"])], "namespace": argparse.Namespace(lr=.1, tags={"a"}),
     "range": range(3), "bytes": b"\x00\xff" * 10, "bytearray": bytearray(b"ab"), "set": {1, 2}, "complex": 1 - 2j, "long": 1 << 70,
