@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/launch"
@@ -46,6 +47,22 @@ func checkContinue(c *cli.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkTemp refuses a directory for temporary files in which no run could have its workspace.
+func checkTemp(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+	case !info.IsDir():
+		err = &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR}
+	default:
+		if err = unix.Access(dir, unix.W_OK|unix.X_OK); err == nil {
+			return nil
+		}
+		err = &fs.PathError{Op: "write to", Path: dir, Err: err}
+	}
+	return hinted(fmt.Errorf("the directory for temporary files cannot be used: %w", err), exitUsage, "set TMPDIR to a directory that can be written to, or leave it unset for /tmp")
 }
 
 // own marks an audit as this process's until release is called, so that no second process goes on with it meanwhile.

@@ -43,6 +43,9 @@ func doctorCommand(p process) *cli.Command {
 
 // doctorWorkspace says which workspace a run here would get, and what that cannot isolate.
 func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
+	if err := checkTemp(os.TempDir()); err != nil {
+		return err
+	}
 	scratch, err := launch.NewScratch()
 	if err != nil {
 		return err

@@ -127,6 +127,9 @@ func newRunOptions(c *cli.Context, p process) (*runOptions, error) {
 			return nil, err
 		}
 	}
+	if err := checkTemp(os.TempDir()); err != nil {
+		return nil, err
+	}
 	if err := checkTarget(o.json); err != nil {
 		return nil, hinted(err, exitUsage, "give --json a file that can be written, or - for standard output")
 	}
