@@ -42,7 +42,7 @@ func TestClassify(t *testing.T) {
 		},
 		"deepspeed": {
 			"module.fc.weight": {one, Model}, "ds_version": {nil, Version}, "global_steps": {nil, Step}, "lr_scheduler.last": {nil, Scheduler},
-			"optimizer.x": {one, Optimizer}, "ds_config.zero": {nil, Config},
+			"optimizer.x": {one, Optimizer}, "ds_config.zero": {nil, Config}, "skipped_steps": {nil, Metrics},
 		},
 		"composer": {
 			"state.model.fc.weight": {one, Model}, "state.optimizers.SGD.state.fc": {one, Optimizer}, "state.timestamp.Timestamp.batch": {nil, Step},

@@ -64,9 +64,9 @@ func ofKey(key string) (ID, bool) {
 		return Epoch, true
 	case w.one("step", "steps", "iter", "iters", "iteration", "iterations", "it", "niter", "updates", "timesteps") && done && !(w.one("num") && w.one("train", "training")):
 		return Step, true
-	case w.one("epoch", "epochs", "step", "steps", "iters", "iterations"):
+	case w.one("epoch", "epochs", "step", "steps", "iters", "iterations") && !w.one("stopped", "skipped"):
 		return Config, true
-	case w.one("loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
+	case w.one("stopped", "skipped") || w.one("loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
 		return Metrics, true
 	case w.one("model", "models", "net", "nets", "network", "networks", "weights", "params", "parameters", "module", "modules", "layers",
 		"generator", "discriminator", "encoder", "decoder", "backbone", "head") || key == "state_dict" || strings.HasSuffix(key, "_state_dict"):

@@ -14,12 +14,16 @@ import (
 )
 
 // prefixes looks for names that a wrapper of the model left: a key that every tensor of a state dictionary has. The key of
-// the dictionary itself, such as DeepSpeed's "module", is none.
+// the dictionary itself, such as DeepSpeed's "module", is none, nor is the "module" of an AveragedModel beside its counter.
 func (c *Checker) prefixes(file string, f *checkpoint.File, anatomy *component.Anatomy) {
-	containers := map[string]bool{}
+	own := map[string]bool{}
 	for i := range f.Entries {
-		if e := &f.Entries[i]; e.Structure {
-			containers[e.Name] = true
+		e := &f.Entries[i]
+		if e.Structure {
+			own[e.Name] = true
+		}
+		if parent, ok := strings.CutSuffix(e.Name, "n_averaged"); ok {
+			own[parent+"module"] = true
 		}
 	}
 	type group struct {
@@ -45,7 +49,7 @@ func (c *Checker) prefixes(file string, f *checkpoint.File, anatomy *component.A
 				break
 			}
 			before, rest = strings.TrimPrefix(before+"."+key, "."), after
-			if (key == "module" || key == "_orig_mod") && !containers[before] && (anatomy.Layout != "deepspeed" || depth > 0) {
+			if (key == "module" || key == "_orig_mod") && !own[before] && (anatomy.Layout != "deepspeed" || depth > 0) {
 				if g.count == 0 {
 					g.key, g.example = key, e.Name
 				}

@@ -2,7 +2,9 @@ package lint
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,9 +15,16 @@ import (
 )
 
 // safetensors is a file of one float32 tensor with one element.
-func safetensors(name string, element string) string {
-	header := `{"` + name + `":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
-	return string(rune(len(header))) + strings.Repeat("\x00", 7) + header + element
+func safetensors(name string, element string) string { return safetensorsOf(element, name) }
+
+// safetensorsOf has several tensors of the same element.
+func safetensorsOf(element string, names ...string) string {
+	var members []string
+	for i, name := range names {
+		members = append(members, fmt.Sprintf(`"%s":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}`, name, 4*i, 4*i+4))
+	}
+	header := "{" + strings.Join(members, ",") + "}"
+	return string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + strings.Repeat(element, len(names))
 }
 
 func TestPath(t *testing.T) {
@@ -36,6 +45,8 @@ func TestPath(t *testing.T) {
 		"an empty text beside it": {map[string]string{"m.safetensors": safetensors("fc.weight", one), "notes.txt": ""}, nil, []string{"resuming the training"}, true},
 		"beside what is no part":  {map[string]string{"m.safetensors": safetensors("fc.weight", one), "README.md": "# A model"}, nil, []string{"resuming the training"}, true},
 		"one of them is damaged":  {map[string]string{"m.safetensors": safetensors("fc.weight", one), "trainer_state.json": `{"global_step"`}, []string{"CK101"}, []string{}, false},
+		"module of an average":    {map[string]string{"m.safetensors": safetensorsOf(one, "n_averaged", "module.fc.weight")}, nil, []string{"resuming the training"}, true},
+		"DDP in an average":       {map[string]string{"m.safetensors": safetensorsOf(one, "n_averaged", "module.module.fc.weight")}, []string{"CK105"}, []string{"resuming the training"}, true},
 		"prefix of a DDP wrapper": {map[string]string{"m.safetensors": safetensors("module.fc.weight", one)}, []string{"CK105"}, []string{"resuming the training"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
