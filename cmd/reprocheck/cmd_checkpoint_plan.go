@@ -23,7 +23,7 @@ nearest policy that does is named.
 
 Exit status: 0 it fits, or no disk was given; 1 it does not fit; ` + checkpointStatusHelp,
 		Flags: []cli.Flag{
-			&cli.Float64Flag{Name: "params", Usage: "the model has `N` parameters, such as 3e9"},
+			&cli.StringFlag{Name: "params", Usage: "the model has `N` parameters, such as 3e9 or 7B"},
 			&cli.StringFlag{Name: "dtype", Value: "fp32", Usage: "their element type is `T`: fp64, fp32, bf16, fp16, fp8"},
 			&cli.StringFlag{Name: "optimizer", Value: "adamw", Usage: "the optimizer is `O`: " + strings.Join(plan.Optimizers(), ", ")},
 			&cli.BoolFlag{Name: "masters", Usage: "mixed precision keeps float32 copies of the weights, and float32 moments"},
@@ -75,8 +75,12 @@ func planSize(c *cli.Context) (plan.Size, error) {
 		if !c.IsSet("params") {
 			return plan.Size{}, usagef("plan needs a checkpoint, or --params N")
 		}
+		parameters, err := plan.ParseParameters(c.String("params"))
+		if err != nil {
+			return plan.Size{}, usagef("--params: %w", err)
+		}
 		s, err := plan.Estimate(plan.Training{
-			Parameters: c.Float64("params"), DType: c.String("dtype"), Optimizer: c.String("optimizer"),
+			Parameters: parameters, DType: c.String("dtype"), Optimizer: c.String("optimizer"),
 			Masters: c.Bool("masters"), EMA: c.Bool("ema"),
 		})
 		if err != nil {

@@ -24,3 +24,14 @@ func ParseBytes(s string) (int64, error) {
 	}
 	return int64(value * factor), nil
 }
+
+// ParseParameters reads a number of parameters as models are named by it: 3e9, 7B, 350M or 12k. Case does not matter.
+func ParseParameters(s string) (float64, error) {
+	number := strings.TrimRight(s, "kKmMbBtT")
+	factor, ok := map[string]float64{"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}[strings.ToLower(s[len(number):])]
+	value, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("%q is no number of parameters such as 3e9, 7B or 350M", s)
+	}
+	return value * factor, nil
+}

@@ -16,3 +16,16 @@ func TestParseBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestParseParameters(t *testing.T) {
+	for text, want := range map[string]float64{"3e9": 3e9, "7B": 7e9, "1.5b": 1.5e9, "350M": 350e6, "12k": 12e3, "1T": 1e12, "1000": 1000} {
+		if got, err := ParseParameters(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "B", "7BB", "7 B", "seven", "7GB"} {
+		if got, err := ParseParameters(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
@@ -10,7 +12,7 @@ import (
 )
 
 // Measure takes the sizes from a real checkpoint: a file, or a directory over whose files it is spread. What is stored
-// beyond the tensors of the model and the optimizer counts as other.
+// beyond the tensors of the model, the optimizer and the averaged weights counts as other.
 func Measure(ctx context.Context, path string) (Size, error) {
 	s := Size{Source: path}
 	var several component.Units
@@ -35,7 +37,7 @@ func Measure(ctx context.Context, path string) (Size, error) {
 	if err != nil {
 		return Size{}, err
 	}
-	s.Other = max(0, total-s.Model-s.Optimizer)
+	s.Other = max(0, total-s.Full())
 	return s, nil
 }
 
@@ -44,7 +46,20 @@ func (s *Size) add(f *checkpoint.File, anatomy *component.Anatomy) {
 	stored := map[string]bool{}
 	for i := range f.Entries {
 		t := f.Entries[i].Tensor()
-		if t == nil || anatomy.Of[i] != component.Model && anatomy.Of[i] != component.Optimizer {
+		if t == nil {
+			continue
+		}
+		var part *int64
+		switch anatomy.Of[i] {
+		case component.Model:
+			part = &s.Model
+		case component.EMA:
+			part = &s.Averages
+		case component.Optimizer:
+			if part = &s.Optimizer; isMaster(&f.Entries[i]) {
+				part = &s.Masters
+			}
+		default:
 			continue
 		}
 		n := t.Size()
@@ -56,10 +71,15 @@ func (s *Size) add(f *checkpoint.File, anatomy *component.Anatomy) {
 			stored[from.Storage] = true
 			n = from.StorageSize
 		}
-		if anatomy.Of[i] == component.Model {
-			s.Model += n
-		} else {
-			s.Optimizer += n
-		}
+		*part += n
 	}
+}
+
+// isMaster knows the float32 copies of the weights that optimizers of mixed precision keep beside their state:
+// single_partition_of_fp32_groups and fp32_flat_groups in DeepSpeed, fp32_groups_flat and fp32_from_fp16 in Apex,
+// fp32_from_fp16_params in Megatron-LM.
+func isMaster(e *checkpoint.Entry) bool {
+	return e.Type == string(checkpoint.Float32) && slices.ContainsFunc(component.Path(e.Name), func(key string) bool {
+		return strings.Contains(key, "fp32")
+	})
 }

@@ -2,10 +2,13 @@ package plan
 
 import (
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestMeasureADirectory has the model in two shards and a file beside them.
@@ -37,6 +40,24 @@ func TestMeasureADirectory(t *testing.T) {
 	}
 	if s, err := Measure(context.Background(), filepath.Join(dir, "README.md")); err == nil {
 		t.Errorf("a text was measured: %+v", s)
+	}
+}
+
+// TestMeasureParts has the parts of a training that DeepSpeed saved, with an average of the weights.
+func TestMeasureParts(t *testing.T) {
+	const header = `{"module.w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]},` +
+		`"optimizer.single_partition_of_fp32_groups.0":{"dtype":"F32","shape":[2],"data_offsets":[4,12]},` +
+		`"optimizer.state.0.exp_avg":{"dtype":"F32","shape":[2],"data_offsets":[12,20]},` +
+		`"optimizer.state.0.exp_avg_sq":{"dtype":"F32","shape":[2],"data_offsets":[20,28]},` +
+		`"ema.w":{"dtype":"BF16","shape":[2],"data_offsets":[28,32]}}`
+	path := filepath.Join(t.TempDir(), "all.safetensors")
+	text := string(binary.LittleEndian.AppendUint64(nil, uint64(len(header)))) + header + strings.Repeat("\x00", 32)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := Size{Source: path, Model: 4, Masters: 8, Optimizer: 16, Averages: 4, Other: int64(8 + len(header))}
+	if s, err := Measure(context.Background(), path); err != nil || !cmp.Equal(s, want) {
+		t.Errorf("%v\n%s", err, cmp.Diff(want, s))
 	}
 }
 

@@ -22,7 +22,8 @@ type Size struct {
 	Model     int64 `json:"model"`     // weights and buffers, what a model-only checkpoint keeps
 	Masters   int64 `json:"masters"`   // float32 copies of the weights
 	Optimizer int64 `json:"optimizer"` // moments
-	Other     int64 `json:"other"`     // everything else: averaged weights, random states, the container
+	Averages  int64 `json:"averages"`  // averaged weights (EMA)
+	Other     int64 `json:"other"`     // everything else: random states, settings, the container
 	// Source says where the numbers come from, and Formulas, for N parameters, how they were computed.
 	Source   string   `json:"source"`
 	Formulas []string `json:"formulas,omitempty"`
@@ -31,7 +32,7 @@ type Size struct {
 }
 
 // Full is the size of a checkpoint to resume from.
-func (s Size) Full() int64 { return s.Model + s.Masters + s.Optimizer + s.Other }
+func (s Size) Full() int64 { return s.Model + s.Masters + s.Optimizer + s.Averages + s.Other }
 
 // Training describes a model that does not exist yet.
 type Training struct {
@@ -75,7 +76,7 @@ func Estimate(t Training) (Size, error) {
 		s.Formulas = append(s.Formulas, fmt.Sprintf("optimizer moments: %s*N*%d, %s", strconv.FormatFloat(o.moments, 'f', -1, 64), momentWidth, o.keeps))
 	}
 	if t.EMA {
-		s.Other = n * width
+		s.Averages = n * width
 		s.Source += ", averaged weights"
 		s.Formulas = append(s.Formulas, fmt.Sprintf("averaged weights: N*%d", width))
 	}

@@ -15,8 +15,8 @@ import (
 
 func TestEstimate(t *testing.T) {
 	for name, test := range map[string]struct {
-		training                         Training
-		model, masters, optimizer, other int64
+		training                            Training
+		model, masters, optimizer, averages int64
 	}{
 		"fp32 adamw":               {Training{Parameters: 3e9, DType: "fp32", Optimizer: "adamw"}, 12e9, 0, 24e9, 0},
 		"pure bf16":                {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw"}, 6e9, 0, 12e9, 0},
@@ -28,7 +28,7 @@ func TestEstimate(t *testing.T) {
 		"momentum and EMA":         {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd-momentum", EMA: true}, 4e6, 0, 4e6, 4e6},
 	} {
 		s, err := Estimate(test.training)
-		if err != nil || s.Model != test.model || s.Masters != test.masters || s.Optimizer != test.optimizer || s.Other != test.other {
+		if err != nil || s.Model != test.model || s.Masters != test.masters || s.Optimizer != test.optimizer || s.Averages != test.averages || s.Other != 0 {
 			t.Errorf("%s: %+v, %v", name, s, err)
 		}
 	}

@@ -18,8 +18,8 @@ func (d *Document) WriteText(w io.Writer) error {
 		name  string
 		bytes int64
 	}{
-		{"model", d.Size.Model}, {"float32 masters", d.Size.Masters}, {"optimizer moments", d.Size.Optimizer}, {"other", d.Size.Other},
-		{"full", d.Full},
+		{"model", d.Size.Model}, {"float32 masters", d.Size.Masters}, {"optimizer moments", d.Size.Optimizer},
+		{"averaged weights", d.Size.Averages}, {"other", d.Size.Other}, {"full", d.Full},
 	} {
 		if part.bytes > 0 {
 			fmt.Fprintf(t, "  %s\t%s\t\n", part.name, inspect.Size(part.bytes))
