@@ -13,6 +13,13 @@ import (
 // finish writes what was found into the audit.
 func (c *inquiry) finish() error {
 	a := c.audit
+	for i, v := range c.causes {
+		if v.site == nil && v.instead != nil {
+			placed := *v.suspicion
+			placed.site = v.instead
+			c.causes[i].suspicion = &placed
+		}
+	}
 	slices.SortStableFunc(c.causes, func(x, y conviction) int {
 		rank := []record.Proof{record.Proven, record.Observed, record.Suspected}
 		return cmp.Or(cmp.Compare(slices.Index(rank, x.proof), slices.Index(rank, y.proof)), cmp.Compare(x.order(), y.order()))

@@ -27,6 +27,8 @@ type suspicion struct {
 	strength strength
 	// site is where the source entered, nil where the traces do not show it and a zoom has to.
 	site *trace.Seen
+	// instead is the site where the zoom shows none.
+	instead *trace.Seen
 	// others are further places at which it may have entered.
 	others []*trace.Seen
 	// story says how, in words that fit the case; empty for the registry's own.
