@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"hash/crc32"
 	"io"
 	"runtime"
 	"slices"
@@ -75,6 +76,7 @@ type chunkJob struct {
 	entry  int
 	off, n int64
 	leaves []Sum
+	crcs   []uint32 // of the leaves, where sealed data have several
 }
 
 // entrySums hashes the chunks of all entries in one queue, so that a single large tensor keeps every core busy.
@@ -84,6 +86,7 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 
 	sums := make([]Sum, len(entries)) // at first the leaves of values that have one
 	leaves := map[int][]Sum{}         // of values that have more
+	crcs := map[int][]uint32{}
 	jobs := make(chan chunkJob)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -112,13 +115,20 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 		if n > 1 {
 			into = make([]Sum, n)
 			leaves[i] = into
+			if sealOf(d) != nil {
+				crcs[i] = make([]uint32, n)
+			}
 		}
 		if IsSequential(d) {
-			jobs <- chunkJob{i, 0, d.Size(), into}
+			jobs <- chunkJob{i, 0, d.Size(), into, nil}
 			continue
 		}
 		for c := range n {
-			jobs <- chunkJob{i, c * digestChunk, min(digestChunk, d.Size()-c*digestChunk), into[c:]}
+			j := chunkJob{i, c * digestChunk, min(digestChunk, d.Size()-c*digestChunk), into[c:], nil}
+			if crcs[i] != nil {
+				j.crcs = crcs[i][c:]
+			}
+			jobs <- j
 		}
 	}
 	close(jobs)
@@ -127,6 +137,11 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 		return nil, err
 	}
 
+	for i, pieces := range crcs {
+		if err := sealOf(entries[i].Data).check(pieces, digestChunk); err != nil {
+			return nil, fmt.Errorf("reading %q: %w", Clip(entries[i].Name, 80), err)
+		}
+	}
 	h := sha256.New()
 	for i := range entries {
 		h.Reset()
@@ -153,21 +168,32 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 	return sums, nil
 }
 
-// hashChunks fills the leaves that the job covers.
+// hashChunks fills the leaves that the job covers. Of sealed data, which are not sequential, it is one.
 func hashChunks(d Data, j chunkJob, h hash.Hash, buf []byte) error {
 	h.Reset()
+	seal, crc := sealOf(d), uint32(0)
 	for done := int64(0); done < j.n; {
 		n := min(int64(len(buf)), j.n-done, digestChunk-done%digestChunk)
 		if err := ReadFull(d, buf[:n], j.off+done); err != nil {
 			return err
 		}
 		h.Write(buf[:n])
+		if seal != nil {
+			crc = crc32.Update(crc, crc32.IEEETable, buf[:n])
+		}
 		done += n
 		if done%digestChunk == 0 || done == j.n {
 			h.Sum(j.leaves[(done-1)/digestChunk][:0])
 			h.Reset()
 		}
 	}
+	switch {
+	case seal == nil:
+		return nil
+	case j.crcs == nil:
+		return seal.check([]uint32{crc}, digestChunk)
+	}
+	j.crcs[0] = crc
 	return nil
 }
 

@@ -189,3 +189,15 @@ func TestAChecksumAtTheEndOfCompressedDataCounts(t *testing.T) {
 		}
 	}
 }
+
+func TestTheChecksumOfAStoredArrayCounts(t *testing.T) {
+	file := stored(t, record{"x.npy", npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", 24)},
+		record{"o.npy", objectsFile(1, 1, "N")})
+	if _, err := readAll(file, "x.npz"); err != nil {
+		t.Fatal(err)
+	}
+	file[bytes.Index(file, []byte("), }"))+10] ^= 1
+	if _, err := readAll(file, "x.npz"); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("an element that changed: %v", err)
+	}
+}

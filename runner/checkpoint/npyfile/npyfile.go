@@ -27,7 +27,7 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool { return npy.Signature(
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
 	f := &checkpoint.File{Format: "npy"}
 	a := NewArrays(f, size, nil)
-	if err := a.Add("", checkpoint.Section(r, 0, size)); err != nil {
+	if err := a.Add("", checkpoint.Section(r, 0, size), 0); err != nil {
 		return nil, err
 	}
 	return f, a.Done()
@@ -48,8 +48,8 @@ func NewArrays(f *checkpoint.File, size int64, anyOrder func(checkpoint.Data) ch
 	return &Arrays{f, size, anyOrder, pickle.LimitsFor(size).Memory, pyobject.NewCollector(f, size)}
 }
 
-// Add adds the array that data hold, under its name.
-func (a *Arrays) Add(name string, data checkpoint.Data) error {
+// Add adds the array that data hold, under its name. crc is the CRC-32 of the data, 0 where none is known.
+func (a *Arrays) Add(name string, data checkpoint.Data, crc uint32) error {
 	h, err := npy.ReadHeader(data)
 	if err != nil {
 		return err
@@ -60,6 +60,9 @@ func (a *Arrays) Add(name string, data checkpoint.Data) error {
 	t, err := h.Tensor(data, a.anyOrder)
 	if err != nil {
 		return err
+	}
+	if crc != 0 {
+		t.Data = checkpoint.Sealed(t.Data, data.Size()-t.Data.Size(), crc)
 	}
 	a.file.Entries = append(a.file.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
 	return nil

@@ -48,7 +48,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		if !ok {
 			return nil, checkpoint.ErrUnknownFormat
 		}
-		if err := arrays.Add(name, rec.Data()); err != nil {
+		if err := arrays.Add(name, rec.Data(), rec.CRC32); err != nil {
 			return nil, fmt.Errorf("array %q: %w", checkpoint.Clip(name, 80), err)
 		}
 	}
