@@ -207,7 +207,12 @@ func copyFile(from, to string, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if _, err = out.ReadFrom(in); err != nil {
+	if sparse(info) {
+		err = copyData(out, in, info.Size())
+	} else {
+		_, err = out.ReadFrom(in)
+	}
+	if err != nil {
 		out.Close()
 		return err
 	}

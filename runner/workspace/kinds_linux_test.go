@@ -2,6 +2,7 @@ package workspace_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -347,5 +348,33 @@ func TestFullDisk(t *testing.T) {
 	}
 	if runs, _ := filepath.Glob(root + "/s/run-*"); len(runs) != 0 {
 		t.Errorf("left behind: %v", runs)
+	}
+}
+
+// TestSparseFile copies a file of 4 GiB with data at its start, in its middle and before a hole at its end.
+func TestSparseFile(t *testing.T) {
+	const size = 4 << 30
+	s := workspace.Spec{Project: t.TempDir(), Scratch: t.TempDir(), Kind: workspace.Copy}
+	f, err := os.Create(s.Project + "/array.npy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, text := range map[int64]string{0: "head", 3 << 30: "middle"} {
+		if _, err := f.WriteAt([]byte(text), at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
+		t.Skip(err)
+	}
+	w, err := workspace.Prepare(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	out := sh(t, w, "stat -c '%s %b' array.npy; head -c 4 array.npy; tail -c +3221225473 array.npy | head -c 6")
+	var length, blocks int64
+	if _, err := fmt.Sscanf(out, "%d %d\nheadmiddle", &length, &blocks); err != nil || length != size || blocks*512 > 1<<20 {
+		t.Errorf("the copy is %q (%v), want %d bytes in few blocks", out, err, int64(size))
 	}
 }

@@ -1,0 +1,13 @@
+//go:build !linux && !darwin
+
+package workspace
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+func sparse(fs.FileInfo) bool { return false }
+
+func copyData(out, in *os.File, size int64) error { return errors.ErrUnsupported }
