@@ -199,6 +199,9 @@ func (r *Result) compareMatches(ctx context.Context, matches []match, o Options)
 				}
 				c.Change = newChange(c.a, c.b, "values")
 				c.fill(s, c.a.Tensor().Shape)
+				if s.Elements == 1 {
+					c.ValueA, c.ValueB = single(c.a.Tensor()), single(c.b.Tensor())
+				}
 			}
 			kept = append(kept, c)
 		}
@@ -263,6 +266,22 @@ func (c *Change) fill(s *Stats, shape []int64) {
 	if s.MaxAbsAt >= 0 {
 		c.Stats.MaxAbsAt = Index(s.MaxAbsAt, shape)
 	}
+}
+
+// single writes the only element of a tensor, such as a counter; "" where that is of a type that it does not know.
+func single(t *checkpoint.Tensor) string {
+	switch t.DType {
+	case checkpoint.Bool, checkpoint.Int8, checkpoint.Uint8, checkpoint.Int16, checkpoint.Uint16, checkpoint.Int32, checkpoint.Uint32,
+		checkpoint.Int64, checkpoint.Uint64, checkpoint.Float32, checkpoint.Float64:
+	default:
+		return ""
+	}
+	var raw [8]byte
+	element := raw[:t.Size()]
+	if err := checkpoint.ReadFull(t, element, 0); err != nil {
+		return "" // it was read before
+	}
+	return pyobject.ScalarText(t.DType, element)
 }
 
 // describe says what an entry is in a few words.

@@ -92,6 +92,20 @@ func TestWhatIsUnexpectedIsNotMissing(t *testing.T) {
 	}
 }
 
+// TestASingleElementIsShown, since a counter says more than by how much it differs.
+func TestASingleElementIsShown(t *testing.T) {
+	r := diff(t, file(t, "step", []float32{3}, "w", []float32{1, 2}), file(t, "step", []float32{4.5}, "w", []float32{1, 3}), Options{})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"float32[1] 3 -> 4.5, max abs 1.5", "float32[2], 1 of 2 differ (50.0%), first at [1]"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
+
 // TestTheModelComesFirst whatever the order of the file, its layers in the order of whichever file has one.
 func TestTheModelComesFirst(t *testing.T) {
 	one, two := []float32{1}, []float32{2}

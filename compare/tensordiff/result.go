@@ -62,6 +62,9 @@ type Change struct {
 	// A and B describe the two values.
 	A string `json:"a"`
 	B string `json:"b"`
+	// ValueA and ValueB are the elements of tensors that have one, of the common types.
+	ValueA string `json:"value_a,omitempty"`
+	ValueB string `json:"value_b,omitempty"`
 	// Precision relates values of two floating-point types.
 	Precision string `json:"precision,omitempty"`
 	// Stats is set where elements were compared.

@@ -86,10 +86,12 @@ func (c *Change) text() string {
 		return text
 	}
 	s := c.Stats
-	parts := []string{
-		c.A,
-		fmt.Sprintf("%d of %d differ (%s)", s.Different, s.Elements, percent(s.Different, s.Elements)),
-		"first at " + checkpoint.ShapeText(s.First),
+	parts := []string{c.A}
+	if c.ValueA != "" && c.ValueB != "" {
+		parts[0] += " " + c.ValueA + " -> " + c.ValueB
+	} else {
+		parts = append(parts, fmt.Sprintf("%d of %d differ (%s)", s.Different, s.Elements, percent(s.Different, s.Elements)),
+			"first at "+checkpoint.ShapeText(s.First))
 	}
 	if c.Class == "values" {
 		parts = append(parts, fmt.Sprintf("max abs %.3g", float64(s.MaxAbs)), fmt.Sprintf("max rel %.3g", float64(s.MaxRel)))

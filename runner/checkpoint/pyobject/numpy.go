@@ -238,7 +238,7 @@ func (w *walker) arrayScalar(p *path, o *pickle.Object) error {
 		return fmt.Errorf("array scalar %q: %w", checkpoint.Clip(p.name(false), 80), err)
 	}
 	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.name), Data: checkpoint.Text(string(raw))}
-	e.Text = scalarOf(d.name, raw)
+	e.Text = ScalarText(d.name, raw)
 	return w.add(p, e)
 }
 
@@ -256,8 +256,8 @@ func (d dtype) scalar(v pickle.Value) ([]byte, error) {
 	return raw, checkpoint.ReadFull(t, raw, 0)
 }
 
-// scalarOf writes a number of the common types; others show their type only.
-func scalarOf(d checkpoint.DType, raw []byte) string {
+// ScalarText writes a number of the common types; others show their type only.
+func ScalarText(d checkpoint.DType, raw []byte) string {
 	le := binary.LittleEndian
 	switch d {
 	case checkpoint.Bool:

@@ -245,7 +245,7 @@ func numberLiteral(args []pickle.Value) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return "numpy." + string(d.name) + "(" + scalarOf(d.name, raw) + ")", true
+	return "numpy." + string(d.name) + "(" + ScalarText(d.name, raw) + ")", true
 }
 
 func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {
