@@ -5,10 +5,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/reprocheck/reprocheck/report/terminal"
 	"github.com/reprocheck/reprocheck/runner/launch"
 	"github.com/reprocheck/reprocheck/runner/workspace"
 	"github.com/reprocheck/reprocheck/seed"
@@ -25,24 +25,56 @@ func doctorCommand(p process) *cli.Command {
 			if err != nil {
 				return usagef("the working directory cannot be used: %w", err)
 			}
-			t := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
+			t := &findings{w: p.stdout, width: p.terminal(p.stdout).Width}
 			if err := doctorWorkspace(c, p, t, dir); err != nil {
 				return err
 			}
 			for _, capability := range launch.Capabilities(c.Context) {
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", mark(capability.Available), capability.Name, capability.For, capability.Detail)
+				t.add(capability.Available, capability.Name, capability.For, capability.Detail)
 			}
 			doctorGPU(t)
-			if err := t.Flush(); err != nil {
-				return err
+			if t.err != nil {
+				return t.err
 			}
 			return doctorSources(p.stdout)
 		},
 	}
 }
 
+// usualWidth is that of a terminal whose width is not known, and of files.
+const usualWidth = 80
+
+// findings prints what can be had and what not, beside its name, in lines no longer than the terminal.
+type findings struct {
+	w     io.Writer
+	width func() int
+	err   error
+}
+
+func (t *findings) add(available bool, name, purpose string, details ...string) {
+	const indent, narrowest = 31, 30
+	width := usualWidth
+	if t.width != nil && t.width() > 0 {
+		width = t.width()
+	}
+	lines := []string{}
+	for _, text := range append([]string{purpose}, details...) {
+		rest := max(width-indent, narrowest)
+		lines = append(lines, terminal.Wrap(terminal.Printable(text), rest, rest)...)
+	}
+	for i, line := range lines {
+		left := ""
+		if i == 0 {
+			left = fmt.Sprintf("%-3s  %s", mark(available), name)
+		}
+		if _, err := fmt.Fprintf(t.w, "%-*s%s\n", indent, left, line); err != nil {
+			t.err = err
+		}
+	}
+}
+
 // doctorWorkspace says which workspace a run here would get, and what that cannot isolate.
-func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
+func doctorWorkspace(c *cli.Context, p process, t *findings, dir string) error {
 	if err := checkTemp(os.TempDir()); err != nil {
 		return err
 	}
@@ -54,18 +86,15 @@ func doctorWorkspace(c *cli.Context, p process, w io.Writer, dir string) error {
 	env := p.environ()
 	kind, limits, err := workspace.Choose(c.Context, workspace.Spec{Project: dir, Home: env["HOME"], Temp: env["TMPDIR"], Scratch: scratch.Dir})
 	if err != nil {
-		fmt.Fprintf(w, "%s\tworkspace\ta clean tree for every run\t%v\n", mark(false), err)
+		t.add(false, "workspace", "a clean tree for every run", err.Error())
 		return nil
 	}
-	fmt.Fprintf(w, "%s\tworkspace\ta clean tree for every run\t%s\n", mark(true), kind)
-	for _, limit := range limits {
-		fmt.Fprintf(w, "\t\t\t%s\n", limit)
-	}
+	t.add(true, "workspace", "a clean tree for every run", append([]string{string(kind)}, limits...)...)
 	return nil
 }
 
 // doctorGPU says whether the sources that only a GPU has can be observed here.
-func doctorGPU(w io.Writer) {
+func doctorGPU(t *findings) {
 	var ids []string
 	for _, s := range seed.All() {
 		if s.NeedsGPU {
@@ -77,7 +106,7 @@ func doctorGPU(w io.Writer) {
 	if err != nil {
 		detail = "no NVIDIA driver is loaded: these can be neither observed nor controlled"
 	}
-	fmt.Fprintf(w, "%s\tGPU\t%s\t%s\n", mark(err == nil), strings.Join(ids, ", "), detail)
+	t.add(err == nil, "GPU", strings.Join(ids, ", "), detail)
 }
 
 // doctorSources lists what no control here reaches.
@@ -88,7 +117,8 @@ func doctorSources(w io.Writer) error {
 			none = append(none, string(s.ID))
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nObserved only, on any machine: %s\n", strings.Join(none, ", "))
+	text := "Observed only, on any machine: " + strings.Join(none, ", ")
+	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(terminal.Wrap(text, usualWidth, usualWidth), "\n"))
 	return err
 }
 
