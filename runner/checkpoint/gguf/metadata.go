@@ -6,6 +6,7 @@ import (
 	"math/big"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -27,7 +28,7 @@ const (
 )
 
 // value adds the next value of the stream.
-func value(s *stream, b *tree.Builder, p *tree.Path, typ uint32) error {
+func value(s *stream, b *tree.Builder, p *keypath.Path, typ uint32) error {
 	switch typ {
 	case typeUint8:
 		return b.Int(p, big.NewInt(int64(s.u8())))
@@ -64,7 +65,7 @@ func value(s *stream, b *tree.Builder, p *tree.Path, typ uint32) error {
 }
 
 // array adds an array: a tensor of one dimension where it has numbers, else a list.
-func array(s *stream, b *tree.Builder, p *tree.Path) error {
+func array(s *stream, b *tree.Builder, p *keypath.Path) error {
 	typ := s.u32()
 	if dtype := numberType(typ); dtype != "" {
 		item := int64(dtype.Bits() / 8)

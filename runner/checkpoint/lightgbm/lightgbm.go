@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -139,7 +140,7 @@ func (m *model) header() (trees int, err error) {
 }
 
 // oneTree adds the tree with a number. Its lines end at the next tree or the end of all.
-func (m *model) oneTree(p *tree.Path, number int) error {
+func (m *model) oneTree(p *keypath.Path, number int) error {
 	if err := m.need(); err != nil {
 		return err
 	}
@@ -190,7 +191,7 @@ func (m *model) oneTree(p *tree.Path, number int) error {
 }
 
 // scalar adds a number, and returns it where it is an integer.
-func (m *model) scalar(p *tree.Path, c column, text string) (int64, error) {
+func (m *model) scalar(p *keypath.Path, c column, text string) (int64, error) {
 	if c.real {
 		v, err := parseReal(text)
 		if err != nil {
@@ -206,7 +207,7 @@ func (m *model) scalar(p *tree.Path, c column, text string) (int64, error) {
 }
 
 // array adds a line of numbers of a tree with so many leaves. LightGBM leaves some lines empty in a tree of one leaf.
-func (m *model) array(p *tree.Path, c column, text string, leaves int64) error {
+func (m *model) array(p *keypath.Path, c column, text string, leaves int64) error {
 	t, err := c.parse(text, min(maxHeld-m.held, maxArray))
 	if err != nil {
 		var damaged *checkpoint.DamagedError

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
@@ -78,7 +79,7 @@ type reader struct {
 	arrays int // read so far
 }
 
-func (x *reader) value(p *tree.Path) error {
+func (x *reader) value(p *keypath.Path) error {
 	head, err := x.next()
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func (x *reader) value(p *tree.Path) error {
 	return x.extension(p, head)
 }
 
-func (x *reader) list(p *tree.Path, n int64) error {
+func (x *reader) list(p *keypath.Path, n int64) error {
 	l, err := x.tree.List(p)
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func (x *reader) list(p *tree.Path, n int64) error {
 	return nil
 }
 
-func (x *reader) dict(p *tree.Path, n int64) error {
+func (x *reader) dict(p *keypath.Path, n int64) error {
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
@@ -157,7 +158,7 @@ func (x *reader) dict(p *tree.Path, n int64) error {
 				return err
 			}
 		}
-		var member *tree.Path
+		var member *keypath.Path
 		if key.kind == integer {
 			member, err = d.NumberKey(name)
 		} else {
@@ -180,7 +181,7 @@ func (x *reader) dict(p *tree.Path, n int64) error {
 	return nil
 }
 
-func (x *reader) extension(p *tree.Path, head token) error {
+func (x *reader) extension(p *keypath.Path, head token) error {
 	at := x.at
 	if err := x.skip(head.n); err != nil {
 		return err
@@ -229,7 +230,7 @@ func complexEntry(re, im float64) checkpoint.Entry {
 
 // chunked adds an array in pieces: {chunked: True, "shape": {"0": ...}, "chunks": {"0": array, ...}}, whose first key was
 // read.
-func (x *reader) chunked(p *tree.Path) error {
+func (x *reader) chunked(p *keypath.Path) error {
 	damaged := checkpoint.Damaged("array %q in pieces, without shape and pieces in order", checkpoint.Clip(p.String(), 80))
 	if yes, err := x.next(); err != nil {
 		return err

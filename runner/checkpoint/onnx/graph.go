@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -106,7 +107,7 @@ func (x *model) graph(up *tree.Dict, key string, m message, isMain bool) error {
 }
 
 // node adds an operation: what is computed, and the tensors and graphs among its attributes by their names.
-func (x *model) node(p *tree.Path, m message) error {
+func (x *model) node(p *keypath.Path, m message) error {
 	n, err := x.tree.Dict(p)
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (x *model) constant(n *tree.Dict, key string, f field) error {
 	return x.tensor(p, t)
 }
 
-func (x *model) tensor(p *tree.Path, t *tensor) error {
+func (x *model) tensor(p *keypath.Path, t *tensor) error {
 	err := x.addTensor(p, t)
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.String(), 80), err)
@@ -211,7 +212,7 @@ func (x *model) tensor(p *tree.Path, t *tensor) error {
 	return nil
 }
 
-func (x *model) addTensor(p *tree.Path, t *tensor) error {
+func (x *model) addTensor(p *keypath.Path, t *tensor) error {
 	if t.typ != typeString {
 		data, err := t.data(x.outside)
 		if err != nil {

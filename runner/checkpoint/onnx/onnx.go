@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -158,7 +159,7 @@ func (x *model) entries(root, graph message) error {
 }
 
 // definition adds encoded fields.
-func (x *model) definition(p *tree.Path, what string, encoded []byte) error {
+func (x *model) definition(p *keypath.Path, what string, encoded []byte) error {
 	return x.tree.Add(p, checkpoint.Entry{
 		Kind: checkpoint.KindBytes, Type: "bytes", Text: checkpoint.Clip(what, 80), Data: checkpoint.Text(string(encoded)),
 	})

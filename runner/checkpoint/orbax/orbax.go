@@ -16,6 +16,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
@@ -276,7 +277,7 @@ func openDatabase(ctx context.Context, files fileSystem) (*database, error) {
 	return readDatabase(ctx, manifest, files.open)
 }
 
-func empty(b *tree.Builder, p *tree.Path, kind string) error {
+func empty(b *tree.Builder, p *keypath.Path, kind string) error {
 	if kind == "Dict" {
 		d, err := b.Dict(p)
 		if err == nil {
@@ -300,7 +301,7 @@ type arrays struct {
 }
 
 // add adds the array whose keys begin with name.
-func (a *arrays) add(b *tree.Builder, p *tree.Path, name string) error {
+func (a *arrays) add(b *tree.Builder, p *keypath.Path, name string) error {
 	description, parse := description2, parseZarr2
 	if a.md.zarr3 {
 		description, parse = description3, parseZarr3

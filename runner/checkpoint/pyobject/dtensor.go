@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
 // distributed adds a DTensor, of which a rank's file holds the part that the rank has, as that part; its attributes say
 // of what. The mesh stays out: it holds hashes and names of process groups that are other ones in every run. Reports
 // false, having added nothing, for what has not the layout that PyTorch 2.0 to 2.15 write.
-func (w *walker) distributed(p *path, typ pickle.Global, state pickle.Value) (bool, error) {
+func (w *walker) distributed(p *keypath.Path, typ pickle.Global, state pickle.Value) (bool, error) {
 	if typ.Name != "DTensor" || !strings.HasPrefix(typ.Module, "torch.distributed.") {
 		return false, nil
 	}
@@ -37,7 +38,7 @@ func (w *walker) distributed(p *path, typ pickle.Global, state pickle.Value) (bo
 	}
 	t := w.file.Entries[before].Tensor()
 	if t == nil || len(w.file.Entries) != before+1 || t.Attrs != "" {
-		return true, checkpoint.Unsupported("DTensor %q whose local part is no plain tensor", checkpoint.Clip(p.name(false), 80))
+		return true, checkpoint.Unsupported("DTensor %q whose local part is no plain tensor", checkpoint.Clip(p.String(), 80))
 	}
 	change(&w.file.Entries[before], func(t *checkpoint.Tensor) { t.Attrs = attrs })
 	return true, nil

@@ -2,6 +2,7 @@ package pyobject
 
 import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
@@ -38,7 +39,7 @@ func (s Source) Call(g pickle.Global, args *pickle.Tuple) (pickle.Value, int64) 
 }
 
 // early adds a tensor. No two entries share one.
-func (w *walker) early(p *path, e *early) error {
+func (w *walker) early(p *keypath.Path, e *early) error {
 	if e.taken {
 		second := *e.t
 		return w.tensor(p, &second)

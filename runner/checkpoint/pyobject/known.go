@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
 // known adds the entries of an object whose constructor has a fixed meaning, under the module names of NumPy 1 and 2; done is false for any other object.
-func (w *walker) known(p *path, g pickle.Global, o *pickle.Object) (done bool, err error) {
+func (w *walker) known(p *keypath.Path, g pickle.Global, o *pickle.Object) (done bool, err error) {
 	switch g.Module {
 	case "builtins":
 		return w.builtin(p, g.Name, o)
@@ -83,7 +84,7 @@ func reconstructed(g pickle.Global, o *pickle.Object) (*pickle.Object, bool) {
 	return made, ok
 }
 
-func (w *walker) builtin(p *path, name string, o *pickle.Object) (bool, error) {
+func (w *walker) builtin(p *keypath.Path, name string, o *pickle.Object) (bool, error) {
 	args := argsOf(o)
 	switch name {
 	case "set", "frozenset":
@@ -136,7 +137,7 @@ func complexText(re, im float64) string {
 
 // collection handles the mappings of package collections. An OrderedDict is content like a dict; the state that
 // torch's state_dict() hangs on one (_metadata: module versions) is not content.
-func (w *walker) collection(p *path, name string, o *pickle.Object) (bool, error) {
+func (w *walker) collection(p *keypath.Path, name string, o *pickle.Object) (bool, error) {
 	args := argsOf(o)
 	switch name {
 	case "OrderedDict":

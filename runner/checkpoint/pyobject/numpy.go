@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
@@ -22,7 +23,7 @@ type dtype struct {
 }
 
 // numpy adds the entries of arrays and array scalars.
-func (w *walker) numpy(p *path, g pickle.Global, o *pickle.Object) (bool, error) {
+func (w *walker) numpy(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool, error) {
 	switch {
 	case g.Name == "_reconstruct" && strings.HasSuffix(g.Module, "multiarray"):
 		return true, w.ndarray(p, o)
@@ -40,12 +41,12 @@ func (w *walker) numpy(p *path, g pickle.Global, o *pickle.Object) (bool, error)
 	return false, nil
 }
 
-func (w *walker) tensor(p *path, t *checkpoint.Tensor) error {
+func (w *walker) tensor(p *keypath.Path, t *checkpoint.Tensor) error {
 	return w.add(p, checkpoint.Entry{Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
 }
 
 // ndarray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
-func (w *walker) ndarray(p *path, o *pickle.Object) error {
+func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	args := argsOf(o)
 	if len(args) != 3 {
 		return checkpoint.Unsupported("array constructor with %d arguments", len(args))
@@ -55,11 +56,11 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 	}
 	state, ok := o.State.(*pickle.Tuple)
 	if !ok || len(state.Items) != 5 {
-		return checkpoint.Damaged("array %q without its state", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("array %q without its state", checkpoint.Clip(p.String(), 80))
 	}
 	shape, ok := Integers(state.Items[1])
 	if !ok {
-		return checkpoint.Damaged("array %q with a shape that is no tuple of integers", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("array %q with a shape that is no tuple of integers", checkpoint.Clip(p.String(), 80))
 	}
 	d, err := w.dtype(state.Items[2])
 	if err != nil {
@@ -72,30 +73,30 @@ func (w *walker) ndarray(p *path, o *pickle.Object) error {
 		}
 	}
 	if !ok {
-		return checkpoint.Damaged("array %q with an order that is no bool", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("array %q with an order that is no bool", checkpoint.Clip(p.String(), 80))
 	}
 	if d.object {
 		return w.objectArray(p, shape, state.Items[4])
 	}
 	data, ok := asBytes(state.Items[4])
 	if !ok {
-		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.String(), 80))
 	}
 	t, err := d.array(w.bytes(data), shape, fortran)
 	if err != nil {
-		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.name(false), 80), err)
+		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
 	return w.tensor(p, t)
 }
 
 // wrapped reads an array of joblib, whose bytes follow its description.
-func (w *walker) wrapped(p *path, o *pickle.Object) error {
+func (w *walker) wrapped(p *keypath.Path, o *pickle.Object) error {
 	if w.src.Outside == nil {
 		return checkpoint.Unsupported("array of joblib inside another format")
 	}
 	outside, ok := w.src.Outside(o)
 	if !ok {
-		return checkpoint.Damaged("array %q without its data", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("array %q without its data", checkpoint.Clip(p.String(), 80))
 	}
 	if outside.Objects != nil {
 		return w.walk(p, outside.Objects)
@@ -106,7 +107,7 @@ func (w *walker) wrapped(p *path, o *pickle.Object) error {
 	}
 	t, err := a.typ.array(outside.Data, a.Shape, a.Fortran)
 	if err != nil {
-		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.name(false), 80), err)
+		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
 	return w.tensor(p, t)
 }
@@ -182,14 +183,14 @@ func ObjectArrayShape(v pickle.Value) ([]int64, bool) {
 }
 
 // objectArray lists the members of an array of Python objects. NumPy pickles them in C order whatever the array's own is.
-func (w *walker) objectArray(p *path, shape []int64, data pickle.Value) error {
+func (w *walker) objectArray(p *keypath.Path, shape []int64, data pickle.Value) error {
 	list, ok := data.(*pickle.List)
 	n, err := checkpoint.Elements(shape)
 	if err != nil {
 		return err
 	}
 	if !ok || int64(len(list.Items)) != n {
-		return checkpoint.Damaged("object array %q without its %d members", checkpoint.Clip(p.name(false), 80), n)
+		return checkpoint.Damaged("object array %q without its %d members", checkpoint.Clip(p.String(), 80), n)
 	}
 	return w.sequence(p, "ndarray"+checkpoint.ShapeText(shape), list.Items)
 }
@@ -221,7 +222,7 @@ func (d dtype) array(data checkpoint.Data, shape []int64, fortran bool) (*checkp
 }
 
 // arrayScalar reads numpy.core.multiarray.scalar(dtype, bytes): a number with NumPy's type.
-func (w *walker) arrayScalar(p *path, o *pickle.Object) error {
+func (w *walker) arrayScalar(p *keypath.Path, o *pickle.Object) error {
 	args := argsOf(o)
 	if len(args) != 2 {
 		return checkpoint.Unsupported("array scalar with %d arguments", len(args))
@@ -235,7 +236,7 @@ func (w *walker) arrayScalar(p *path, o *pickle.Object) error {
 	}
 	raw, err := d.scalar(args[1])
 	if err != nil {
-		return fmt.Errorf("array scalar %q: %w", checkpoint.Clip(p.name(false), 80), err)
+		return fmt.Errorf("array scalar %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
 	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.name), Data: checkpoint.Text(string(raw))}
 	e.Text = ScalarText(d.name, raw)

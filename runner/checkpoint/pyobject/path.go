@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
@@ -16,119 +16,39 @@ import (
 // that share much from growing without end.
 const maxLiteral = 4096
 
-// path is a step from a container to a member, linked to the container's own path.
-type path struct {
-	up    *path
-	key   string // the member's key, unquoted; index text where isIndex
-	depth int32
-	index bool // written in brackets
-	raw   bool // written as it is, whatever is in it, as long as names are unambiguous
-}
-
-func (p *path) member(key string) *path { return &path{up: p, key: key, depth: p.depth + 1} }
-
-func (p *path) bracket(text string) *path {
-	return &path{up: p, key: text, index: true, depth: p.depth + 1}
-}
-
-func (p *path) item(i int) *path { return p.bracket(strconv.Itoa(i)) }
-
-// plain reports whether the key needs neither brackets nor quotes.
-func (p *path) plain() bool {
-	return p.raw || !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
-}
-
-// name writes the path: keys joined by dots as state dictionaries do, brackets for anything but plain string keys.
-// With quoteAll every string key is quoted, which keeps "a.b" apart from b within a.
-func (p *path) name(quoteAll bool) string {
-	if p.up != nil && p.up.up == nil && !quoteAll && p.plain() {
-		return p.key // which is held already
-	}
-	var steps []*path
-	for ; p.up != nil; p = p.up {
-		steps = append(steps, p)
-	}
-	var b strings.Builder
-	for i := len(steps) - 1; i >= 0; i-- {
-		switch s := steps[i]; {
-		case s.index:
-			b.WriteString("[" + s.key + "]")
-		case quoteAll || !s.plain():
-			b.WriteString("[" + strconv.Quote(s.key) + "]")
-		default:
-			if b.Len() > 0 {
-				b.WriteByte('.')
-			}
-			b.WriteString(s.key)
-		}
-	}
-	return b.String()
-}
-
-// place is a path without its key, which stands at the end of the entry's name. A file can have a hundred thousand.
-type place struct {
-	up    *path // nil for the root
-	key   int32 // length of a plain key, 0 of any other
-	other int32 // length of what stands for another key
-}
-
-func placeOf(p *path) place {
-	switch {
-	case p.up == nil:
-		return place{}
-	case p.plain():
-		return place{up: p.up, key: int32(len(p.key))}
-	case p.index:
-		return place{up: p.up, other: int32(len("[]") + len(p.key))}
-	}
-	return place{up: p.up, other: int32(len("[]") + len(strconv.Quote(p.key)))}
-}
-
-// quoted returns the name with every string key quoted.
-func (p place) quoted(name string) string {
-	if p.up == nil {
-		return name
-	}
-	up := p.up.name(true)
-	if p.key > 0 {
-		return up + "[" + strconv.Quote(name[len(name)-int(p.key):]) + "]"
-	}
-	return up + name[len(name)-int(p.other):]
-}
-
 // Name names a value below the root by the keys and indices that lead to it, texts and int64.
 func Name(steps []pickle.Value) (string, bool) {
-	p := &path{}
+	var p *keypath.Path
 	for _, step := range steps {
 		switch v := step.(type) {
 		case string:
-			p = p.member(v)
+			p = p.Key(v)
 		case int64:
-			p = p.bracket(strconv.FormatInt(v, 10))
+			p = p.Bracket(strconv.FormatInt(v, 10))
 		default:
 			return "", false
 		}
 	}
-	return p.name(false), true
+	return p.String(), true
 }
 
 // unambiguous renames entries whose dotted names collide.
 func (w *walker) unambiguous() error {
 	for _, i := range checkpoint.RepeatedNames(w.file.Entries) {
 		if i < len(w.places) {
-			w.file.Entries[i].Name = w.places[i].quoted(w.file.Entries[i].Name)
+			w.file.Entries[i].Name = w.places[i].Quoted(w.file.Entries[i].Name)
 		}
 	}
 	return checkpoint.CheckNames(w.file.Entries)
 }
 
 // keyStep returns the path of a mapping's member, or false where the key is an object that no literal tells.
-func keyStep(p *path, key pickle.Value) (*path, bool) {
+func keyStep(p *keypath.Path, key pickle.Value) (*keypath.Path, bool) {
 	if s, ok := key.(string); ok {
-		return p.member(s), true
+		return p.Key(s), true
 	}
 	text, ok := literal(key, 0)
-	return p.bracket(text), ok
+	return p.Bracket(text), ok
 }
 
 // identity returns a value that has the same literal as every other key that Python takes for the same: 1, 1.0 and True

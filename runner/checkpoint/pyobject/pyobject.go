@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
@@ -60,7 +61,7 @@ type Collector struct{ w walker }
 func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
 	return &Collector{walker{
 		file:   f,
-		onPath: map[pickle.Value]*path{},
+		onPath: map[pickle.Value]*keypath.Path{},
 		held:   heldBudget(fileSize),
 		budget: viewBudget(fileSize),
 	}}
@@ -69,9 +70,9 @@ func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
 // Add walks the tree of a pickle whose root has a name, which stands as it is in front of those of its members.
 func (c *Collector) Add(name string, root pickle.Value, src Source) error {
 	c.w.src = src
-	p := &path{}
+	var p *keypath.Path
 	if name != "" {
-		p = &path{up: p, key: name, raw: true}
+		p = keypath.Raw(name)
 	}
 	return c.w.walk(p, root)
 }

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
 // torch adds the entries of what torch._utils and friends rebuild.
-func (w *walker) torch(p *path, g pickle.Global, o *pickle.Object) (bool, error) {
+func (w *walker) torch(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool, error) {
 	args := argsOf(o)
 	switch g.String() {
 	case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state", "torch.nn.parameter.Parameter",
@@ -32,13 +33,13 @@ func (w *walker) torch(p *path, g pickle.Global, o *pickle.Object) (bool, error)
 			}
 		}
 		if len(args) > 3 {
-			return true, w.walk(p.bracket("state"), args[3])
+			return true, w.walk(p.Bracket("state"), args[3])
 		}
 		return true, nil
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		t, err := w.stridedTensor(g.Name, args)
 		if err != nil {
-			return true, fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.name(false), 80), err)
+			return true, fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.String(), 80), err)
 		}
 		return true, w.tensor(p, t)
 	case "torch._utils._rebuild_qtensor":
@@ -102,7 +103,7 @@ func (w *walker) loadLegacy(o *pickle.Object) (*Storage, error) {
 }
 
 // storage adds a storage that is a value of its own as a flat tensor.
-func (w *walker) storage(p *path, ref *pickle.Persistent) error {
+func (w *walker) storage(p *keypath.Path, ref *pickle.Persistent) error {
 	s, err := w.storageOf(ref)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func (w *walker) storage(p *path, ref *pickle.Persistent) error {
 	return w.storageTensor(p, s)
 }
 
-func (w *walker) storageTensor(p *path, s *Storage) error {
+func (w *walker) storageTensor(p *keypath.Path, s *Storage) error {
 	item := int64(s.DType.Bits() / 8)
 	if item == 0 || s.Size%item != 0 {
 		return checkpoint.Damaged("storage %q of %d bytes is no whole number of %s", s.Key, s.Size, s.DType)
@@ -258,7 +259,7 @@ func viewFlags(v pickle.Value) (string, error) {
 
 // quantised evaluates _rebuild_qtensor(storage, offset, size, stride, quantizer, requires_grad, hooks) where quantizer
 // is (torch.per_tensor_affine, scale, zero point) or (torch.per_channel_affine, scales, zero points, axis).
-func (w *walker) quantised(p *path, args []pickle.Value) error {
+func (w *walker) quantised(p *keypath.Path, args []pickle.Value) error {
 	if len(args) < 5 {
 		return checkpoint.Damaged("quantised tensor with %d arguments", len(args))
 	}
@@ -272,15 +273,15 @@ func (w *walker) quantised(p *path, args []pickle.Value) error {
 	}
 	t, err := read(s, s.DType, args[1], args[2], args[3])
 	if err != nil {
-		return fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.name(false), 80), err)
+		return fmt.Errorf("tensor %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
 	q, ok := itemsOf(args[4])
 	if !ok || len(q) < 3 {
-		return checkpoint.Damaged("quantised tensor %q without its quantiser", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("quantised tensor %q without its quantiser", checkpoint.Clip(p.String(), 80))
 	}
 	scheme, ok := q[0].(pickle.Global)
 	if !ok {
-		return checkpoint.Damaged("quantised tensor %q without a scheme", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("quantised tensor %q without a scheme", checkpoint.Clip(p.String(), 80))
 	}
 	t.Attrs = scheme.Name
 	if err := w.tensor(p, t); err != nil {
@@ -288,7 +289,7 @@ func (w *walker) quantised(p *path, args []pickle.Value) error {
 	}
 	names := []string{"scale", "zero_point", "axis"}
 	for i, v := range q[1:min(len(q), 4)] {
-		if err := w.walk(p.member(names[i]), v); err != nil {
+		if err := w.walk(p.Key(names[i]), v); err != nil {
 			return err
 		}
 	}
@@ -297,14 +298,14 @@ func (w *walker) quantised(p *path, args []pickle.Value) error {
 
 // sparse evaluates _rebuild_sparse_tensor(layout, data): data is (indices, values, size[, coalesced]) for COO and
 // (compressed indices, plain indices, values, size) for the compressed layouts.
-func (w *walker) sparse(p *path, args []pickle.Value) error {
+func (w *walker) sparse(p *keypath.Path, args []pickle.Value) error {
 	if len(args) != 2 {
 		return checkpoint.Damaged("sparse tensor with %d arguments", len(args))
 	}
 	data, ok := itemsOf(args[1])
 	layout, ok2 := w.globalName(args[0])
 	if !ok || !ok2 {
-		return checkpoint.Damaged("sparse tensor %q without layout or data", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("sparse tensor %q without layout or data", checkpoint.Clip(p.String(), 80))
 	}
 	layout = strings.TrimPrefix(layout, "torch.")
 	names := []string{"compressed_indices", "plain_indices", "values", "size"}
@@ -319,7 +320,7 @@ func (w *walker) sparse(p *path, args []pickle.Value) error {
 		return err
 	}
 	for i, v := range data {
-		if err := w.walk(p.member(names[i]), v); err != nil {
+		if err := w.walk(p.Key(names[i]), v); err != nil {
 			return err
 		}
 	}
@@ -343,14 +344,14 @@ func (w *walker) globalName(v pickle.Value) (string, bool) {
 }
 
 // fromType evaluates _rebuild_from_type_v2(func, type, args, state): a tensor subclass or a tensor with attributes.
-func (w *walker) fromType(p *path, args []pickle.Value) error {
+func (w *walker) fromType(p *keypath.Path, args []pickle.Value) error {
 	if len(args) != 4 {
 		return checkpoint.Damaged("tensor subclass with %d arguments", len(args))
 	}
 	fn, ok := args[0].(pickle.Global)
 	inner, ok2 := args[2].(*pickle.Tuple)
 	if !ok || !ok2 {
-		return checkpoint.Damaged("tensor subclass %q without a constructor", checkpoint.Clip(p.name(false), 80))
+		return checkpoint.Damaged("tensor subclass %q without a constructor", checkpoint.Clip(p.String(), 80))
 	}
 	typ, ok := args[1].(pickle.Global)
 	if ok {
@@ -363,7 +364,7 @@ func (w *walker) fromType(p *path, args []pickle.Value) error {
 	}
 	if ok && typ.String() != "torch._tensor.Tensor" && typ.String() != "torch.Tensor" && typ.Name != "Parameter" {
 		e := checkpoint.Entry{Kind: checkpoint.KindObject, Type: "class", Text: typ.String(), Data: checkpoint.Text(typ.String())}
-		if err := w.add(p.bracket("class"), e); err != nil {
+		if err := w.add(p.Bracket("class"), e); err != nil {
 			return err
 		}
 	}
@@ -373,7 +374,7 @@ func (w *walker) fromType(p *path, args []pickle.Value) error {
 	if _, none := args[3].(pickle.None); none {
 		return nil
 	}
-	return w.walk(p.bracket("state"), args[3])
+	return w.walk(p.Bracket("state"), args[3])
 }
 
 func torchDType(v pickle.Value) (checkpoint.DType, error) {

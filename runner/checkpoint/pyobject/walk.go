@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
@@ -27,9 +28,9 @@ const (
 type walker struct {
 	file   *checkpoint.File
 	src    Source
-	places []place // of file.Entries
-	names  int     // bytes of all names
-	onPath map[pickle.Value]*path
+	places []keypath.Place // of file.Entries
+	names  int             // bytes of all names
+	onPath map[pickle.Value]*keypath.Path
 	budget int64 // bytes that further values may have
 	held   int64 // bytes of further values that may be written anew, in memory
 
@@ -37,8 +38,8 @@ type walker struct {
 	dangerous map[string]string
 }
 
-func (w *walker) add(p *path, e checkpoint.Entry) error {
-	e.Name = p.name(false)
+func (w *walker) add(p *keypath.Path, e checkpoint.Entry) error {
+	e.Name = p.String()
 	w.names += len(e.Name)
 	if len(w.places) >= maxEntries || w.names > maxNames {
 		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
@@ -52,10 +53,10 @@ func (w *walker) add(p *path, e checkpoint.Entry) error {
 		}
 	}
 	for len(w.places) < len(w.file.Entries) {
-		w.places = append(w.places, place{}) // of an entry that others have added
+		w.places = append(w.places, keypath.Place{}) // of an entry that others have added
 	}
 	w.file.Entries = append(w.file.Entries, e)
-	w.places = append(w.places, placeOf(p))
+	w.places = append(w.places, p.Place())
 	return nil
 }
 
@@ -68,26 +69,26 @@ func (w *walker) hold(n int64) error {
 }
 
 // container adds the entry that says what kind of container is at p and how many members it has.
-func (w *walker) container(p *path, typ string, n int) error {
+func (w *walker) container(p *keypath.Path, typ string, n int) error {
 	return w.add(p, checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: typ, Text: strconv.Itoa(n), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(n)),
 	})
 }
 
-func (w *walker) walk(p *path, v pickle.Value) error {
+func (w *walker) walk(p *keypath.Path, v pickle.Value) error {
 	if e, ok := w.scalar(v); ok {
 		if g, ok := v.(pickle.Global); ok {
 			w.see(p, g)
 		}
 		return w.add(p, e)
 	}
-	if p.depth > maxDepth {
+	if p.Depth() > maxDepth {
 		return checkpoint.Limit("values nested more than %d deep", maxDepth)
 	}
 	if at, ok := w.onPath[v]; ok {
 		return w.add(p, checkpoint.Entry{
-			Kind: checkpoint.KindObject, Type: "cycle", Text: "same object as " + strconv.Quote(at.name(false)), Data: checkpoint.Text(at.name(false)),
+			Kind: checkpoint.KindObject, Type: "cycle", Text: "same object as " + strconv.Quote(at.String()), Data: checkpoint.Text(at.String()),
 		})
 	}
 	w.onPath[v] = p
@@ -112,7 +113,7 @@ func (w *walker) walk(p *path, v pickle.Value) error {
 	return fmt.Errorf("no entry for a value of type %T", v)
 }
 
-func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
+func (w *walker) sequence(p *keypath.Path, typ string, items []pickle.Value) error {
 	if w.isPythonRandom(typ, items) {
 		w.rng(p, "python-random")
 	}
@@ -134,7 +135,7 @@ func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
 		return err
 	}
 	for i, item := range items {
-		if err := w.walk(p.item(i), item); err != nil {
+		if err := w.walk(p.Item(i), item); err != nil {
 			return err
 		}
 	}
@@ -142,7 +143,7 @@ func (w *walker) sequence(p *path, typ string, items []pickle.Value) error {
 }
 
 // set names members by their value, because their order means nothing.
-func (w *walker) set(p *path, s *pickle.Set) error {
+func (w *walker) set(p *keypath.Path, s *pickle.Set) error {
 	typ := "set"
 	if s.Frozen {
 		typ = "frozenset"
@@ -152,14 +153,14 @@ func (w *walker) set(p *path, s *pickle.Set) error {
 	for i, item := range s.Items {
 		text, ok := literal(item, 0)
 		if !ok {
-			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.name(false), 80))
+			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.String(), 80))
 		}
 		if err := w.hold(int64(len(text))); err != nil {
 			return err
 		}
 		members[i] = text
 		if id, _ := literal(identity(item), 0); seen[id] {
-			return checkpoint.Damaged("set %q has the member %s twice", checkpoint.Clip(p.name(false), 80), checkpoint.Clip(text, 80))
+			return checkpoint.Damaged("set %q has the member %s twice", checkpoint.Clip(p.String(), 80), checkpoint.Clip(text, 80))
 		} else {
 			seen[id] = true
 		}
@@ -184,7 +185,7 @@ func (w *walker) set(p *path, s *pickle.Set) error {
 	return w.add(p, checkpoint.Entry{Kind: checkpoint.KindObject, Type: typ, Text: text + "}", Data: checkpoint.Text(string(b))})
 }
 
-func (w *walker) mapping(p *path, typ string, pairs []pickle.Pair) error {
+func (w *walker) mapping(p *keypath.Path, typ string, pairs []pickle.Pair) error {
 	if err := w.container(p, typ, len(pairs)); err != nil {
 		return err
 	}
@@ -193,32 +194,32 @@ func (w *walker) mapping(p *path, typ string, pairs []pickle.Pair) error {
 
 // pairs lists the members of a mapping. Keys that are objects, such as the parameters by which a torch.optim.Optimizer
 // pickled whole keeps its state, are numbered and listed beside their values.
-func (w *walker) pairs(p *path, pairs []pickle.Pair) error {
+func (w *walker) pairs(p *keypath.Path, pairs []pickle.Pair) error {
 	seen := make(map[string]struct{}, len(pairs))
 	objects := 0
 	for _, pair := range pairs {
 		step, ok := keyStep(p, pair.Key)
 		if !ok {
 			if !isObject(pair.Key) {
-				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.name(false), 80))
+				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.String(), 80))
 			}
 			number := strconv.Itoa(objects)
 			objects++
-			if err := w.walk(p.bracket("key "+number), pair.Key); err != nil {
+			if err := w.walk(p.Bracket("key "+number), pair.Key); err != nil {
 				return err
 			}
-			if err := w.walk(p.bracket("value "+number), pair.Value); err != nil {
+			if err := w.walk(p.Bracket("value "+number), pair.Value); err != nil {
 				return err
 			}
 			continue
 		}
-		id := step.key
-		if step.index {
+		id, isText := pair.Key.(string)
+		if !isText {
 			id, _ = literal(identity(pair.Key), 0)
 			id = "[" + id
 		}
 		if _, ok := seen[id]; ok {
-			return checkpoint.Damaged("dictionary %q has the key %q twice", checkpoint.Clip(p.name(false), 80), checkpoint.Clip(step.key, 80))
+			return checkpoint.Damaged("dictionary %q has the key %q twice", checkpoint.Clip(p.String(), 80), checkpoint.Clip(step.Last(), 80))
 		}
 		seen[id] = struct{}{}
 		if err := w.walk(step, pair.Value); err != nil {
@@ -237,7 +238,7 @@ func isObject(v pickle.Value) bool {
 }
 
 // object interprets the constructors that are known, and lists the parts of any other object.
-func (w *walker) object(p *path, o *pickle.Object) error {
+func (w *walker) object(p *keypath.Path, o *pickle.Object) error {
 	if g, ok := o.Global(); ok {
 		if done, err := w.known(p, g, o); done {
 			return err
@@ -247,7 +248,7 @@ func (w *walker) object(p *path, o *pickle.Object) error {
 	return w.opaque(p, o)
 }
 
-func (w *walker) opaque(p *path, o *pickle.Object) error {
+func (w *walker) opaque(p *keypath.Path, o *pickle.Object) error {
 	class := "(made by another object)"
 	if g, ok := o.Global(); ok {
 		class = scriptClass(g)
@@ -260,29 +261,29 @@ func (w *walker) opaque(p *path, o *pickle.Object) error {
 		return err
 	}
 	if _, ok := o.Global(); !ok {
-		if err := w.walk(p.bracket("func"), o.Func); err != nil {
+		if err := w.walk(p.Bracket("func"), o.Func); err != nil {
 			return err
 		}
 	}
 	if args, ok := o.Args.(*pickle.Tuple); ok && len(args.Items) > 0 {
 		for i, a := range args.Items {
-			if err := w.walk(p.bracket("arg "+strconv.Itoa(i)), a); err != nil {
+			if err := w.walk(p.Bracket("arg "+strconv.Itoa(i)), a); err != nil {
 				return err
 			}
 		}
 	}
 	if kw, ok := o.Kw.(*pickle.Dict); ok && len(kw.Items) > 0 {
-		if err := w.walk(p.bracket("kwargs"), kw); err != nil {
+		if err := w.walk(p.Bracket("kwargs"), kw); err != nil {
 			return err
 		}
 	}
 	for i, item := range o.Items {
-		if err := w.walk(p.item(i), item); err != nil {
+		if err := w.walk(p.Item(i), item); err != nil {
 			return err
 		}
 	}
 	if len(o.Pairs) > 0 {
-		if err := w.mapping(p.bracket("items"), "dict", o.Pairs); err != nil {
+		if err := w.mapping(p.Bracket("items"), "dict", o.Pairs); err != nil {
 			return err
 		}
 	}
@@ -301,7 +302,7 @@ func scriptClass(g pickle.Global) string {
 }
 
 // state lists an instance's attributes as members, so that a model pickled whole has the names that users know.
-func (w *walker) state(p *path, state pickle.Value) error {
+func (w *walker) state(p *keypath.Path, state pickle.Value) error {
 	switch s := state.(type) {
 	case nil:
 		return nil
@@ -310,7 +311,7 @@ func (w *walker) state(p *path, state pickle.Value) error {
 			return w.pairs(p, s.Items)
 		}
 	}
-	return w.walk(p.bracket("state"), state)
+	return w.walk(p.Bracket("state"), state)
 }
 
 func allStrings(pairs []pickle.Pair) bool {
@@ -322,8 +323,8 @@ func allStrings(pairs []pickle.Pair) bool {
 	return true
 }
 
-func (w *walker) rng(p *path, generator string) {
-	w.file.RNG = append(w.file.RNG, checkpoint.RNGState{Name: p.name(false), Generator: generator})
+func (w *walker) rng(p *keypath.Path, generator string) {
+	w.file.RNG = append(w.file.RNG, checkpoint.RNGState{Name: p.String(), Generator: generator})
 }
 
 // isPythonRandom recognises random.getstate(): (3, 624 words and an index, next Gaussian or None).
@@ -341,14 +342,14 @@ func (w *walker) isNumPyRandom(_ string, items []pickle.Value) bool {
 }
 
 // see counts a class or function that stays uninterpreted, and notes the ones that run programs.
-func (w *walker) see(p *path, g pickle.Global) {
+func (w *walker) see(p *keypath.Path, g pickle.Global) {
 	if w.globals == nil {
 		w.globals, w.dangerous = map[string]int{}, map[string]string{}
 	}
 	name := g.String()
 	w.globals[name]++
 	if _, ok := w.dangerous[name]; !ok && runsCode(g) {
-		w.dangerous[name] = p.name(false)
+		w.dangerous[name] = p.String()
 	}
 }
 

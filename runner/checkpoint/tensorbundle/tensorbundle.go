@@ -17,6 +17,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -194,7 +195,7 @@ func (b *bundle) data(e entry) (checkpoint.Data, error) {
 // text adds strings: the length of each, a checksum of the lengths, the strings. A tensor of one string without
 // dimensions is a value of bytes, one of a dimension a list of them. The checksums cover the lengths as fixed numbers
 // (WriteStringTensor in tensorflow/core/util/tensor_bundle/tensor_bundle.cc).
-func (b *bundle) text(p *tree.Path, e entry, data checkpoint.Data) error {
+func (b *bundle) text(p *keypath.Path, e entry, data checkpoint.Data) error {
 	if len(e.shape) > 1 {
 		return checkpoint.Unsupported("strings of shape %s", checkpoint.ShapeText(e.shape))
 	}

@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 )
 
 // keys adds a dictionary of numbers by their keys.
-func keys(t *testing.T, b *Builder, p *Path, list ...string) {
+func keys(t *testing.T, b *Builder, p *keypath.Path, list ...string) {
 	t.Helper()
 	d, err := b.Dict(p)
 	if err != nil {
@@ -114,7 +115,7 @@ func TestPackedTextsAreTheDefinedBytes(t *testing.T) {
 func TestLimits(t *testing.T) {
 	var limit *checkpoint.LimitError
 	b := NewBuilder(&checkpoint.File{})
-	var p *Path
+	var p *keypath.Path
 	var err error
 	for i := 0; err == nil && i < 10*maxDepth; i++ {
 		var l *List

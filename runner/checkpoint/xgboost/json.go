@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -90,7 +91,7 @@ func (d *jsonReader) accept(c byte) (bool, error) {
 	return true, err
 }
 
-func (d *jsonReader) value(p *tree.Path) error {
+func (d *jsonReader) value(p *keypath.Path) error {
 	c, err := d.peek()
 	if err != nil {
 		return d.damaged(err)
@@ -119,7 +120,7 @@ func (d *jsonReader) value(p *tree.Path) error {
 	return d.builder.Float(p, n.f)
 }
 
-func (d *jsonReader) word(p *tree.Path) error {
+func (d *jsonReader) word(p *keypath.Path) error {
 	text, err := d.run()
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (d *jsonReader) word(p *tree.Path) error {
 	return d.damaged(nil)
 }
 
-func (d *jsonReader) object(p *tree.Path) error {
+func (d *jsonReader) object(p *keypath.Path) error {
 	if err := d.ctx.Err(); err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (d *jsonReader) object(p *tree.Path) error {
 	}
 }
 
-func (d *jsonReader) array(p *tree.Path) error {
+func (d *jsonReader) array(p *keypath.Path) error {
 	if _, err := d.token(); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"math/big"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -32,7 +33,7 @@ func (m *memory) take(n, numbers int) error {
 // sequence adds an array whose members arrive one by one: a tensor where they are numbers of one kind, else a list.
 type sequence struct {
 	builder *tree.Builder
-	path    *tree.Path
+	path    *keypath.Path
 	memory  *memory
 	ints    []int64
 	reals   []float64
@@ -68,7 +69,7 @@ func (s *sequence) real(v float64, double bool) error {
 }
 
 // next returns the place of a member that makes the array a list, and first adds those that were collected.
-func (s *sequence) next() (*tree.Path, error) {
+func (s *sequence) next() (*keypath.Path, error) {
 	if s.list == nil {
 		var err error
 		if s.list, err = s.builder.List(s.path); err != nil {

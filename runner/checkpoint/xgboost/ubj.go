@@ -9,6 +9,7 @@ import (
 	"math/big"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -168,7 +169,7 @@ func (d *ubjReader) text() (string, error) {
 	return string(p), err
 }
 
-func (d *ubjReader) value(p *tree.Path, marker byte) error {
+func (d *ubjReader) value(p *keypath.Path, marker byte) error {
 	switch marker {
 	case '{':
 		return d.object(p)
@@ -201,7 +202,7 @@ func (d *ubjReader) value(p *tree.Path, marker byte) error {
 	return d.builder.Int(p, big.NewInt(v))
 }
 
-func (d *ubjReader) object(p *tree.Path) error {
+func (d *ubjReader) object(p *keypath.Path) error {
 	if err := d.ctx.Err(); err != nil {
 		return err
 	}
@@ -236,7 +237,7 @@ func (d *ubjReader) object(p *tree.Path) error {
 }
 
 // array reads an array: of one type and a count, of a count, or up to its end.
-func (d *ubjReader) array(p *tree.Path) error {
+func (d *ubjReader) array(p *keypath.Path) error {
 	marker, err := d.marker()
 	if err != nil {
 		return err
@@ -303,7 +304,7 @@ func (d *ubjReader) member(s *sequence, marker byte) error {
 }
 
 // typed adds an array of numbers that stays in the file.
-func (d *ubjReader) typed(p *tree.Path, typ byte, n int64) error {
+func (d *ubjReader) typed(p *keypath.Path, typ byte, n int64) error {
 	item := width(typ)
 	if n > d.size/item {
 		return checkpoint.Damaged("array of %d numbers in a file of %d bytes", n, d.size)
