@@ -2,7 +2,7 @@
 
 import sys
 
-from .sightings import Sightings, Watched
+from .sightings import Calls, Sightings, Watched
 
 SOURCE = "concurrency"
 
@@ -29,6 +29,8 @@ def install(probe):
     when("multiprocessing.process", tasks.watch_process)
     when("threading", tasks.watch_threads)
     when("asyncio.tasks", tasks.watch_asyncio)
+    when("asyncio.base_events", lambda module: tasks.watch_begun(module.BaseEventLoop, "create_task", "asyncio.create_task", True))
+    when("asyncio.taskgroups", lambda module: tasks.watch_begun(module.TaskGroup, "create_task", "asyncio.TaskGroup.create_task", True))
     when("subprocess", tasks.watch_subprocess)
     when("multiprocessing.popen_fork", lambda module: _watch_kills(probe, module.Popen))
 
@@ -51,23 +53,26 @@ class _Tasks:
             return
         thread.busy = True
         try:
-            found, below = self._probe.frames.doing(frame)
-            if found is None:
-                return
-            where = self._probe.frames.place(found, below)
-            if where.lib is not None and where.lib.split(".")[0] in _FACES:
-                where.lib = None
-                if direct:
-                    return
-            if direct and where.lib is not None and where.lib.split(".")[0] in ("torch", "subprocess", "tqdm"):
-                return
-            if self._sightings.first(api, found):
-                detail["api"] = api
-                self._probe.emit("task", SOURCE, where, None, detail)
+            self._write(frame, api, direct, detail)
         except Exception:
             pass
         finally:
             thread.busy = False
+
+    def _write(self, frame, api, direct, detail):
+        found, below = self._probe.frames.doing(frame)
+        if found is None:
+            return
+        where = self._probe.frames.place(found, below)
+        if where.lib is not None and where.lib.split(".")[0] in _FACES:
+            where.lib = None
+            if direct:
+                return
+        if direct and where.lib is not None and where.lib.split(".")[0] in ("torch", "subprocess", "tqdm"):
+            return
+        if self._sightings.first(api, found):
+            detail["api"] = api
+            self._probe.emit("task", SOURCE, where, None, detail)
 
     def _completed(self, frame, api, number):
         """Writes which of several results was taken next."""
@@ -251,6 +256,12 @@ class _Tasks:
 
         for name in ("as_completed", "gather", "wait"):
             Watched(self._probe, module, name, noted("asyncio." + name))
+        for name in ("create_task", "ensure_future"):
+            self.watch_begun(module, name, "asyncio." + name)
+
+    def watch_begun(self, owner, name, api, method=False):
+        """Writes where the user's own lines begin a task of an event loop: asyncio's begin one for nearly everything."""
+        Calls(self._probe, owner, name, lambda frame, args, kwargs: self._write(frame, api, True, {}), method)
 
 
 def _watch_kills(probe, kind):

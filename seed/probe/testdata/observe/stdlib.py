@@ -64,6 +64,15 @@ pool = ThreadPoolExecutor(2)  #! task concurrency api=concurrent.futures.ThreadP
 futures = [pool.submit(pow, 2, 3)]
 list(as_completed(futures))  #! task concurrency api=concurrent.futures.as_completed unordered=true
 
+import asyncio
+async def actors():
+    one = asyncio.create_task(asyncio.sleep(0))  #! task concurrency api=asyncio.create_task
+    two = asyncio.ensure_future(asyncio.sleep(0))  #! task concurrency api=asyncio.ensure_future
+    three = asyncio.get_running_loop().create_task(asyncio.sleep(0))  #! task concurrency api=asyncio.create_task
+    await asyncio.gather(one, two, three, asyncio.sleep(0))  #! task concurrency api=asyncio.gather
+    await asyncio.wait_for(asyncio.sleep(0), 5)
+asyncio.run(actors())
+
 import subprocess, sys
 subprocess.run([sys.executable, "-c", "pass"], check=True)
 subprocess.Popen([sys.executable, "-c", "pass"]).wait()  #! task concurrency api=subprocess.Popen
