@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -215,7 +216,7 @@ func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Exper
 		if err != nil {
 			return nil, err
 		}
-		cause.narrow(differences, noise)
+		cause.narrow(differences, noise, lister{c.audit.Dir, pair.expected})
 	}
 	return cause, nil
 }
@@ -235,8 +236,8 @@ func (c *inquiry) alike(pinned *observation, varied *difference) (*observation, 
 }
 
 // narrow chooses among several sites of a source the one at which a local value first differs, or takes that line
-// where the trace has shown none.
-func (v *conviction) narrow(differences, noise []trace.LocalDifference) {
+// where the trace has shown none. A listing that no local value holds, such as one kept in an attribute, is the last before it.
+func (v *conviction) narrow(differences, noise []trace.LocalDifference, listings lister) {
 	origin, found := trace.Origin(differences, noise)
 	if !found {
 		return
@@ -247,7 +248,41 @@ func (v *conviction) narrow(differences, noise []trace.LocalDifference) {
 	s := *v.suspicion
 	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step}
 	s.story = fmt.Sprintf("%s:%d is where it first shows: %s", origin.File, origin.Line, heldDifferently(origin))
+	if v.source == seed.FileOrder {
+		if listing := listings.last(origin); listing != nil && at(listing) != at(s.site) {
+			s.site = listing
+			s.story = fmt.Sprintf("%s lists a directory (%s); it first shows at %s:%d, where %s", at(listing), listing.API, origin.File, origin.Line, heldDifferently(origin))
+		}
+	}
 	v.suspicion = &s
+}
+
+// lister knows the listings of a run of the project in dir.
+type lister struct {
+	dir string
+	run *observation
+}
+
+// sorts matches a line that puts names in an order of its own.
+var sorts = regexp.MustCompile(`\b(nat)?sorted\(|\.sort\(`)
+
+// last is the last listing at a value's line or before it that is not sorted at once; nil where there is none.
+func (l lister) last(origin trace.LocalDifference) (last *trace.Seen) {
+	var order int64
+	for _, s := range l.run.summary.Sites {
+		if s.Kind != probe.KindList || s.Process != "main" || s.File == "" || ofPackages(s) || importing(s) || sorts.MatchString(sourceLine(l.dir, s.File, s.Line)) {
+			continue
+		}
+		if s.File == origin.File && s.Line == origin.Line {
+			return s
+		}
+		for _, p := range s.Places {
+			if p.Order < origin.Order && (last == nil || p.Order > order) {
+				last, order = s, p.Order
+			}
+		}
+	}
+	return last
 }
 
 // suspicionFor is the rule's suspicion, or a bare one where the rule sees nothing.
