@@ -27,7 +27,7 @@ func (w *Workspace) copy(ctx context.Context) error {
 	case Clonefile:
 		c.file = cloneFile
 	case Copy:
-		if err := roomFor(w.spec.Project, w.spec.Scratch); err != nil {
+		if err := roomFor(w.spec.Project, w.spec.Scratch, w.spec.Hide); err != nil {
 			return err
 		}
 		w.big = &bigFiles{dir: w.root + "-big"}
@@ -57,9 +57,9 @@ func (w *Workspace) copy(ctx context.Context) error {
 	return nil
 }
 
-// roomFor returns an error when the files below root would not fit into the file system of scratch. A copy that fills the
-// disk would harm more than this run.
-func roomFor(root, scratch string) error {
+// roomFor returns an error when the files below root, without the paths in hide, would not fit into the file system of scratch.
+// A copy that fills the disk would harm more than this run.
+func roomFor(root, scratch string, hide []string) error {
 	room, err := freeRoom(scratch)
 	if err != nil {
 		return nil // it will be seen
@@ -67,11 +67,17 @@ func roomFor(root, scratch string) error {
 	free := room.bytes
 	var size int64
 	filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if err != nil {
+			return nil
+		}
+		if rel, err := filepath.Rel(root, path); err == nil && d.IsDir() && slices.Contains(hide, rel) {
+			return fs.SkipDir
+		}
+		if !d.Type().IsRegular() {
 			return nil
 		}
 		if info, err := d.Info(); err == nil {
-			size += info.Size()
+			size += allocated(info)
 		}
 		if size > free {
 			return fs.SkipAll

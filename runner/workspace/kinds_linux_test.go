@@ -351,6 +351,30 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestRoomForHoles has a scratch directory with room for the data of a project, not for its holes and the hidden records.
+func TestRoomForHoles(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small file system")
+	}
+	root := t.TempDir()
+	project(t, root, map[string]string{"p/in.txt": "in", "p/array.npy": "", "p/.records/run": strings.Repeat("in", 1<<20), "s/keep": ""})
+	if err := os.Truncate(root+"/p/array.npy", 32<<20); err != nil {
+		t.Skip(err)
+	}
+	if err := unix.Mount("tmpfs", root+"/s", "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("cannot mount: %v", err)
+	}
+	defer unix.Unmount(root+"/s", unix.MNT_DETACH)
+	w, err := workspace.Prepare(t.Context(), workspace.Spec{Project: root + "/p", Scratch: root + "/s", Kind: workspace.Copy, Hide: []string{".records"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if out := sh(t, w, "stat -c %s array.npy; cat in.txt"); out != "33554432\nin" {
+		t.Errorf("the copy holds %q", out)
+	}
+}
+
 // TestSparseFile copies a file of 4 GiB with data at its start, in its middle and before a hole at its end.
 func TestSparseFile(t *testing.T) {
 	const size = 4 << 30

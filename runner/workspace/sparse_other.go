@@ -10,4 +10,6 @@ import (
 
 func sparse(fs.FileInfo) bool { return false }
 
+func allocated(info fs.FileInfo) int64 { return info.Size() }
+
 func copyData(out, in *os.File, size int64) error { return errors.ErrUnsupported }

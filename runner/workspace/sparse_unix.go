@@ -13,10 +13,15 @@ import (
 )
 
 // sparse reports whether a file takes less room than its size, as one with holes does: a disk image, or a preallocated array.
-func sparse(info fs.FileInfo) bool {
+func sparse(info fs.FileInfo) bool { return allocated(info) < info.Size() }
+
+// allocated is the room that a file's data take, at most its size.
+func allocated(info fs.FileInfo) int64 {
 	const unit = 512 // of st_blocks, stat(2)
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Blocks*unit < info.Size()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return min(st.Blocks*unit, info.Size())
+	}
+	return info.Size()
 }
 
 // copyData copies what of a file is no hole, see lseek(2), and gives the copy the same size.
