@@ -73,6 +73,19 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	return r
 }
 
+// Abridge keeps the first artifact of each class: Verdict and FirstArtifact stay what they are.
+func (r *Result) Abridge() {
+	known := map[Class]bool{}
+	var first []ArtifactDiff
+	for _, a := range r.Artifacts {
+		if !known[a.Class] {
+			known[a.Class] = true
+			first = append(first, a)
+		}
+	}
+	r.Artifacts = first
+}
+
 // Verdict is Different when anything differs beyond what Options allow, Within when something needed a tolerance, else Equal.
 func (r *Result) Verdict() Class {
 	verdict := Equal

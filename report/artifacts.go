@@ -24,25 +24,58 @@ type File struct {
 	Same string `json:"same"`
 }
 
-// files compares the artifacts of complete runs, by path.
-func files(runs []*record.Run) []File {
-	versions := map[string][]record.Artifact{}
-	complete := 0
-	for _, r := range runs {
-		if r.Truncated != "" {
-			continue
-		}
-		complete++
-		for _, a := range r.Artifacts {
-			versions[a.Path] = append(versions[a.Path], a)
-		}
+// tally compares the artifacts of complete runs, by path.
+type tally struct {
+	complete int
+	files    map[string]*versions
+}
+
+// versions are what the runs made of one file.
+type versions struct {
+	runs                   int
+	sha256, link, content  string // the first run's
+	sameBytes, sameContent bool
+}
+
+func (t *tally) add(r *record.Run) {
+	if r.Truncated != "" {
+		return
 	}
-	out := []File{}
-	for path, of := range versions {
-		out = append(out, File{Path: path, Runs: len(of), Of: complete, Same: common(of, complete)})
+	t.complete++
+	if t.files == nil {
+		t.files = map[string]*versions{}
+	}
+	for _, a := range r.Artifacts {
+		v := t.files[a.Path]
+		if v == nil {
+			v = &versions{sha256: a.SHA256, link: a.Link, content: a.Content, sameBytes: true, sameContent: a.Content != ""}
+			t.files[a.Path] = v
+		}
+		v.runs++
+		v.sameBytes = v.sameBytes && a.SHA256 == v.sha256 && a.Link == v.link
+		v.sameContent = v.sameContent && a.Content == v.content
+	}
+}
+
+func (t *tally) list() []File {
+	out := make([]File, 0, len(t.files))
+	for path, v := range t.files {
+		out = append(out, File{Path: path, Runs: v.runs, Of: t.complete, Same: v.common(t.complete)})
 	}
 	slices.SortFunc(out, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
 	return out
+}
+
+func (v *versions) common(runs int) string {
+	switch {
+	case v.runs < runs:
+		return SameNothing
+	case v.sameBytes:
+		return SameBytes
+	case v.sameContent:
+		return SameContent
+	}
+	return SameNothing
 }
 
 // most keeps maxPerRun files in their order: those that differ before those that are the same in every run.
@@ -65,22 +98,4 @@ func most(all []File) (kept []File, more int) {
 		}
 	}
 	return kept, len(all) - len(kept)
-}
-
-func common(versions []record.Artifact, runs int) string {
-	first := versions[0]
-	bytes, content := true, first.Content != ""
-	for _, v := range versions[1:] {
-		bytes = bytes && v.SHA256 == first.SHA256 && v.Link == first.Link
-		content = content && v.Content == first.Content
-	}
-	switch {
-	case len(versions) < runs:
-		return SameNothing
-	case bytes:
-		return SameBytes
-	case content:
-		return SameContent
-	}
-	return SameNothing
 }

@@ -16,42 +16,76 @@ const maxPerRun = 1000
 
 // Build makes the document of an audit from its record and those of its runs. It is a pure function of them.
 func Build(a *record.Audit, runs []*record.Run) *Document {
-	b := builder{dir: a.Dir, sources: seed.All()}
-	d := &Document{
-		Schema:        Schema,
-		Tool:          Tool{Version: a.Tool},
-		Audit:         a.ID,
-		Command:       list(a.Command),
-		Dir:           a.Dir,
-		Verdict:       a.Verdict,
-		Reason:        a.Reason,
-		Criterion:     criterion(a.Criterion),
-		Experiments:   each(a.Experiments, b.experiment),
-		Runs:          each(runs, b.run),
-		Causes:        each(a.Causes, b.cause),
-		Checklist:     b.checklist(a.Checklist),
-		Metrics:       each(a.Metrics, metricSummary),
-		Sensitivities: each(a.Sensitivities, b.sensitivity),
-		Warnings:      each(a.Warnings, b.warning),
-		Masked:        list(a.Masked),
-		Limits:        list(a.Limits),
-		Workspaces:    []string{},
+	b := NewBuilder(a)
+	for _, r := range runs {
+		b.Add(r)
 	}
+	return b.Document()
+}
+
+// Builder is Build for runs that come one after another: it keeps nothing of a record but what the document shows, where the
+// records of runs that write many files would not fit into memory together.
+type Builder struct {
+	builder
+	audit *record.Audit
+	doc   *Document
+	files tally
+}
+
+// NewBuilder begins the document of an audit.
+func NewBuilder(a *record.Audit) *Builder {
+	return &Builder{
+		builder: builder{dir: a.Dir, sources: seed.All()},
+		audit:   a,
+		doc:     &Document{Runs: []Run{}, Limits: slices.Clone(list(a.Limits)), Workspaces: []string{}, Failed: failure(a)},
+		files:   tally{},
+	}
+}
+
+// Add takes the next run of the audit, in their order.
+func (b *Builder) Add(r *record.Run) {
+	b.doc.Runs = append(b.doc.Runs, b.run(r))
+	addRunLimits(b.doc, r)
+	if f := b.doc.Failed; f != nil && f.Run == r.ID {
+		f.ExitCode, f.Signal, f.TimedOut = r.Exit.Code, r.Exit.Signal, r.Exit.TimedOut
+	}
+	// The verdict is about the runs of the first experiment.
+	if len(b.audit.Experiments) > 0 && slices.Contains(b.audit.Experiments[0].Runs, r.ID) {
+		b.files.add(r)
+	}
+}
+
+// Document is the document of the audit with the runs added. No run is to be added after it.
+func (b *Builder) Document() *Document {
+	a, d := b.audit, b.doc
+	d.Schema = Schema
+	d.Tool = Tool{Version: a.Tool}
+	d.Audit = a.ID
+	d.Command = list(a.Command)
+	d.Dir = a.Dir
+	d.Verdict = a.Verdict
+	d.Reason = a.Reason
+	d.Criterion = criterion(a.Criterion)
+	d.Experiments = each(a.Experiments, b.experiment)
+	d.Causes = each(a.Causes, b.cause)
+	d.Checklist = b.checklist(a.Checklist)
+	d.Metrics = each(a.Metrics, metricSummary)
+	d.Sensitivities = each(a.Sensitivities, b.sensitivity)
+	d.Warnings = each(a.Warnings, b.warning)
+	d.Masked = list(a.Masked)
 	sortCauses(d.Causes)
 	if a.FirstDivergence != nil {
 		first := *a.FirstDivergence
 		first.File = b.path(first.File)
 		d.FirstDivergence = &first
 	}
-	b.addRunLimits(d, runs)
-	d.Failed = failure(a, runs)
 	if d.Failed != nil || d.Verdict == "" {
 		d.Verdict = record.Inconclusive
 	}
 	if d.Reason == "" {
 		d.Reason = reason(a, d)
 	}
-	d.Artifacts, d.MoreArtifacts = most(files(firstRuns(a, runs)))
+	d.Artifacts, d.MoreArtifacts = most(b.files.list())
 	d.Bound = bound(a)
 	return d
 }
@@ -194,31 +228,23 @@ func sortCauses(causes []Cause) {
 	slices.SortStableFunc(causes, func(x, y Cause) int { return doubt(x) - doubt(y) })
 }
 
-// addRunLimits adds what this machine refused to single runs, each once.
-func (b builder) addRunLimits(d *Document, runs []*record.Run) {
-	for _, r := range runs {
-		if kind := r.Isolation.Kind; kind != "" && !slices.Contains(d.Workspaces, kind) {
-			d.Workspaces = append(d.Workspaces, kind)
-		}
-		for _, limit := range slices.Concat(r.Isolation.Limits, r.Refused) {
-			if !slices.Contains(d.Limits, limit) {
-				d.Limits = append(d.Limits, limit)
-			}
+// addRunLimits adds what this machine refused to a run, each once.
+func addRunLimits(d *Document, r *record.Run) {
+	if kind := r.Isolation.Kind; kind != "" && !slices.Contains(d.Workspaces, kind) {
+		d.Workspaces = append(d.Workspaces, kind)
+	}
+	for _, limit := range slices.Concat(r.Isolation.Limits, r.Refused) {
+		if !slices.Contains(d.Limits, limit) {
+			d.Limits = append(d.Limits, limit)
 		}
 	}
 }
 
-func failure(a *record.Audit, runs []*record.Run) *Failure {
+func failure(a *record.Audit) *Failure {
 	if a.Failed == "" {
 		return nil
 	}
-	f := &Failure{Run: a.Failed, Stderr: list(a.FailedStderr)}
-	for _, r := range runs {
-		if r.ID == a.Failed {
-			f.ExitCode, f.Signal, f.TimedOut = r.Exit.Code, r.Exit.Signal, r.Exit.TimedOut
-		}
-	}
-	return f
+	return &Failure{Run: a.Failed, Stderr: list(a.FailedStderr)}
 }
 
 // reason states the ground of a verdict whose audit gave none.
@@ -230,17 +256,6 @@ func reason(a *record.Audit, d *Document) string {
 		return "the audit was interrupted before its runs were complete"
 	}
 	return "no reason was recorded"
-}
-
-// firstRuns are the runs of the first experiment, which the verdict is about.
-func firstRuns(a *record.Audit, runs []*record.Run) []*record.Run {
-	var first []*record.Run
-	for _, r := range runs {
-		if len(a.Experiments) > 0 && slices.Contains(a.Experiments[0].Runs, r.ID) {
-			first = append(first, r)
-		}
-	}
-	return first
 }
 
 // bound says what the agreement of the first experiment's runs is worth, in the audit's own words where it has them. Two

@@ -99,9 +99,12 @@ func TestTryNumbersRunsWithinTheirExperiment(t *testing.T) {
 	if diff := cmp.Diff(noted, experiments(r.Audit)); diff != "" {
 		t.Errorf("runs noted (-want +got):\n%s", diff)
 	}
-	kept, err := runner.Runs(r.Store.AuditDir(r.Audit.ID), r.Audit)
-	if err != nil {
-		t.Fatal(err)
+	var kept []*record.Run
+	for run, err := range runner.Runs(r.Store.AuditDir(r.Audit.ID), r.Audit) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, run)
 	}
 	if diff := cmp.Diff([]string{"as-shipped-1", "as-shipped-2", "as-shipped-3", "pin-python-hash-1"}, ids(kept)); diff != "" {
 		t.Errorf("runs kept (-want +got):\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"sort"
@@ -171,19 +172,23 @@ func ReadRun(dir string) (*record.Run, error) {
 	return &r, nil
 }
 
-// Runs reads the records of all runs that the audit in a directory names in its experiments, in their order.
-func Runs(dir string, a *record.Audit) ([]*record.Run, error) {
-	var runs []*record.Run
-	for _, e := range a.Experiments {
-		for _, id := range e.Runs {
-			r, err := ReadRun(filepath.Join(dir, "runs", id))
-			if err != nil {
-				return nil, fmt.Errorf("reading run %s: %w", id, err)
+// Runs reads the records of all runs that the audit in a directory names in its experiments, in their order, one at a time: those
+// of runs that wrote many files are large. It ends with the first error.
+func Runs(dir string, a *record.Audit) iter.Seq2[*record.Run, error] {
+	return func(yield func(*record.Run, error) bool) {
+		for _, e := range a.Experiments {
+			for _, id := range e.Runs {
+				r, err := ReadRun(filepath.Join(dir, "runs", id))
+				if err != nil {
+					yield(nil, fmt.Errorf("reading run %s: %w", id, err))
+					return
+				}
+				if !yield(r, nil) {
+					return
+				}
 			}
-			runs = append(runs, r)
 		}
 	}
-	return runs, nil
 }
 
 // LastLines reads the end of a run's kept output: at most 20 lines of at most 16 KiB, none when it cannot be read. Of a

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/runner"
+	"github.com/reprocheck/reprocheck/runner/record"
 )
 
 var storeFlag = &cli.StringFlag{Name: "store", Value: ".reprocheck", Usage: "the store in `DIR`"}
@@ -81,11 +82,22 @@ func document(c *cli.Context) (*report.Document, error) {
 	if name := c.Args().First(); name != "" {
 		dir = store.Locate(name)
 	}
-	runs, err := runner.Runs(dir, audit)
+	d, err := build(dir, audit)
 	if err != nil {
 		return nil, err
 	}
-	d := report.Build(audit, runs)
 	d.Records = dir
 	return d, nil
+}
+
+// build makes the report of an audit that is kept in a directory.
+func build(dir string, audit *record.Audit) (*report.Document, error) {
+	b := report.NewBuilder(audit)
+	for run, err := range runner.Runs(dir, audit) {
+		if err != nil {
+			return nil, err
+		}
+		b.Add(run)
+	}
+	return b.Document(), nil
 }

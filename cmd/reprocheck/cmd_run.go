@@ -14,7 +14,6 @@ import (
 
 	"github.com/reprocheck/reprocheck/cmd/reprocheck/internal/config"
 	"github.com/reprocheck/reprocheck/compare/diagnose"
-	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/report/live"
 	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/launch"
@@ -297,11 +296,10 @@ func (o *runOptions) output(display *live.Display) io.Writer {
 }
 
 func (o *runOptions) report(p process, store *runner.Store, audit *record.Audit) error {
-	runs, err := runner.Runs(store.AuditDir(audit.ID), audit)
+	d, err := build(store.AuditDir(audit.ID), audit)
 	if err != nil {
 		return err
 	}
-	d := report.Build(audit, runs)
 	d.Records = relative(audit.Dir, store.AuditDir(audit.ID))
 	if err := emit(p, d, o.json); err != nil {
 		return err

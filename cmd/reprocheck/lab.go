@@ -27,6 +27,10 @@ func (l lab) Try(ctx context.Context, ask diagnose.Ask) ([]*record.Run, error) {
 	return runs, err
 }
 
+func (l lab) Record(run *record.Run) (*record.Run, error) {
+	return l.runner.Store.Run(l.runner.Audit.ID, run.ID)
+}
+
 func (l lab) Trace(run *record.Run) trace.Source {
 	return trace.OpenDir(filepath.Join(l.runner.Store.RunDir(l.runner.Audit.ID, run.ID)), run)
 }

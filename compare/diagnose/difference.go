@@ -26,7 +26,9 @@ func (c *inquiry) differ(expected, actual *observation) (*difference, error) {
 	d := &difference{expected: expected, actual: actual}
 	var err error
 	if actual.run.Truncated == "" {
-		d.results = compare.Runs(expected.run, actual.run, c.options)
+		if d.results, err = c.compare(expected, actual); err != nil {
+			return nil, err
+		}
 		d.training, err = trace.State(expected.trace, actual.trace)
 	} else {
 		// It was ended because it had parted from the expected run, and has no results.
@@ -44,6 +46,23 @@ func (c *inquiry) differ(expected, actual *observation) (*difference, error) {
 	}
 	c.compared[pair] = d
 	return d, nil
+}
+
+// compare compares the results of two runs.
+func (c *inquiry) compare(expected, actual *observation) (*compare.Result, error) {
+	a, err := c.whole(expected)
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.whole(actual)
+	if err != nil {
+		return nil, err
+	}
+	results := compare.Runs(a, b, c.options)
+	if len(results.Artifacts) > maxHeld {
+		results.Abridge()
+	}
+	return results, nil
 }
 
 // any reports whether the runs differ at all: in a result, or in the state of the training on the way to it.

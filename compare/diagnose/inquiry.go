@@ -229,7 +229,7 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 			return failureText(o, process) + ": what it would have gone on to do was not seen"
 		}
 	}
-	if pair.training.Events == 0 && !metrics && len(c.shipped[0].run.Artifacts) == 0 {
+	if pair.training.Events == 0 && !metrics && c.shipped[0].files == 0 {
 		return "no training was seen: no optimizer step, no metric and no file that could be compared"
 	}
 	return ""

@@ -54,6 +54,14 @@ func TestCauses(t *testing.T) {
 			world:   world{reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},
 			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
 		}, {
+			name:    "an unseeded stream that reaches one of very many files",
+			world:   world{writes: 3 * maxHeld, reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},
+			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
+		}, {
+			name:    "very many files, all the same",
+			world:   world{writes: 3 * maxHeld},
+			verdict: record.Reproducible, most: 3,
+		}, {
 			name:    "an unseeded stream that reaches nothing",
 			world:   world{events: unseededNumPy},
 			verdict: record.Reproducible, most: 5, // two more, in case three agreed by luck

@@ -16,6 +16,8 @@ import (
 type Lab interface {
 	// Try makes runs of an experiment and returns their records. Fewer records than asked for come with an error.
 	Try(ctx context.Context, ask Ask) ([]*record.Run, error)
+	// Record gives the whole record of a run that Try has returned.
+	Record(run *record.Run) (*record.Run, error)
 	// Trace gives what the probe wrote in a run.
 	Trace(run *record.Run) trace.Source
 	// Changed lists the files of the project that something other than its runs changed since a time, and gives the time of
@@ -39,9 +41,13 @@ type Ask struct {
 	Enough func(soFar trace.Source) string
 }
 
+// maxHeld is how many files of a run are held in memory; the record of one that wrote more is read anew where runs are compared.
+const maxHeld = 1000
+
 // observation is a run with what its trace shows.
 type observation struct {
-	run     *record.Run
+	run     *record.Run // without the artifacts where they are many, see inquiry.whole
+	files   int         // how many artifacts the run has
 	trace   trace.Source
 	summary *trace.Summary
 	zoomed  bool
@@ -58,9 +64,23 @@ func (c *inquiry) observe(ctx context.Context, ask Ask) ([]*observation, error) 
 			err = fmt.Errorf("reading the trace of run %s: %w", run.ID, serr)
 			break
 		}
-		c.seen = append(c.seen, &observation{run: run, trace: source, summary: summary, zoomed: ask.Zoom != nil})
+		o := &observation{run: run, files: len(run.Artifacts), trace: source, summary: summary, zoomed: ask.Zoom != nil}
+		if o.files > maxHeld {
+			light := *run
+			light.Artifacts = nil
+			o.run = &light
+		}
+		c.seen = append(c.seen, o)
 	}
 	return slices.Clone(c.seen[made:]), err
+}
+
+// whole is an observation's run with all its artifacts.
+func (c *inquiry) whole(o *observation) (*record.Run, error) {
+	if o.files == len(o.run.Artifacts) {
+		return o.run, nil
+	}
+	return c.lab.Record(o.run)
 }
 
 // against makes one run and compares it with another.

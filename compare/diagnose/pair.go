@@ -24,7 +24,7 @@ func Compare(ctx context.Context, audit *record.Audit, expected, actual Recorded
 	c.base.Name = "compared"
 	audit.Experiments = []record.Experiment{{Name: c.base.Name, Levels: seed.Levels{}, Runs: []string{expected.Run.ID, actual.Run.ID}}}
 	for _, r := range []Recorded{expected, actual} {
-		o := &observation{run: r.Run, trace: r.Trace}
+		o := &observation{run: r.Run, files: len(r.Run.Artifacts), trace: r.Trace}
 		if o.trace == nil {
 			o.trace = noTrace{}
 		}
