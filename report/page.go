@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -90,12 +91,25 @@ func (p *page) note(heading, rest string) {
 // hang writes a painted lead with text after it. The text is wrapped, and its further lines start with indent.
 func (p *page) hang(before string, paint *color.Color, lead, rest, indent string) {
 	width := min(p.width, proseWidth)
-	start := before
+	start, further := before, width-terminal.Cells(indent)
 	if lead != "" {
+		lines := terminal.Wrap(lead, width-terminal.Cells(before), further)
+		if terminal.Cells(before)+terminal.Cells(lead) <= width {
+			lines = []string{lead} // with the spaces in it
+		}
+		for _, l := range lines[:len(lines)-1] {
+			p.line(start + paint.Sprint(l))
+			before, start = indent, indent
+		}
+		lead = lines[len(lines)-1]
 		start += paint.Sprint(lead) + " "
 	}
-	room := width - terminal.Cells(before) - terminal.Cells(lead) - 1
-	for i, l := range terminal.Wrap(prose(rest), room, width-terminal.Cells(indent)) {
+	text, room := prose(rest), width-terminal.Cells(before)-terminal.Cells(lead)-1
+	if word, _, _ := strings.Cut(strings.ReplaceAll(text, "\n", " "), " "); lead != "" && word != "" && room < terminal.Cells(word) && terminal.Cells(word) <= further {
+		p.line(start)
+		start, room = indent, further
+	}
+	for i, l := range terminal.Wrap(text, room, further) {
 		if i == 0 {
 			p.line(start + l)
 		} else {
@@ -115,7 +129,7 @@ func (p *page) bullets(items []string, limit int) {
 // more says how many entries of a list were left out.
 func (p *page) more(n int) {
 	if n > 0 {
-		p.line(p.paint.faint.Sprintf("  and %d more; `reprocheck report --format json` has all of them", n))
+		p.hang("  ", p.paint.faint, fmt.Sprintf("and %d more; `reprocheck report --format json` has all of them", n), "", "    ")
 	}
 }
 
@@ -133,7 +147,7 @@ func wrapped(cell string, width int) string {
 
 // table writes rows under their headings, at most limit of them.
 func (p *page) table(columns []column, rows [][]string, limit int) {
-	const gap, indent = 2, 2
+	const gap, indent, narrowest = 2, 2, 12
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
 		Box:     table.BoxStyle{PaddingRight: strings.Repeat(" ", gap)},
@@ -142,17 +156,23 @@ func (p *page) table(columns []column, rows [][]string, limit int) {
 	t.SuppressTrailingSpaces()
 	shown := rows[:min(limit, len(rows))]
 
-	head, room := table.Row{}, p.width-indent
+	head, room, least := table.Row{}, p.width-indent, 0
 	for i, c := range columns {
 		head = append(head, p.paint.faint.Sprint(c.head))
-		if c.shrink != nil {
-			continue
-		}
 		widest := terminal.Cells(c.head)
 		for _, row := range shown {
 			widest = max(widest, terminal.Cells(row[i]))
 		}
+		if c.shrink != nil {
+			least = min(widest, narrowest)
+			continue
+		}
 		room -= widest + gap
+	}
+	if room < least {
+		p.stack(columns, shown)
+		p.more(len(rows) - limit)
+		return
 	}
 	t.AppendHeader(head)
 	var configs []table.ColumnConfig
@@ -162,7 +182,7 @@ func (p *page) table(columns []column, rows [][]string, limit int) {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}
 		if c.shrink != nil {
-			config.WidthMax, config.WidthMaxEnforcer = max(room, 12), c.shrink
+			config.WidthMax, config.WidthMaxEnforcer = max(room, narrowest), c.shrink
 		}
 		configs = append(configs, config)
 	}
@@ -178,4 +198,17 @@ func (p *page) table(columns []column, rows [][]string, limit int) {
 		p.line("  " + l)
 	}
 	p.more(len(rows) - limit)
+}
+
+// stack writes the rows of a table that is wider than the page one under the other.
+func (p *page) stack(columns []column, rows [][]string) {
+	for _, row := range rows {
+		var cells []string
+		for i, cell := range row[1:] {
+			if cell != "" {
+				cells = append(cells, columns[i+1].head+" "+cell)
+			}
+		}
+		p.hang("  ", p.paint.bold, row[0]+":", strings.Join(cells, ", "), "    ")
+	}
 }

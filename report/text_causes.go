@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ func (p *page) causes(causes []Cause) {
 		if c.File == "" {
 			p.line("  no line of your code can be named")
 		} else {
-			p.line("  " + p.paint.bold.Sprint(place(c.File, c.Line)) + ", " + moment(c.Step, c.Process))
+			p.hang("  ", p.paint.bold, place(c.File, c.Line)+",", moment(c.Step, c.Process), "  ")
 		}
 		p.excerpt(c.Excerpt)
 		p.labelled("how", []string{c.Story})
@@ -73,16 +74,63 @@ func (p *page) excerpt(lines []record.SourceLine) {
 	}
 	p.line("")
 	digits := len(strconv.Itoa(lines[len(lines)-1].Number))
-	for _, l := range lines[:min(len(lines), maxExcerpt)] {
-		mark, paint := " ", p.paint.faint
+	room := p.width - len("  > ") - digits - len(" | ")
+	code := make([]string, min(len(lines), maxExcerpt))
+	for i := range code {
+		code[i] = strings.TrimRight(terminal.Printable(strings.ReplaceAll(lines[i].Text, "\t", "    ")), " ")
+	}
+	if slices.ContainsFunc(code, func(l string) bool { return terminal.Cells(l) > room }) {
+		dedent(code)
+	}
+	for i, l := range lines[:len(code)] {
+		mark, paint, shown := " ", p.paint.faint, []string{terminal.Fit(code[i], room)}
 		if l.Here {
-			mark, paint = ">", p.paint.bold
+			mark, paint, shown = ">", p.paint.bold, broken(code[i], room)
 		}
-		code := strings.TrimRight(terminal.Printable(strings.ReplaceAll(l.Text, "\t", "    ")), " ")
-		gutter := fmt.Sprintf("  %s %*d | ", mark, digits, l.Number)
-		p.line(paint.Sprint(strings.TrimRight(gutter+terminal.Fit(code, p.width-terminal.Cells(gutter)), " ")))
+		for n, text := range shown {
+			gutter := fmt.Sprintf("  %s %*d | ", mark, digits, l.Number)
+			if n > 0 {
+				gutter = fmt.Sprintf("  %s %*s | ", mark, digits, "")
+			}
+			p.line(paint.Sprint(strings.TrimRight(gutter+text, " ")))
+		}
 	}
 	p.line("")
+}
+
+// dedent takes away the indentation that all lines with text have.
+func dedent(code []string) {
+	common := -1
+	for _, l := range code {
+		if indent := len(l) - len(strings.TrimLeft(l, " ")); l != "" && (common < 0 || indent < common) {
+			common = indent
+		}
+	}
+	for i, l := range code {
+		code[i] = l[min(max(common, 0), len(l)):]
+	}
+}
+
+// broken is a line of code in lines of at most room cells, the further ones indented more; no more of a very long one than a few.
+func broken(code string, room int) []string {
+	if terminal.Cells(code) <= room {
+		return []string{code}
+	}
+	text := strings.TrimLeft(code, " ")
+	indent := code[:min(len(code)-len(text), room/2)]
+	further := indent + "    "
+	const most = 4
+	lines := terminal.Wrap(text, room-len(indent), room-len(further))
+	if len(lines) > most {
+		lines = append(lines[:most-1], lines[most-1]+" ...")
+	}
+	for i, l := range lines {
+		if i > 0 {
+			indent = further
+		}
+		lines[i] = terminal.Fit(indent+l, room)
+	}
+	return lines
 }
 
 // labelled writes paragraphs in a column beside their label.

@@ -36,7 +36,7 @@ func doctorCommand(p process) *cli.Command {
 			if t.err != nil {
 				return t.err
 			}
-			return doctorSources(p.stdout)
+			return doctorSources(t)
 		},
 	}
 }
@@ -51,21 +51,29 @@ type findings struct {
 	err   error
 }
 
-func (t *findings) add(available bool, name, purpose string, details ...string) {
-	const indent, narrowest = 31, 30
-	width := usualWidth
+func (t *findings) columns() int {
 	if t.width != nil && t.width() > 0 {
-		width = t.width()
+		return t.width()
 	}
+	return usualWidth
+}
+
+func (t *findings) add(available bool, name, purpose string, details ...string) {
+	const narrowest = 30
+	indent, width := 31, t.columns()
+	left := fmt.Sprintf("%-3s  %s", mark(available), name)
 	lines := []string{}
+	if width < indent+narrowest { // the name has a line of its own
+		indent = 5
+		lines = append(lines, "")
+	}
 	for _, text := range append([]string{purpose}, details...) {
 		rest := max(width-indent, narrowest)
 		lines = append(lines, terminal.Wrap(terminal.Printable(text), rest, rest)...)
 	}
 	for i, line := range lines {
-		left := ""
-		if i == 0 {
-			left = fmt.Sprintf("%-3s  %s", mark(available), name)
+		if i > 0 {
+			left = ""
 		}
 		if _, err := fmt.Fprintf(t.w, "%-*s%s\n", indent, left, line); err != nil {
 			t.err = err
@@ -110,7 +118,7 @@ func doctorGPU(t *findings) {
 }
 
 // doctorSources lists what no control here reaches.
-func doctorSources(w io.Writer) error {
+func doctorSources(t *findings) error {
 	var none []string
 	for _, s := range seed.All() {
 		if !s.Pin.Possible() && !s.Vary.Possible() {
@@ -118,7 +126,7 @@ func doctorSources(w io.Writer) error {
 		}
 	}
 	text := "Observed only, on any machine: " + strings.Join(none, ", ")
-	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(terminal.Wrap(text, usualWidth, usualWidth), "\n"))
+	_, err := fmt.Fprintf(t.w, "\n%s\n", strings.Join(terminal.Wrap(text, t.columns(), t.columns()), "\n"))
 	return err
 }
 
