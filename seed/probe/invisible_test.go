@@ -41,6 +41,68 @@ for epoch in range(5):
         w -= .01 * (x[i] @ w - y[i]) * x[i]
 print(hashlib.sha256(w.tobytes() + np.random.rand(3).tobytes() + rng.random(3).tobytes() + old.rand(3).tobytes()).hexdigest())
 `, nil},
+	{"functions in the tables of libraries", "", `
+import asyncio, builtins, copy, io, os, pickle, random, shutil, sqlite3, time, uuid
+random.seed(1); random.random(); time.time(); os.stat(".")
+print(os.stat in os.supports_dir_fd, os.open in os.supports_dir_fd, os.listdir in os.supports_fd, shutil._use_fd_functions)
+print(open is io.open, open.__name__, len({os.stat, os.lstat, os.stat}), {time.time: 1}[time.time])
+for f in (open, os.stat, os.listdir, os.getpid, os.urandom, os.path.getmtime, time.time, uuid.uuid4, sqlite3.connect, asyncio.gather, random.Random(1).gauss):
+    print(f.__name__, f == pickle.loads(pickle.dumps(f)) or f.__name__ == "gauss", f == copy.deepcopy(f) or f.__name__ == "gauss")
+pickle.loads(pickle.dumps(random.setstate)); pickle.loads(pickle.dumps(random.seed))
+with open(os.path.join(os.curdir, "lines"), mode="w") as f: f.write("a\n")
+with os.fdopen(os.open("lines", flags=os.O_RDONLY)) as f, open(file=f.fileno(), closefd=False) as g: print(g.read(), f.mode)
+for wrong in ((), (None,), ("lines", "q"), ("lines", 1)):
+    try: open(*wrong)
+    except (TypeError, ValueError) as error: print(type(error).__name__, error)
+`, nil},
+	{"functions in the tables of PyTorch", "torch", `
+import numpy as np, pickle, torch
+from torch.nn import functional as F
+def all_of(name): return [f for module in (torch, torch.nn.functional) for f in [getattr(module, name, None)] if f is not None]
+class Tagged(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return known[func]()
+known = {torch.bernoulli: lambda: "bernoulli", torch.nn.functional.dropout: lambda: "dropout", torch.cumsum: lambda: "cumsum",
+         torch.Tensor.cumsum: lambda: "cumsum of", torch.Tensor.normal_: lambda: "normal_"}
+x = torch.ones(2).as_subclass(Tagged)
+print(torch.bernoulli(x), torch.nn.functional.dropout(x), torch.cumsum(x, 0), x.cumsum(0), x.normal_(), torch.Tensor.normal_(x), len(all_of("dropout")))
+for f in (F.dropout, F.interpolate, F.avg_pool3d, torch.rand, torch.Tensor.backward, torch.Tensor.normal_, torch.manual_seed,
+          torch.autograd.backward, np.random.seed, np.random.default_rng):
+    print(f.__name__, pickle.loads(pickle.dumps(f)) == f)
+pickle.loads(pickle.dumps((np.random.set_state, np.random.rand)))
+torch.manual_seed(1); torch.nn.functional.dropout(torch.ones(2)).sum()
+`, nil},
+	{"graphs of Dynamo", "torch", `
+import logging, sys
+import torch
+from torch import nn
+from torch.nn import functional as F
+torch.manual_seed(1); torch.rand(1).item()
+if not hasattr(torch, "compile"): sys.exit()
+import torch._dynamo
+from torch._dynamo.utils import counters
+# Its warnings number the frames and name the time.
+logging.disable()
+model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(.5), nn.Linear(4, 4))
+optimizer = torch.optim.SGD(model.parameters(), .001)
+def loss_of(x):
+    y = F.dropout(model(x), .5) + torch.bernoulli(torch.full((4,), .5)) + torch.empty(4).normal_() + torch.randn(4)
+    y = y.index_add(0, torch.tensor([0, 1]), torch.ones(2, 4))
+    return (y.cumsum(0)[1:] * torch.cumsum(y, 0)[torch.tensor([0, 1, 2])]).square().mean()
+print(torch._dynamo.explain(loss_of)(torch.ones(4, 4)).graph_count)
+torch._dynamo.reset()
+whole = torch.compile(loss_of, backend="eager", fullgraph=True)
+def step(x):
+    optimizer.zero_grad()
+    loss = loss_of(x)
+    loss.backward()
+    optimizer.step()
+    return loss
+in_parts = torch.compile(step, backend="eager")
+for _ in range(3): print(whole(torch.ones(4, 4)).item(), in_parts(torch.ones(4, 4)).item())
+print(counters["stats"]["unique_graphs"], counters["stats"]["calls_captured"])
+`, nil},
 	{"torch", "torch", torchTraining, []string{"0"}},
 	{"torch with forked workers", "torch", torchTraining, []string{"2", "fork"}},
 	{"torch with spawned workers", "torch", torchTraining, []string{"2", "spawn"}},
@@ -114,7 +176,7 @@ func TestInvisible(t *testing.T) {
 			if len(close.of(probe.KindLine)) == 0 {
 				t.Error("zoomed: no lines")
 			}
-			if training.needs == "torch" && len(watched.of(probe.KindParams)) != 12 {
+			if training.script == torchTraining && len(watched.of(probe.KindParams)) != 12 {
 				t.Errorf("got %d params events, want one for each of the 12 steps", len(watched.of(probe.KindParams)))
 			}
 		})

@@ -4,6 +4,7 @@ import sys
 
 from . import digest
 from .generators import Generators
+from .standins import put
 from .streams import Stream
 
 LEGACY = "numpy-legacy"
@@ -88,9 +89,8 @@ def _watch_legacy(probe, random, whole, stream):
             stream.guarded(lambda: stream.set(frame, "numpy.random.set_state", None, "state:" + stream.digest(), again=False))
         return result
 
-    seed.__doc__ = original_seed.__doc__
-    set_state.__doc__ = original_set.__doc__
-    random.seed, random.set_state = seed, set_state
+    _put(random, "seed", original_seed, seed)
+    _put(random, "set_state", original_set, set_state)
 
 
 def _watch_entropy(probe, random, legacy, modern, made):
@@ -182,10 +182,13 @@ def _watch_default_rng(probe, random, modern, generators):
         modern.guarded(generators.made, sys._getframe(1), "numpy.random.default_rng", generator.bit_generator, _of_bits)
         return generator
 
-    default_rng.__doc__ = original.__doc__
-    default_rng.__module__ = original.__module__
-    default_rng.__wrapped__ = original
-    random.default_rng = default_rng
+    _put(random, "default_rng", original, default_rng)
+
+
+def _put(random, name, original, replacement):
+    put((random,), name, original, replacement)
+    # By this name a pickle finds it, where some of numpy's own are methods of its global generator, or another module's.
+    replacement.__module__, replacement.__qualname__ = random.__name__, name
 
 
 def _of_bits(bits):

@@ -1,8 +1,12 @@
 """Files outside the workspace that a user's line opens."""
 
+import builtins
+import io
 import os
 import sys
 from stat import S_ISREG
+
+from .sightings import Watched
 
 SOURCE = "external-state"
 
@@ -12,8 +16,6 @@ _IN_ALL = 256
 _SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
 # The kernel's random devices are no state, but reading them is worth telling.
 _RANDOM = ("/dev/urandom", "/dev/random")
-# A database is read and written, unless it says otherwise.
-_OPENS = ("open", "sqlite3.connect")
 _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
 
@@ -25,12 +27,11 @@ def install(probe):
     frames = probe.frames
     thread = probe.thread
 
-    def audit(event, arguments):
-        # Every audited event of the process comes by here.
-        if event not in _OPENS or thread.busy:
-            return
+    def look(frame, path, mode):
+        thread.busy = True
         try:
-            path, mode, flags = arguments if event == "open" else (arguments[0], "r+", 0)
+            if isinstance(path, os.PathLike):
+                path = os.fspath(path)
             if type(path) is not str or path.endswith(_COMPILED):
                 return
             if path.startswith(_SYSTEM) and path not in _RANDOM:
@@ -42,28 +43,49 @@ def install(probe):
                 return
             if path.startswith(own) or "site-packages" in path or "dist-packages" in path:
                 return
-            thread.busy = True
-            try:
-                found, below = frames.doing(sys._getframe(1))
-                if found is None or len(seen) >= _IN_ALL:
-                    return
-                where = frames.place(found, below)
-                # A temporary file is new in every run.
-                if where.lib == "tempfile":
-                    return
-                key = (path, mode, where.file, where.line)
-                if key in seen:
-                    return
-                seen.add(key)
-                if mode is None:
-                    mode = "w" if flags & (os.O_WRONLY | os.O_RDWR) else "r"
-                probe.emit("open", SOURCE, where, str(mode), _found(path))
-            finally:
-                thread.busy = False
+            found, below = frames.doing(frame)
+            if found is None or len(seen) >= _IN_ALL:
+                return
+            where = frames.place(found, below)
+            # A temporary file is new in every run.
+            if where.lib == "tempfile":
+                return
+            key = (path, mode, where.file, where.line)
+            if key in seen:
+                return
+            seen.add(key)
+            probe.emit("open", SOURCE, where, mode, _found(path))
         except Exception:
             pass
+        finally:
+            thread.busy = False
 
-    sys.addaudithook(audit)
+    # An audit hook would see them all, and be called 20,000 times by the import of torch alone.
+    def opened(original, frame, args, kwargs):
+        mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
+        if type(mode) is str:
+            look(frame, args[0] if args else kwargs.get("file"), mode.replace("b", "").replace("t", ""))
+        return original(*args, **kwargs)
+
+    def descriptor(original, frame, args, kwargs):
+        flags = args[1] if len(args) > 1 else kwargs.get("flags", 0)
+        if type(flags) is int:
+            look(frame, args[0] if args else kwargs.get("path"), "w" if flags & (os.O_WRONLY | os.O_RDWR) else "r")
+        return original(*args, **kwargs)
+
+    def connected(original, frame, args, kwargs):
+        # A database is read and written, unless it says otherwise.
+        look(frame, args[0] if args else kwargs.get("database"), "r+")
+        return original(*args, **kwargs)
+
+    Watched(probe, builtins, "open", opened)
+    io.open = builtins.open
+    Watched(probe, os, "open", descriptor)
+
+    def watch_sqlite(module):
+        Watched(probe, module, "connect", connected)
+
+    probe.imports.when("sqlite3.dbapi2", watch_sqlite)
 
 
 def _found(path):

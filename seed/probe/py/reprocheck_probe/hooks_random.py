@@ -4,6 +4,7 @@ import sys
 
 from . import digest
 from .generators import Generators
+from .standins import put
 from .streams import Stream
 
 SOURCE = "python-random"
@@ -61,7 +62,9 @@ def _hook(probe, random):
     seed.__module__ = set_seed.__module__
     random.Random.seed = seed
     random.seed = whole.seed
-    random.setstate = setstate
+    put((random,), "setstate", random.setstate, setstate)
+    # By this name a pickle finds it, where random's own is a method of its global generator.
+    setstate.__qualname__ = "setstate"
     for name in _DRAWING:
         stream.watch(random, name)
     _after_fork(probe, stream, whole, set_seed)

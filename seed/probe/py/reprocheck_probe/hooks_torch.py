@@ -3,7 +3,8 @@
 import os
 import sys
 
-from . import digest
+from . import digest, tracers
+from .standins import put
 from .streams import Stream
 from .weights import Weights
 
@@ -42,7 +43,7 @@ def _hook(probe, torch):
         cpu.watch(torch.nn.functional, name)
     _watch_seeding(probe, torch, cpu, cuda)
     _pin_generators(probe, torch, cpu)
-    _stand_aside(probe, torch, cpu)
+    tracers.stand_aside(probe, torch, cpu)
     _set_flags(probe, torch)
 
 
@@ -117,7 +118,7 @@ def _watch_seeding(probe, torch, cpu, cuda):
                     stream.guarded(stream.set, frame, api, value)
             return result
 
-        _put(owners, name, original, seeding)
+        put(owners, name, original, seeding)
 
     def from_entropy(api, owners, name, streams):
         original = getattr(owners[0], name)
@@ -141,7 +142,7 @@ def _watch_seeding(probe, torch, cpu, cuda):
                     stream.guarded(stream.set, frame, api, None)
             return result
 
-        _put(owners, name, original, seeding)
+        put(owners, name, original, seeding)
 
     def initial(original):
         def initial_seed():
@@ -163,11 +164,11 @@ def _watch_seeding(probe, torch, cpu, cuda):
                 stream.guarded(lambda: stream.set(frame, api, None, "state:" + stream.digest(), again=False))
             return result
 
-        _put(owners, name, original, restore)
+        put(owners, name, original, restore)
 
     manual("torch.manual_seed", (torch, torch.random), "manual_seed", (cpu, cuda))
     from_entropy("torch.seed", (torch, torch.random), "seed", (cpu, cuda))
-    _put((torch, torch.random), "initial_seed", torch.initial_seed, initial(torch.initial_seed))
+    put((torch, torch.random), "initial_seed", torch.initial_seed, initial(torch.initial_seed))
     restoring("torch.set_rng_state", (torch, torch.random), "set_rng_state", cpu)
     for name in ("manual_seed", "manual_seed_all"):
         manual("torch.cuda." + name, (torch.cuda, torch.cuda.random), name, (cuda,))
@@ -197,58 +198,6 @@ def _pin_generators(probe, torch, cpu):
     # Under its own name it would show in a zoom as a difference.
     Generator.__module__, Generator.__qualname__ = made_in_c.__module__, made_in_c.__qualname__
     torch.Generator = Generator
-
-
-def _put(owners, name, original, replacement):
-    replacement.__name__ = original.__name__
-    replacement.__qualname__ = original.__qualname__
-    replacement.__doc__ = original.__doc__
-    replacement.__module__ = original.__module__
-    replacement.__wrapped__ = original
-    for owner in owners:
-        if getattr(owner, name, None) is original:
-            setattr(owner, name, replacement)
-
-
-def _stand_aside(probe, torch, stream):
-    """TorchScript, Dynamo and FX know functions by identity or by source: they must find torch's own."""
-    def during(original):
-        def capturing(*args, **kwargs):
-            watching = stream.watching
-            _rest(probe, stream)
-            try:
-                return original(*args, **kwargs)
-            finally:
-                if watching:
-                    stream.rouse()
-
-        return capturing
-
-    def ever_after(original):
-        def compiling(*args, **kwargs):
-            # The capturing itself is done whenever the compiled function is called.
-            _rest(probe, stream)
-            stream.retire()
-            return original(*args, **kwargs)
-
-        return compiling
-
-    script = torch.jit.script
-    _put((torch.jit,), "script", script, during(script))
-    if hasattr(torch, "compile"):
-        _put((torch,), "compile", torch.compile, ever_after(torch.compile))
-
-    def watch_tracer(module):
-        trace = module.Tracer.trace
-        _put((module.Tracer,), "trace", trace, during(trace))
-
-    probe.imports.when("torch.fx._symbolic_trace", watch_tracer)
-
-
-def _rest(probe, stream):
-    stream.rest()
-    for stand_in in probe.stand_ins:
-        stand_in.rest()
 
 
 def _set_flags(probe, torch):

@@ -8,6 +8,7 @@ import weakref
 
 from . import devices, digest, hooks_torch, tensors
 from .sampling import sampled
+from .standins import put
 
 # Digests listed one by one; the value covers all tensors.
 _LISTED = 64
@@ -227,9 +228,7 @@ def _watch_backward(probe, torch):
             loss(self, sys._getframe(1))
         return original(self, *args, **kwargs)
 
-    backward.__doc__ = original.__doc__
-    backward.__wrapped__ = original
-    torch.Tensor.backward = backward
+    put((torch.Tensor,), "backward", original, backward)
 
     package = torch.autograd
     whole = package.backward
@@ -242,6 +241,4 @@ def _watch_backward(probe, torch):
                 loss(tensor, frame)
         return whole(tensors, *args, **kwargs)
 
-    of_many.__doc__ = whole.__doc__
-    of_many.__wrapped__ = whole
-    package.backward = of_many
+    put((package,), "backward", whole, of_many)

@@ -2,6 +2,8 @@
 
 import sys
 
+from .standins import Bindable, StandIn
+
 # Calls of one function that are looked at before its original is put back for good.
 _CALLS = 1024
 
@@ -25,36 +27,25 @@ class Sightings:
         return True
 
 
-class Watched:
-    """Stands in for a function. Not a function itself: as a class's attribute it is not bound, like a builtin.
-
-    call(original, frame, args, kwargs) makes the call and returns its result."""
+class Watched(StandIn):
+    """Stands in for owner.name. call(original, frame, args, kwargs) makes the call and returns its result; frame is the caller's."""
 
     def __init__(self, probe, owner, name, call):
-        original = getattr(owner, name)
+        super().__init__(getattr(owner, name), name)
         self._probe = probe
-        self._original = original
         self._call = call
-        self.__wrapped__ = original
-        self.__name__ = name
-        self.__qualname__ = getattr(original, "__qualname__", name)
-        self.__doc__ = getattr(original, "__doc__", None)
-        self.__module__ = getattr(original, "__module__", None)
         setattr(owner, name, self)
 
     def __call__(self, *args, **kwargs):
-        if self._probe.thread.busy:
+        # No line calls where the interpreter itself does: it opens the files whose lines a traceback shows.
+        frame = sys._getframe().f_back
+        if frame is None or self._probe.thread.busy:
             return self._original(*args, **kwargs)
-        return self._call(self._original, sys._getframe(1), args, kwargs)
+        return self._call(self._original, frame, args, kwargs)
 
-    def __getattr__(self, name):
-        return getattr(self.__dict__["_original"], name)
 
-    def __reduce_ex__(self, protocol):
-        return self._original.__reduce_ex__(protocol)
-
-    def __repr__(self):
-        return repr(self._original)
+class _WatchedMethod(Bindable, Watched):
+    pass
 
 
 class Calls:
@@ -81,23 +72,12 @@ class Calls:
             finally:
                 thread.busy = False
 
-        if method:
-            def stand_in(*args, **kwargs):
-                if not thread.busy and left[0] >= 0:
-                    before(sys._getframe(1), args, kwargs)
-                return original(*args, **kwargs)
+        def call(original, frame, args, kwargs):
+            if left[0] >= 0:
+                before(frame, args, kwargs)
+            return original(*args, **kwargs)
 
-            stand_in.__name__ = name
-            stand_in.__doc__ = getattr(original, "__doc__", None)
-            stand_in.__wrapped__ = original
-            setattr(owner, name, stand_in)
-        else:
-            def call(original, frame, args, kwargs):
-                if left[0] >= 0:
-                    before(frame, args, kwargs)
-                return original(*args, **kwargs)
-
-            stand_in = Watched(probe, owner, name, call)
+        stand_in = (_WatchedMethod if method else Watched)(probe, owner, name, call)
 
         def rest():
             left[0] = -1

@@ -3,6 +3,7 @@
 import sys
 
 from . import digest
+from .standins import Bindable, StandIn
 
 # Draws written after a seed call: of one line, and in all.
 _OF_A_LINE = 8
@@ -77,7 +78,7 @@ class Stream:
         original = getattr(owner, name, None)
         if original is None:
             return
-        recorder = _method(self, name, original) if method else Recorder(self, name, original)
+        recorder = (_RecorderOfMethod if method else Recorder)(self, name, original)
         own = name in vars(owner)
         self._recorders.append((owner, name, original, recorder, own))
         setattr(owner, name, recorder)
@@ -243,49 +244,27 @@ class Stream:
         self.rouse()
 
 
-class Recorder:
-    """Stands in for a function that draws. Not a function: as a class's attribute it is not bound, like a builtin."""
+class Recorder(StandIn):
+    """Stands in for a function that draws."""
 
     def __init__(self, stream, name, original):
+        super().__init__(original, name)
         self._stream = stream
-        self._original = original
-        self.__wrapped__ = original
-        self.__name__ = name
-        self.__qualname__ = getattr(original, "__qualname__", name)
-        self.__doc__ = getattr(original, "__doc__", None)
-        self.__module__ = getattr(original, "__module__", None)
 
     def __call__(self, *args, **kwargs):
         stream = self._stream
         if not stream.watching or stream.quiet():
             return self._original(*args, **kwargs)
-        look = stream.guarded(stream.look, sys._getframe(1))
+        look = stream.guarded(stream.look, sys._getframe().f_back)
         result = self._original(*args, **kwargs)
         if look is not None:
-            stream.guarded(stream.looked, look, self.__name__)
+            stream.guarded(stream.looked, look, self.__name__, self._drawn_into(args))
         return result
 
-    def __getattr__(self, name):
-        return getattr(self.__dict__["_original"], name)
-
-    def __reduce_ex__(self, protocol):
-        return self._original.__reduce_ex__(protocol)
-
-    def __repr__(self):
-        return repr(self._original)
+    def _drawn_into(self, args):
+        return None
 
 
-def _method(stream, name, original):
-    def recorder(*args, **kwargs):
-        if not stream.watching or stream.quiet():
-            return original(*args, **kwargs)
-        look = stream.guarded(stream.look, sys._getframe(1))
-        result = original(*args, **kwargs)
-        if look is not None:
-            stream.guarded(stream.looked, look, name, args[0] if args else None)
-        return result
-
-    recorder.__name__ = name
-    recorder.__doc__ = getattr(original, "__doc__", None)
-    recorder.__wrapped__ = original
-    return recorder
+class _RecorderOfMethod(Bindable, Recorder):
+    def _drawn_into(self, args):
+        return args[0] if args else None
