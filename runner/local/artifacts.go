@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	checkpoints "github.com/reprocheck/reprocheck/runner/checkpoint/all"
@@ -49,7 +51,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 		switch {
 		case change.Op == workspace.Deleted:
 			if len(run.Deleted) < maxArtifacts {
-				run.Deleted = append(run.Deleted, change.Path)
+				run.Deleted = append(run.Deleted, name(change.Path))
 			}
 			continue
 		case change.Special != "":
@@ -144,7 +146,7 @@ func keepCopy(from, to string) (string, error) {
 }
 
 func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, error) {
-	artifact := record.Artifact{Path: change.Path, Size: change.Size, Link: change.Link}
+	artifact := record.Artifact{Path: name(change.Path), Size: change.Size, Link: name(change.Link)}
 	if change.Link != "" {
 		sum := sha256.Sum256([]byte(change.Link))
 		artifact.SHA256, artifact.Format = hex.EncodeToString(sum[:]), "symlink"
@@ -166,6 +168,25 @@ func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact
 	}
 	series, err := metricsOf(f, artifact)
 	return artifact, series, err
+}
+
+// name is a file's name as a record can hold it: JSON holds no bytes that are not UTF-8, and names that differ in such alone
+// would become one. They are escaped as in Go and Python strings.
+func name(path string) string {
+	if utf8.ValidString(path) {
+		return path
+	}
+	var b strings.Builder
+	for len(path) > 0 {
+		r, size := utf8.DecodeRuneInString(path)
+		if r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, `\x%02x`, path[0])
+		} else {
+			b.WriteString(path[:size])
+		}
+		path = path[size:]
+	}
+	return b.String()
 }
 
 // readContent adds what a checkpoint reader makes of the file. That a file is of no known format, or damaged, is a
@@ -277,8 +298,35 @@ func (s *surplus) add(ctx context.Context, change workspace.Change) error {
 	s.files++
 	s.bytes += change.Size
 	s.bytesSum.add(change.Path, artifact.SHA256)
-	s.same.add(change.Path, cmp.Or(artifact.Content, artifact.SHA256))
+	s.same.add(change.Path, lasting(artifact))
 	return nil
+}
+
+// lasting identifies what of a file does not differ by nature. Which values do is said of one file here, of a pair in package
+// compare: what only a pair shows, such as short identifiers, counts.
+func lasting(a record.Artifact) string {
+	if a.Content == "" || a.Format == "text" || a.More > 0 || hasTensors(a) {
+		return cmp.Or(a.Content, a.SHA256)
+	}
+	sum, masked := sha256.New(), false
+	for _, l := range a.Leaves {
+		value := l.Digest
+		text, why := volatile.Mask(l.Text)
+		switch {
+		case volatile.Name(l.Name) != "":
+			masked = true
+			continue
+		case l.Kind == string(checkpoint.KindNumber) && volatile.Moment([]byte(l.Text), l.Name):
+			masked, value = true, ""
+		case l.Kind == string(checkpoint.KindString) && why != "":
+			masked, value = true, text
+		}
+		fmt.Fprintf(sum, "%d:%s%s\n", len(l.Name), l.Name, value)
+	}
+	if !masked {
+		return a.Content
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func (s *surplus) artifact() record.Artifact {

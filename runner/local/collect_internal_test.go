@@ -136,4 +136,32 @@ func TestSurplus(t *testing.T) {
 	if noon.SHA256 == later.SHA256 || noon.Content != later.Content {
 		t.Errorf("a file that differs in a time: %+v and %+v", noon, later)
 	}
+	for name, c := range map[string]struct {
+		a, b string
+		same bool
+	}{
+		"a volatile name":   {`{"loss": 0.5, "time": 1.5}`, `{"loss": 0.5, "time": 1.25}`, true},
+		"a date":            {`{"loss": 0.5, "at": "2026-11-26 12:00:00"}`, `{"loss": 0.5, "at": "2026-11-26 12:00:07"}`, true},
+		"a time stamp":      {`{"loss": 0.5, "timestamp": 1795694400.25}`, `{"loss": 0.5, "timestamp": 1795694407.75}`, true},
+		"a loss as well":    {`{"loss": 0.5, "time": 1.5}`, `{"loss": 0.25, "time": 1.25}`, false},
+		"another string":    {`{"word": "a"}`, `{"word": "b"}`, false},
+		"an empty list":     {`{"words": []}`, `{"words": {}}`, false},
+		"a value more":      {`{"loss": 0.5}`, `{"loss": 0.5, "acc": 1}`, false},
+		"order of a list":   {`{"words": ["a", "b"]}`, `{"words": ["b", "a"]}`, false},
+		"a time and a word": {`{"note": "a at 2026-11-26 12:00:00"}`, `{"note": "b at 2026-11-26 12:00:07"}`, false},
+	} {
+		x, y := sum(change("m.json", c.a)), sum(change("m.json", c.b))
+		if (x.Content == y.Content) != c.same {
+			t.Errorf("JSON files that differ in %s: the same is %v", name, !c.same)
+		}
+	}
+}
+
+// Names that differ only in bytes that are no UTF-8 stay apart in a record.
+func TestNamesAreNotUTF8(t *testing.T) {
+	for in, want := range map[string]string{"out/größe.txt": "out/größe.txt", "bad\xff.bin": `bad\xff.bin`, "bad\x0e\xfe\n": "bad\x0e\\xfe\n"} {
+		if got := name(in); got != want {
+			t.Errorf("name(%q) = %q, want %q", in, got, want)
+		}
+	}
 }
