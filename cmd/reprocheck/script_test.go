@@ -305,13 +305,13 @@ func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // interrupt is the program `interrupt PATTERN COMMAND...`: it starts the command, presses Ctrl-C as soon as a file that
-// matches the pattern has content, and exits with the command's status.
-func interrupt() { os.Exit(signalled(syscall.SIGINT, os.Args[1], os.Args[2:])) }
+// matches the pattern has content, and exits with the command's status. As from coreutils' timeout, the signal comes twice.
+func interrupt() { os.Exit(signalled(syscall.SIGINT, os.Args[1], os.Args[2:], 2)) }
 
 // killed is the program `killed SIGNAL PATTERN COMMAND...`, which sends that signal; a command that it ends gives status 0.
-func killed() { os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:]))) }
+func killed() { os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:], 1))) }
 
-func signalled(signal syscall.Signal, pattern string, argv []string) int {
+func signalled(signal syscall.Signal, pattern string, argv []string, times int) int {
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	if err := command.Start(); err != nil {
@@ -324,7 +324,10 @@ func signalled(signal syscall.Signal, pattern string, argv []string) int {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	command.Process.Signal(signal)
+	for range times {
+		command.Process.Signal(signal)
+		time.Sleep(10 * time.Millisecond) // two that are pending become one
+	}
 	command.Wait()
 	return command.ProcessState.ExitCode()
 }

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,11 +59,13 @@ func (w *copyWalk) entry(rel string) error {
 		return w.emit(Change{Path: rel}, err)
 	}
 	if info.IsDir() {
+		unlock(now, info)
 		return w.dir(rel)
 	}
 	if changeTime(info).Before(w.mark) {
 		return nil
 	}
+	unlock(now, info)
 	before, err := os.Lstat(then)
 	if err != nil || before.IsDir() {
 		before = nil
@@ -81,6 +84,9 @@ func (w *copyWalk) missing(rel string) error {
 	}
 	return eachName(filepath.Join(w.original, rel), func(name string, err error) error {
 		path := filepath.Join(rel, name)
+		if errors.Is(err, fs.ErrPermission) {
+			return nil // what cannot be read was not copied
+		}
 		if err != nil {
 			return w.emit(Change{Path: path}, err)
 		}

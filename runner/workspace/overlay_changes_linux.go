@@ -63,6 +63,7 @@ func (w *upperWalk) entry(rel string, hidden bool) error {
 	if err != nil {
 		return w.emit(Change{Path: rel}, err)
 	}
+	unlock(up, info)
 	before, err := os.Lstat(low)
 	if err != nil {
 		before = nil

@@ -122,17 +122,22 @@ rm -r again; mkdir again; printf k > again/kept; printf n > again/new
 printf odd > "line
 break"
 mkfifo pipe
+printf s > unreadable; chmod 0 unreadable
+mkdir locked; printf s > locked/in; chmod 0 locked
 `
 	want := []string{
 		`added "becomes-dir/inner" "1"`, `added "becomes-file" "2"`, `added "again/new" "n"`,
 		`added "ckpt/deep/w.pt" "w"`, `added "line\nbreak" "odd"`, `added "link2" -> data`, `added "out.txt" "new\n"`,
-		`added "pipe" fifo`, `deleted "again/lost"`, `deleted "becomes-dir"`, `deleted "becomes-file/z"`, `deleted "gone"`,
+		`added "pipe" fifo`, `added "unreadable" "s"`, `added "locked/in" "s"`, `deleted "again/lost"`, `deleted "becomes-dir"`, `deleted "becomes-file/z"`, `deleted "gone"`,
 		`deleted "old/x"`, `deleted "old/y"`, `modified "data/a.csv" "1,29"`, `modified "link" -> data`,
 	}
 	slices.Sort(want)
 	spec := func(t *testing.T) workspace.Spec {
 		s := workspace.Spec{Project: t.TempDir(), Scratch: t.TempDir(), Home: t.TempDir(), Hide: []string{".reprocheck"}}
 		project(t, s.Project, tree)
+		if err := os.Mkdir(s.Project+"/private", 0); err != nil { // a normal user cannot read it
+			t.Fatal(err)
+		}
 		return s
 	}
 	each(t, spec, func(t *testing.T, prepare func() *workspace.Workspace) {
