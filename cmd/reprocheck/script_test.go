@@ -309,7 +309,9 @@ func tmpfs(ts *testscript.TestScript, neg bool, args []string) {
 func interrupt() { os.Exit(signalled(syscall.SIGINT, os.Args[1], os.Args[2:], 2)) }
 
 // killed is the program `killed SIGNAL PATTERN COMMAND...`, which sends that signal; a command that it ends gives status 0.
-func killed() { os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:], 1))) }
+func killed() {
+	os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:], 1)))
+}
 
 func signalled(signal syscall.Signal, pattern string, argv []string, times int) int {
 	command := exec.Command(argv[0], argv[1:]...)
