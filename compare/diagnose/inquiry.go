@@ -229,10 +229,15 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 			return failureText(o, process) + ": what it would have gone on to do was not seen"
 		}
 	}
-	if pair.training.Events == 0 && !metrics && c.shipped[0].files == 0 {
+	if pair.training.Events == 0 && !metrics && !pair.comparesFile() {
 		return "no training was seen: no optimizer step, no metric and no file that could be compared"
 	}
 	return ""
+}
+
+// comparesFile reports whether the runs wrote a file that could have shown a difference: one of a format that always differs shows none.
+func (d *difference) comparesFile() bool {
+	return slices.ContainsFunc(d.results.Artifacts, func(a compare.ArtifactDiff) bool { return a.Class != compare.Volatile })
 }
 
 // crashed names the process that an exception ended and that was, or may have been, the training; "" where there is none. That
