@@ -256,7 +256,9 @@ func maskText(f *os.File, artifact *record.Artifact) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	artifact.Format = volatile.Sniff(head[:n])
+	if artifact.Format = volatile.Sniff(head[:n]); artifact.Format == "" {
+		artifact.Format, artifact.Content = packedDigest(f, artifact.Size)
+	}
 	return nil
 }
 
