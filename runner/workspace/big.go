@@ -8,16 +8,17 @@ import (
 	"path/filepath"
 )
 
-// bigFiles keeps copies of large files from one run to the next, because the copies are expensive and hardly ever written
-// to. A run gets a hard link to the copy, never to the original. Runs side by side have a directory each.
+// bigFiles keeps copies of files from one run to the next where the copies are expensive and hardly ever written to: large files, and
+// those that nobody may write to, such as all objects of a git repository. A run gets a hard link to the copy, never to the
+// original. Runs side by side have a directory each.
 type bigFiles struct {
 	dir   string
 	given map[string]fs.FileInfo // copies that this run has links to, with the originals' attributes
 }
 
-// copy is copyFile for files of any size.
+// copy is copyFile for all files.
 func (b *bigFiles) copy(from, to string, info fs.FileInfo) error {
-	if info.Size() <= bigFile {
+	if info.Size() <= bigFile && info.Mode()&0o222 != 0 {
 		return copyFile(from, to, info)
 	}
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {

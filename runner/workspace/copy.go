@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// bigFile is the size from which a file is not copied anew for each run (see bigFiles).
+// bigFile is the size above which a file is not copied anew for each run (see bigFiles).
 const bigFile = 64 << 20
 
 // copy copies the project and puts a HOME together.
@@ -37,7 +37,7 @@ func (w *Workspace) copy(ctx context.Context) error {
 		return fmt.Errorf("copying the project: %w", err)
 	}
 	if w.big != nil && len(w.big.given) > 0 {
-		w.limits = append(w.limits, fmt.Sprintf("%d files of more than %d MiB are copied once and handed from run to run; one that a run changes is copied again", len(w.big.given), bigFile>>20))
+		w.limits = append(w.limits, fmt.Sprintf("%d files of more than %d MiB, or that nobody may write to, are copied once and handed from run to run; one that a run changes is copied again", len(w.big.given), bigFile>>20))
 	}
 	w.limits = append(w.limits, c.notes...)
 	w.limits = append(w.limits, "runs work in a copy of the project at another path: what they write through absolute paths, in /tmp say, is not kept apart")

@@ -212,6 +212,62 @@ func TestBigFiles(t *testing.T) {
 	}
 }
 
+// TestRepository has runs work in copies of a git repository, whose objects are copied once; what a run commits, makes writable or
+// writes into an object reaches neither the next run nor the original.
+func TestRepository(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	s := workspace.Spec{Project: t.TempDir(), Scratch: t.TempDir(), Kind: workspace.Copy}
+	git := func(dir string, args ...string) string {
+		t.Helper()
+		c := exec.Command("git", append([]string{"-c", "user.name=n", "-c", "user.email=a@b", "-c", "safe.directory=*"}, args...)...)
+		c.Dir = dir
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	project(t, s.Project, map[string]string{"train.py": "print()"})
+	git(s.Project, "init", "-q")
+	git(s.Project, "add", ".")
+	git(s.Project, "commit", "-q", "-m", "first")
+	head := git(s.Project, "rev-parse", "HEAD")
+	object := ".git/objects/" + head[:2] + "/" + strings.TrimSpace(head[2:])
+	for _, script := range []string{
+		`echo more > more; git add more; git -c user.name=n -c user.email=a@b commit -q -m more`,
+		`chmod u+w ` + object,
+		`chmod u+w ` + object + `; echo damage > ` + object,
+		``,
+	} {
+		w, err := workspace.Prepare(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := git(w.Dir(), "rev-parse", "HEAD") + git(w.Dir(), "fsck", "--strict") + git(w.Dir(), "status", "--porcelain"); got != head {
+			t.Errorf("before %q the copy is at %q, want %q", script, got, head)
+		}
+		info, err := os.Stat(filepath.Join(w.Dir(), object))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != 0o444 {
+			t.Errorf("before %q the object has the mode %v", script, info.Mode())
+		}
+		if links := info.Sys().(*syscall.Stat_t).Nlink; links != 2 {
+			t.Errorf("before %q the object has %d links, want one to a copy that is kept", script, links)
+		}
+		sh(t, w, script)
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := git(s.Project, "rev-parse", "HEAD") + git(s.Project, "fsck", "--strict"); got != head {
+		t.Errorf("the original is at %q, want %q", got, head)
+	}
+}
+
 // TestHomeOfCopy looks at what a HOME is put together from.
 func TestHomeOfCopy(t *testing.T) {
 	root := t.TempDir()
