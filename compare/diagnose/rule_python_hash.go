@@ -12,8 +12,9 @@ import (
 // pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
 // own. A seed that differs although nothing random was read is most often made with hash().
 var (
-	callsHash    = regexp.MustCompile(`\bhash\(`)
-	ordersByHash = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(`)
+	callsHash = regexp.MustCompile(`\bhash\(`)
+	// A set is also written in braces: of strings, or of what a loop gives.
+	ordersByHash = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
 )
 
 func pythonHash() rule {
