@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/runner"
@@ -34,7 +36,7 @@ func writeReport(path string, write func(io.Writer) error) error {
 		return err
 	}
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		f, err := openTarget(path)
 		if err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
@@ -42,6 +44,22 @@ func writeReport(path string, write func(io.Writer) error) error {
 		return errors.Join(err, f.Close())
 	}
 	return runner.WriteFile(path, b.Bytes())
+}
+
+// readerWait is how long a named pipe may take to get a reader, one that the same line of a shell starts among them.
+const readerWait = 2 * time.Second
+
+// openTarget opens what is there for writing. A named pipe without a reader would keep its writer waiting for ever.
+func openTarget(path string) (*os.File, error) {
+	for deadline := time.Now().Add(readerWait); ; time.Sleep(10 * time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|syscall.O_NONBLOCK, 0o644)
+		switch info, statErr := os.Stat(path); {
+		case !errors.Is(err, syscall.ENXIO) || statErr != nil || info.Mode()&fs.ModeNamedPipe == 0:
+			return f, err
+		case time.Now().After(deadline):
+			return nil, usagef("nothing reads the named pipe %s: start its reader first, or name a file", path)
+		}
+	}
 }
 
 // checkTarget finds out before hours of training whether a report can be written after them.
