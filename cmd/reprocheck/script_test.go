@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -313,7 +314,9 @@ func killed() {
 	os.Exit(max(0, signalled(unix.SignalNum("SIG"+os.Args[1]), os.Args[2], os.Args[3:], 1)))
 }
 
-func signalled(signal syscall.Signal, pattern string, argv []string, times int) int {
+func signalled(sent syscall.Signal, pattern string, argv []string, times int) int {
+	// Tests that run under nohup ignore SIGHUP, and so would what they start.
+	signal.Notify(make(chan os.Signal, 1), sent)
 	command := exec.Command(argv[0], argv[1:]...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	if err := command.Start(); err != nil {
@@ -327,7 +330,7 @@ func signalled(signal syscall.Signal, pattern string, argv []string, times int) 
 		time.Sleep(20 * time.Millisecond)
 	}
 	for range times {
-		command.Process.Signal(signal)
+		command.Process.Signal(sent)
 		time.Sleep(10 * time.Millisecond) // two that are pending become one
 	}
 	command.Wait()
