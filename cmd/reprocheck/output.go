@@ -31,6 +31,9 @@ func emit(p process, d *report.Document, jsonPath string) error {
 // writeReport writes a report file whole or not at all. What is there and no regular file, such as a pipe or a link, is
 // written to as it is.
 func writeReport(path string, write func(io.Writer) error) error {
+	if err := checkTarget(path); err != nil {
+		return usage(err)
+	}
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
 		return err
