@@ -5,6 +5,7 @@ import sys
 import time
 
 from .sightings import Sightings, Watched
+from .standins import StandIn
 
 SOURCE = "wall-clock"
 
@@ -107,7 +108,7 @@ class _Clock:
         return value
 
     def day(self, original, at, frame, args, kwargs):
-        if self._probe.thread.busy or not self._probe.frames.is_user(frame):
+        if self._probe.thread.busy or frame is None or not self._probe.frames.is_user(frame):
             return original(*args, **kwargs)
         kind = original.__self__
         value = at(kind, self.tick() / 1e9, *args, **kwargs) if self.pinned else original(*args, **kwargs)
@@ -142,7 +143,7 @@ class _Asked(Watched):
         status = self._original(*args, **kwargs)
         if status.st_mtime < self._begun or self._probe.thread.busy:
             return status
-        return self._call(self.__name__, sys._getframe(1), status)
+        return self._call(self.__name__, sys._getframe().f_back, status)
 
 
 class _Reading:
@@ -158,31 +159,16 @@ class _Reading:
         return _Bound(self._clock, self._original.__get__(instance, owner), self._at)
 
 
-class _Bound:
+class _Bound(StandIn):
     """Stands in for a class method of datetime, bound to its class. at(kind, seconds, ...) is what it returns at an instant."""
 
     def __init__(self, clock, original, at):
+        super().__init__(original, original.__name__)
         self._clock = clock
-        self._original = original
         self._at = at
 
     def __call__(self, *args, **kwargs):
-        return self._clock.day(self._original, self._at, sys._getframe(1), args, kwargs)
-
-    def __getattr__(self, name):
-        return getattr(self.__dict__["_original"], name)
-
-    def __eq__(self, other):
-        return self._original == (other._original if isinstance(other, _Bound) else other)
-
-    def __hash__(self):
-        return hash(self._original)
-
-    def __reduce_ex__(self, protocol):
-        return self._original.__reduce_ex__(protocol)
-
-    def __repr__(self):
-        return repr(self._original)
+        return self._clock.day(self._original, self._at, sys._getframe().f_back, args, kwargs)
 
 
 def _watch_datetime(clock, module):

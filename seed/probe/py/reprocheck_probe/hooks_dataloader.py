@@ -5,6 +5,7 @@ from itertools import chain
 
 from . import digest, values
 from .sampling import sampled
+from .standins import put
 
 SOURCE = "dataloader-workers"
 _LIB = "torch.utils.data"
@@ -77,8 +78,7 @@ def _watch_loader(probe, module):
         except Exception:
             pass
 
-    __init__.__wrapped__ = made
-    base.__init__ = __init__
+    put((base,), "__init__", made, __init__)
 
     next_batch = base.__next__
     seen = {"step": -1, "in_step": 0, "n": 0}
@@ -105,8 +105,7 @@ def _watch_loader(probe, module):
                 thread.busy = False
         return batch
 
-    __next__.__wrapped__ = next_batch
-    base.__next__ = __next__
+    put((base,), "__next__", next_batch, __next__)
 
 
 def _watch_shuffle(probe, module):
@@ -144,9 +143,7 @@ def _watch_sampler(probe, kind, name):
         # All others come without a line of Python between.
         return chain(first_of(self, indices), indices)
 
-    __iter__.__doc__ = original.__doc__
-    __iter__.__wrapped__ = original
-    kind.__iter__ = __iter__
+    put((kind,), "__iter__", original, __iter__)
 
 
 def _watch_worker(probe, module):
@@ -160,11 +157,7 @@ def _watch_worker(probe, module):
         return original(dataset_kind, dataset, index_queue, data_queue, done_event, auto_collation, collate_fn,
                         drop_last, base_seed, begin, worker_id, *args, **kwargs)
 
-    _worker_loop.__module__ = original.__module__
-    _worker_loop.__qualname__ = original.__qualname__
-    _worker_loop.__name__ = original.__name__
-    _worker_loop.__wrapped__ = original
-    module._worker_loop = _worker_loop
+    put((module,), "_worker_loop", original, _worker_loop)
 
 
 class _Begin:

@@ -3,6 +3,8 @@
 import os
 import sys
 
+from .standins import put
+
 SOURCE = "python-hash"
 _NAME = "PYTHONHASHSEED"
 
@@ -23,5 +25,4 @@ def install(probe):
             finally:
                 thread.busy = False
 
-    __setitem__.__wrapped__ = original
-    kind.__setitem__ = __setitem__
+    put((kind,), "__setitem__", original, __setitem__)

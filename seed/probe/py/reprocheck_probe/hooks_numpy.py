@@ -4,7 +4,7 @@ import sys
 
 from . import digest
 from .generators import Generators
-from .standins import put
+from .standins import put_global
 from .streams import Stream
 
 LEGACY = "numpy-legacy"
@@ -89,8 +89,8 @@ def _watch_legacy(probe, random, whole, stream):
             stream.guarded(lambda: stream.set(frame, "numpy.random.set_state", None, "state:" + stream.digest(), again=False))
         return result
 
-    _put(random, "seed", original_seed, seed)
-    _put(random, "set_state", original_set, set_state)
+    put_global(random, "seed", original_seed, seed)
+    put_global(random, "set_state", original_set, set_state)
 
 
 def _watch_entropy(probe, random, legacy, modern, made):
@@ -182,13 +182,7 @@ def _watch_default_rng(probe, random, modern, generators):
         modern.guarded(generators.made, sys._getframe(1), "numpy.random.default_rng", generator.bit_generator, _of_bits)
         return generator
 
-    _put(random, "default_rng", original, default_rng)
-
-
-def _put(random, name, original, replacement):
-    put((random,), name, original, replacement)
-    # By this name a pickle finds it, where some of numpy's own are methods of its global generator, or another module's.
-    replacement.__module__, replacement.__qualname__ = random.__name__, name
+    put_global(random, "default_rng", original, default_rng)
 
 
 def _of_bits(bits):

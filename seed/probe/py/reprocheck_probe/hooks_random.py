@@ -4,7 +4,7 @@ import sys
 
 from . import digest
 from .generators import Generators
-from .standins import put
+from .standins import put, put_global
 from .streams import Stream
 
 SOURCE = "python-random"
@@ -57,14 +57,9 @@ def _hook(probe, random):
             stream.guarded(lambda: stream.set(frame, "random.setstate", None, "state:" + stream.digest(), again=False))
         return result
 
-    seed.__doc__ = set_seed.__doc__
-    seed.__qualname__ = set_seed.__qualname__
-    seed.__module__ = set_seed.__module__
-    random.Random.seed = seed
+    put((random.Random,), "seed", set_seed, seed)
     random.seed = whole.seed
-    put((random,), "setstate", random.setstate, setstate)
-    # By this name a pickle finds it, where random's own is a method of its global generator.
-    setstate.__qualname__ = "setstate"
+    put_global(random, "setstate", random.setstate, setstate)
     for name in _DRAWING:
         stream.watch(random, name)
     _after_fork(probe, stream, whole, set_seed)

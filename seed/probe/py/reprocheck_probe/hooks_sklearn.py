@@ -3,6 +3,7 @@
 import sys
 
 from .hooks_numpy import LEGACY
+from .standins import put
 
 _OF_A_LINE = 8
 
@@ -50,7 +51,4 @@ def _watch(probe, module):
                 thread.busy = False
         return state
 
-    check_random_state.__doc__ = original.__doc__
-    check_random_state.__module__ = original.__module__
-    check_random_state.__wrapped__ = original
-    module.check_random_state = check_random_state
+    put((module,), "check_random_state", original, check_random_state)

@@ -3,6 +3,7 @@
 import sys
 
 from .sightings import Calls, Sightings, Watched
+from .standins import put
 
 SOURCE = "concurrency"
 
@@ -145,8 +146,7 @@ class _Tasks:
             self._reprocheck_number = tasks._futures
 
         tasks = self
-        __init__.__wrapped__ = original
-        kind.__init__ = __init__
+        put((kind,), "__init__", original, __init__)
 
     def watch_executor(self, module, name):
         kind = getattr(module, name)
@@ -157,8 +157,7 @@ class _Tasks:
             note(sys._getframe(1), "concurrent.futures." + name, workers=max_workers)
             original(self, 1 if pinned else max_workers, *args, **kwargs)
 
-        __init__.__wrapped__ = original
-        kind.__init__ = __init__
+        put((kind,), "__init__", original, __init__)
 
     def watch_pool(self, module):
         kind = module.Pool
@@ -169,27 +168,25 @@ class _Tasks:
             note(sys._getframe(1), "multiprocessing.pool." + type(self).__name__, workers=processes)
             original(self, 1 if pinned else processes, *args, **kwargs)
 
-        __init__.__wrapped__ = original
-        kind.__init__ = __init__
+        put((kind,), "__init__", original, __init__)
         unordered = kind.imap_unordered
 
         def imap_unordered(self, *args, **kwargs):
             note(sys._getframe(1), "multiprocessing.pool.imap_unordered", unordered=True)
             return (self.imap if pinned else unordered.__get__(self))(*args, **kwargs)
 
-        imap_unordered.__wrapped__ = unordered
-        kind.imap_unordered = imap_unordered
+        put((kind,), "imap_unordered", unordered, imap_unordered)
         if not pinned:
             self._watch_iterator(module.IMapUnorderedIterator)
 
     def _watch_iterator(self, kind):
         completed = self._completed
-        put, take = kind._set, kind.next
+        hand_over, take = kind._set, kind.next
 
         def _set(self, number, result):
             # One thread hands the results over, in this order.
             self.__dict__.setdefault("_reprocheck_numbers", []).append(number)
-            put(self, number, result)
+            hand_over(self, number, result)
 
         def next(self, timeout=None):
             result = take(self, timeout)
@@ -211,8 +208,7 @@ class _Tasks:
             if serial and not self.daemon:
                 self.join()
 
-        start.__wrapped__ = original
-        kind.start = start
+        put((kind,), "start", original, start)
 
     def watch_subprocess(self, module):
         """A line that makes a Popen of its own goes on beside it; one that calls subprocess.run waits."""
@@ -224,8 +220,7 @@ class _Tasks:
             note(sys._getframe(1), "subprocess.Popen", direct=True)
             original(self, *args, **kwargs)
 
-        __init__.__wrapped__ = original
-        kind.__init__ = __init__
+        put((kind,), "__init__", original, __init__)
 
     def watch_threads(self, module):
         kind = module.Thread
@@ -240,9 +235,7 @@ class _Tasks:
             if serial and not self.daemon and probe.frames.is_user(frame):
                 self.join()
 
-        start.__wrapped__ = original
-        start.__doc__ = original.__doc__
-        kind.start = start
+        put((kind,), "start", original, start)
 
     def watch_asyncio(self, module):
         note = self._note
@@ -273,8 +266,7 @@ def _watch_kills(probe, kind):
             probe.emit("killed", detail={"pid": self.pid})
         return original(self, sig)
 
-    _send_signal.__wrapped__ = original
-    kind._send_signal = _send_signal
+    put((kind,), "_send_signal", original, _send_signal)
 
 
 def _number_tasks(probe, module, name, number, delays):
@@ -289,7 +281,7 @@ def _number_tasks(probe, module, name, number, delays):
     def worker(tasks, results, *args, **kwargs):
         # A pool of threads has no pipe, and one state for all of them.
         if hasattr(tasks, "_reader"):
-            get, put = tasks.get, results.put
+            get, hand_over = tasks.get, results.put
 
             def next_task(*args, **kwargs):
                 task = get(*args, **kwargs)
@@ -301,7 +293,7 @@ def _number_tasks(probe, module, name, number, delays):
 
             def put_result(*args, **kwargs):
                 probe.resolve()
-                return put(*args, **kwargs)
+                return hand_over(*args, **kwargs)
 
             if pinned or delays is not None:
                 tasks.get = next_task
@@ -309,10 +301,7 @@ def _number_tasks(probe, module, name, number, delays):
         return original(tasks, results, *args, **kwargs)
 
     # The child is told by name what to run.
-    worker.__name__ = worker.__qualname__ = name
-    worker.__module__ = original.__module__
-    worker.__wrapped__ = original
-    setattr(module, name, worker)
+    put((module,), name, original, worker)
 
 
 class _Delays:

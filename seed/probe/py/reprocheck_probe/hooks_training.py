@@ -40,9 +40,7 @@ class _Optimizers:
             original(self, *args, **kwargs)
             watch.made(self, sys._getframe(1))
 
-        __init__.__doc__ = original.__doc__
-        __init__.__wrapped__ = original
-        module.Optimizer.__init__ = __init__
+        put((module.Optimizer,), "__init__", original, __init__)
 
     def made(self, optimizer, frame):
         probe = self._probe
@@ -95,13 +93,8 @@ class _Optimizers:
 
         # Schedulers and torch itself look for marks on the function.
         vars(step).update(vars(original))
-        step.__name__ = original.__name__
-        step.__qualname__ = original.__qualname__
-        step.__doc__ = original.__doc__
-        step.__module__ = original.__module__
-        step.__wrapped__ = original
+        put((kind,), "step", original, step)
         step._reprocheck = True
-        kind.step = step
 
     def before(self, optimizer, frame):
         probe = self._probe

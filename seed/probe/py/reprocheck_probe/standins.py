@@ -1,8 +1,6 @@
 """What stands in the place of a function of a library."""
 
 import sys
-from operator import attrgetter, itemgetter
-from types import MethodType
 
 
 class StandIn:
@@ -30,6 +28,8 @@ class StandIn:
 
     def __reduce_ex__(self, protocol):
         # What is pickled must be found again without the probe too.
+        from operator import attrgetter, itemgetter
+
         original = self._original
         try:
             found = attrgetter(self.__qualname__)(sys.modules[self.__module__])
@@ -44,11 +44,15 @@ class StandIn:
         return repr(self._original)
 
 
+# As in types, which is not imported for this alone when Python starts.
+_Method = type(StandIn(id, "id").__repr__)
+
+
 class Bindable:
     """Makes a stand-in one for a method, which is bound to the instance that it is asked of."""
 
     def __get__(self, instance, owner=None):
-        return self if instance is None else MethodType(self, instance)
+        return self if instance is None else _Method(self, instance)
 
 
 def put(owners, name, original, replacement):
@@ -61,3 +65,9 @@ def put(owners, name, original, replacement):
     for owner in owners:
         if getattr(owner, name, None) is original:
             setattr(owner, name, replacement)
+
+
+def put_global(module, name, original, replacement):
+    """Puts a function in the place of a module's, where a pickle of it finds it: the original may be a method, or of another module."""
+    put((module,), name, original, replacement)
+    replacement.__module__, replacement.__qualname__ = module.__name__, name
