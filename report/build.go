@@ -38,7 +38,6 @@ func NewBuilder(a *record.Audit) *Builder {
 		builder: builder{dir: a.Dir, sources: seed.All()},
 		audit:   a,
 		doc:     &Document{Runs: []Run{}, Limits: slices.Clone(list(a.Limits)), Workspaces: []string{}, Failed: failure(a)},
-		files:   tally{},
 	}
 }
 

@@ -56,16 +56,6 @@ models in shards and directories of torch.distributed.checkpoint. A pickle is re
 	return command
 }
 
-// targets finds out before a large file is read whether the results can be written after that.
-func targets(c *cli.Context) error {
-	for _, name := range []string{"json", "write"} {
-		if err := checkTarget(c.String(name)); err != nil {
-			return usage(err)
-		}
-	}
-	return nil
-}
-
 // formats lists what files can be read.
 func formats() string {
 	var names []string

@@ -30,6 +30,7 @@ the expected side of every tolerance.
 
 ` + exitStatusHelp,
 		HideHelpCommand: true,
+		Before:          targets,
 		Flags: append([]cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"}},
 			criterionFlags()...),
 		Action: func(c *cli.Context) error {

@@ -22,6 +22,7 @@ func reportCommand(p process) *cli.Command {
 		Description: "AUDIT is an audit's id, the path of its directory, or absent for the latest.\n\n" +
 			"   reprocheck report\n   reprocheck report --format json -o report.json",
 		HideHelpCommand: true,
+		Before:          targets,
 		Flags: []cli.Flag{
 			storeFlag,
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "the `FORMAT`: " + strings.Join(report.Formats(), ", ")},
@@ -50,6 +51,7 @@ func checklistCommand(p process) *cli.Command {
 		Usage:           "list every source of randomness: used, controlled, where, why",
 		UsageText:       "reprocheck checklist [--json FILE] [AUDIT]",
 		HideHelpCommand: true,
+		Before:          targets,
 		Flags:           []cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write JSON to `FILE`, - for standard output"}},
 		Action: func(c *cli.Context) error {
 			d, err := document(c)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/reprocheck/reprocheck/report"
 	"github.com/reprocheck/reprocheck/runner"
 )
@@ -31,9 +33,6 @@ func emit(p process, d *report.Document, jsonPath string) error {
 // writeReport writes a report file whole or not at all. What is there and no regular file, such as a pipe or a link, is
 // written to as it is.
 func writeReport(path string, write func(io.Writer) error) error {
-	if err := checkTarget(path); err != nil {
-		return usage(err)
-	}
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
 		return err
@@ -63,6 +62,16 @@ func openTarget(path string) (*os.File, error) {
 			return nil, usagef("nothing reads the named pipe %s: start its reader first, or name a file", path)
 		}
 	}
+}
+
+// targets finds out before a command begins whether what its flags ask to be written can be.
+func targets(c *cli.Context) error {
+	for _, name := range []string{"json", "output", "write"} {
+		if err := checkTarget(c.String(name)); err != nil {
+			return usage(err)
+		}
+	}
+	return nil
 }
 
 // checkTarget finds out before hours of training whether a report can be written after them.
