@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,13 @@ type process struct {
 // run carries out one command line and returns the exit status. It is the only place that prints errors.
 func run(ctx context.Context, args []string, p process) int {
 	app := newApp(p)
-	err := app.RunContext(ctx, args)
+	var help bytes.Buffer
+	app.Writer = &help
+	err := app.RunContext(ctx, helpAsFlag(args))
+	if help.Len() > 0 {
+		_, writeErr := io.WriteString(p.stdout, fitHelp(help.String(), p.columns()))
+		err = errors.Join(err, writeErr)
+	}
 	var status *statusError
 	if errors.As(err, &status) && status.err == nil {
 		return status.code
@@ -67,13 +74,13 @@ func newApp(p process) *cli.App {
 		Version:         version,
 		Description:     exitStatusHelp,
 		HideHelpCommand: true,
-		Writer:          p.stdout,
 		ErrWriter:       p.stderr,
 		Reader:          p.stdin,
 		Suggest:         true,
 		// The library would otherwise end the process by itself for every error that has an exit code of its own.
-		ExitErrHandler: func(*cli.Context, error) {},
-		OnUsageError:   wrongFlag,
+		ExitErrHandler:  func(*cli.Context, error) {},
+		OnUsageError:    wrongFlag,
+		CommandNotFound: helpDespiteArguments,
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {
 				names := commandNames(c.App)
@@ -88,19 +95,8 @@ func newApp(p process) *cli.App {
 	for _, c := range app.Commands {
 		c.OnUsageError = wrongFlag
 	}
+	plainSwitches(app.Commands)
 	return app
-}
-
-// wrongFlag tells of a flag that does not exist or has a value that it cannot have. The library would print all help.
-func wrongFlag(c *cli.Context, err error, _ bool) error {
-	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
-		var known []string
-		for _, f := range c.Command.Flags {
-			known = append(known, f.Names()[0]) // the long one
-		}
-		err = fmt.Errorf("%w%s", err, didYouMean("--", seed.Nearest(name, known)))
-	}
-	return hinted(err, exitUsage, c.Command.HelpName+" --help lists the options")
 }
 
 func didYouMean(dashes, nearest string) string {
@@ -137,6 +133,17 @@ func (p process) terminal(w io.Writer) terminal.Terminal {
 	}
 	env := p.environ()
 	return terminal.Detect(f, func(name string) string { return env[name] })
+}
+
+// usualWidth is that of a terminal whose width is not known, and of files.
+const usualWidth = 80
+
+// columns is the width of what is behind standard output.
+func (p process) columns() int {
+	if width := p.terminal(p.stdout).Width; width != nil && width() > 0 {
+		return width()
+	}
+	return usualWidth
 }
 
 // textOptions fit a text report to where standard output goes.

@@ -16,16 +16,24 @@ import (
 
 func doctorCommand(p process) *cli.Command {
 	return &cli.Command{
-		Name:            "doctor",
-		Usage:           "say what can be observed and controlled on this machine",
-		UsageText:       "reprocheck doctor",
+		Name:      "doctor",
+		Usage:     "say what can be observed and controlled on this machine",
+		UsageText: "reprocheck doctor",
+		Description: `What is missing limits a verdict made in this directory, and every report says so in its own words.
+
+   reprocheck doctor
+
+Exit status: 0 told, whatever is missing; 2 bad usage; 5 reprocheck itself failed.`,
 		HideHelpCommand: true,
 		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usagef("doctor takes no arguments, and was given %q", c.Args().First())
+			}
 			dir, err := p.dir()
 			if err != nil {
 				return usagef("the working directory cannot be used: %w", err)
 			}
-			t := &findings{w: p.stdout, width: p.terminal(p.stdout).Width}
+			t := &findings{w: p.stdout, width: p.columns()}
 			if err := doctorWorkspace(c, p, t, dir); err != nil {
 				return err
 			}
@@ -41,26 +49,16 @@ func doctorCommand(p process) *cli.Command {
 	}
 }
 
-// usualWidth is that of a terminal whose width is not known, and of files.
-const usualWidth = 80
-
 // findings prints what can be had and what not, beside its name, in lines no longer than the terminal.
 type findings struct {
 	w     io.Writer
-	width func() int
+	width int
 	err   error
-}
-
-func (t *findings) columns() int {
-	if t.width != nil && t.width() > 0 {
-		return t.width()
-	}
-	return usualWidth
 }
 
 func (t *findings) add(available bool, name, purpose string, details ...string) {
 	const narrowest = 30
-	indent, width := 31, t.columns()
+	indent, width := 31, t.width
 	left := fmt.Sprintf("%-3s  %s", mark(available), name)
 	lines := []string{}
 	if width < indent+narrowest { // the name has a line of its own
@@ -126,7 +124,7 @@ func doctorSources(t *findings) error {
 		}
 	}
 	text := "Observed only, on any machine: " + strings.Join(none, ", ")
-	_, err := fmt.Fprintf(t.w, "\n%s\n", strings.Join(terminal.Wrap(text, t.columns(), t.columns()), "\n"))
+	_, err := fmt.Fprintf(t.w, "\n%s\n", strings.Join(terminal.Wrap(text, t.width, t.width), "\n"))
 	return err
 }
 

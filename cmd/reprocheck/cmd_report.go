@@ -14,13 +14,22 @@ import (
 
 var storeFlag = &cli.StringFlag{Name: "store", Value: ".reprocheck", Usage: "the store in `DIR`"}
 
+const (
+	auditHelp       = "AUDIT is an audit's id, the path of its directory, or absent for the latest."
+	shownStatusHelp = "Exit status: 0 shown, whatever the verdict; 2 bad usage, or no such audit; 5 reprocheck itself failed."
+)
+
 func reportCommand(p process) *cli.Command {
 	return &cli.Command{
 		Name:      "report",
 		Usage:     "show the report of a kept audit again, without running anything",
 		UsageText: "reprocheck report [--format F] [-o FILE] [AUDIT]",
-		Description: "AUDIT is an audit's id, the path of its directory, or absent for the latest.\n\n" +
-			"   reprocheck report\n   reprocheck report --format json -o report.json",
+		Description: auditHelp + `
+
+   reprocheck report
+   reprocheck report --format json -o report.json
+
+` + shownStatusHelp,
 		HideHelpCommand: true,
 		Before:          targets,
 		Flags: []cli.Flag{
@@ -47,9 +56,17 @@ func reportCommand(p process) *cli.Command {
 
 func checklistCommand(p process) *cli.Command {
 	return &cli.Command{
-		Name:            "checklist",
-		Usage:           "list every source of randomness: used, controlled, where, why",
-		UsageText:       "reprocheck checklist [--json FILE] [AUDIT]",
+		Name:      "checklist",
+		Usage:     "list every source of randomness: used, controlled, where, why",
+		UsageText: "reprocheck checklist [--json FILE] [AUDIT]",
+		Description: auditHelp + ` A source is
+uncontrolled where it made results differ or may have, controlled where it is seeded, pinned or was seen to change nothing,
+unused where no run touched it, and unknown where it could not be watched.
+
+   reprocheck checklist
+   reprocheck checklist --json checklist.json
+
+` + shownStatusHelp,
 		HideHelpCommand: true,
 		Before:          targets,
 		Flags:           []cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write JSON to `FILE`, - for standard output"}},
@@ -74,6 +91,9 @@ func checklistCommand(p process) *cli.Command {
 func document(c *cli.Context) (*report.Document, error) {
 	if err := noFlagsAfter(c); err != nil {
 		return nil, err
+	}
+	if c.NArg() > 1 {
+		return nil, usagef("%s takes one audit, and was given %d", c.Command.Name, c.NArg())
 	}
 	store := runner.OpenStore(c.String("store"))
 	audit, err := store.Audit(c.Args().First())

@@ -63,7 +63,7 @@ func runCommand(p process) *cli.Command {
 }
 
 func runFlags() []cli.Flag {
-	return append(criterionFlags(),
+	return append([]cli.Flag{
 		&cli.IntFlag{Name: "runs", Aliases: []string{"n"}, Value: config.DefaultRuns, Usage: "`N` runs of the command as it ships"},
 		&cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"},
 		&cli.StringFlag{Name: "pin", Usage: "pin these sources in every run: `IDS` separated by commas, or all"},
@@ -71,7 +71,7 @@ func runFlags() []cli.Flag {
 		&cli.Uint64Flag{Name: "seed", Usage: "`S` from which pinned values are derived"},
 		&cli.BoolFlag{Name: "no-diagnose", Usage: "compare only, make no further runs to find the cause"},
 		&cli.IntFlag{Name: "max-runs", Value: config.DefaultMaxRuns, Usage: "make at most `N` runs in all, those for the diagnosis included"},
-		&cli.DurationFlag{Name: "timeout", Usage: "end a run after `D` (90s, 2h)"},
+		&cli.DurationFlag{Name: "timeout", DefaultText: "none", Usage: "end a run after `D` (90s, 2h)"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "`N` runs side by side"},
 		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)"},
 		&cli.StringFlag{Name: "config", Usage: "read settings from `FILE` (default: reprocheck.yaml where it exists)"},
@@ -79,7 +79,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "isolate", Usage: "give each run a private layer over `DIR` outside the project too"},
 		&cli.BoolFlag{Name: "continue", Usage: "go on with the latest audit, from the runs that it has finished"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show the command's own output, each line with its run"},
-	)
+	}, criterionFlags()...)
 }
 
 // runOptions are what `reprocheck run` is asked to do.

@@ -15,9 +15,9 @@ import (
 
 func criterionFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "rtol", Usage: "accept results within this relative tolerance"},
-		&cli.Float64Flag{Name: "atol", Usage: "accept results within this absolute tolerance"},
-		&cli.StringSliceFlag{Name: "tolerance", Usage: "`METRIC=TOL`: accept this metric within an absolute tolerance; METRIC may hold * and ?"},
+		&cli.Float64Flag{Name: "rtol", DefaultText: "exact", Usage: "accept results within a relative tolerance of `R`"},
+		&cli.Float64Flag{Name: "atol", DefaultText: "exact", Usage: "accept results within an absolute tolerance of `A`"},
+		&cli.StringSliceFlag{Name: "tolerance", Usage: "accept one metric within an absolute tolerance: `METRIC=TOL`, where METRIC may hold * and ?"},
 		&cli.BoolFlag{Name: "dtype-tolerances", Usage: "accept tensors within torch.testing.assert_close's default for their dtype"},
 	}
 }
