@@ -35,6 +35,7 @@ const (
 	Within      Class = "within-tolerance"
 	Different   Class = "different"
 	NaN         Class = "nan"          // not a number on one side only
+	Infinite    Class = "infinite"     // infinite on one side only, or on both with different signs
 	SignedZero  Class = "signed-zero"  // 0.0 on one side, -0.0 on the other
 	Length      Class = "length"       // one side goes on where the other has ended
 	Steps       Class = "steps"        // values were recorded at different steps
@@ -48,6 +49,8 @@ type Result struct {
 	// Metrics and Artifacts list everything compared, equal or not, in the order of the expected run.
 	Metrics   []MetricDiff
 	Artifacts []ArtifactDiff
+	// Files counts the artifacts compared, those that Abridge drops among them.
+	Files int
 	// Output compares standard output without what differs by nature: Equal, Different, or "" where a record does not tell. It is
 	// only a warning where metrics or files were compared, and decides where there are none.
 	Output Class
@@ -62,6 +65,11 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	masked := maskedSet{}
 	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, o, masked)
 	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, r.Metrics, o, masked)
+	for _, a := range r.Artifacts {
+		if a.Class != Volatile {
+			r.Files++
+		}
+	}
 	if a, b := expected.Stdout.Masked, actual.Stdout.Masked; a != "" && b != "" {
 		r.Output = Equal
 		if a != b {

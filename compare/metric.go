@@ -233,6 +233,8 @@ func classify(a, b record.Point, t record.Tolerance) Class {
 		return Within
 	case x == 0 && y == 0:
 		return SignedZero
+	case math.IsInf(x, 0) || math.IsInf(y, 0):
+		return Infinite
 	}
 	return Different
 }

@@ -133,7 +133,7 @@ func divergedOneCause() audit {
 		{Source: seed.TorchCUDA, Status: "unknown", Why: "this machine has no GPU"},
 	}
 	a.Masked = []string{"samples_per_sec", "elapsed"}
-	a.Limits = []string{"One machine cannot show what another CPU, GPU or version of the software would change."}
+	a.Limits = []string{"Files outside the workspace were written and are not isolated: /data/cache.bin."}
 	return audit{"diverged-one-cause", 1, a, runs}
 }
 
@@ -194,7 +194,7 @@ func reproducible() audit {
 	finals := []float64{0.25, 0.25, 0.25}
 	a, runs := base(record.Reproducible, "3 runs agree to the last bit in 1 metric, 1 file and 40 optimizer steps", finals...)
 	a.Metrics = []record.MetricSummary{losses("equal", nil, finals...)}
-	a.Limits = []string{"One machine cannot show what another CPU, GPU or version of the software would change."}
+	a.Limits = []string{"Another machine's processor, GPU and software; `--vary all` tries its thread count, file order, memory and host."}
 	return audit{"reproducible", 0, a, runs}
 }
 

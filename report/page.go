@@ -118,6 +118,22 @@ func (p *page) hang(before string, paint *color.Color, lead, rest, indent string
 	}
 }
 
+// quote writes a line of someone else's behind a mark, whole: broken between words where it is longer than the page, with what
+// follows further in than its own indentation.
+func (p *page) quote(mark, line string) {
+	body := strings.TrimLeft(line, " ")
+	lead := mark + line[:len(line)-len(body)]
+	room := p.width - terminal.Cells(lead)
+	if terminal.Cells(body) <= room {
+		p.line(lead + body)
+		return
+	}
+	for _, part := range terminal.Wrap(body, room, room-2) {
+		p.line(lead + part)
+		lead = mark + line[:len(line)-len(body)] + "  "
+	}
+}
+
 // bullets writes one paragraph for each of items, the first limit of them.
 func (p *page) bullets(items []string, limit int) {
 	for _, item := range items[:min(limit, len(items))] {

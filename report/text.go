@@ -19,6 +19,8 @@ const (
 	maxItems    = 8
 	maxNames    = 8
 	maxExcerpt  = 20
+	// maxQuoted is how much of a line of the command's output is quoted, in terminal cells.
+	maxQuoted = 2000
 	// maxSays is what a cell of a table may say, in terminal cells.
 	maxSays = 120
 )
@@ -61,7 +63,7 @@ func (p *page) verdict(d *Document) {
 	if f := d.Failed; f != nil && len(f.Stderr) > 0 {
 		p.section("Standard error of run "+terminal.Printable(f.Run)+" ends:", "")
 		for _, l := range f.Stderr {
-			p.line("  | " + terminal.Fit(terminal.Printable(l), p.width-4))
+			p.quote("  | ", terminal.Fit(terminal.Printable(l), maxQuoted))
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (p *page) metrics(d *Document) {
 		case m.Equal:
 			equal = append(equal, metricName(m)+" "+finalValue(m))
 		default:
-			differ = append(differ, []string{terminal.Printable(metricName(m)), figure(m.Mean, 4), figure(m.StdDev, 3), figure(m.Spread, 3),
+			differ = append(differ, []string{terminal.Printable(metricName(m)), figure(m.Mean, 4), deviation(m), figure(m.Spread, 3),
 				figure(m.MaxAbs, 3), figure(m.MaxRel, 3), firstStep(m)})
 			classes[m.Class] = append(classes[m.Class], metricName(m))
 		}
@@ -53,6 +53,8 @@ func difference(class string) string {
 		return "within the tolerance"
 	case "nan":
 		return "not a number in some runs"
+	case "infinite":
+		return "infinite in some runs, or of another sign"
 	case "signed-zero":
 		return "differs in the sign of a zero"
 	case "length":
@@ -82,6 +84,14 @@ func finalValue(m record.MetricSummary) string {
 
 func figure(f record.Float, digits int) string {
 	return strconv.FormatFloat(float64(f), 'g', digits, 64)
+}
+
+// deviation is the standard deviation, which one value does not have.
+func deviation(m record.MetricSummary) string {
+	if len(m.Finals) < 2 {
+		return "-"
+	}
+	return figure(m.StdDev, 3)
 }
 
 func firstStep(m record.MetricSummary) string {

@@ -503,11 +503,17 @@ func list(ids []seed.ID) string {
 		names[i] = string(id)
 	}
 	slices.Sort(names)
-	switch len(names) {
-	case 0:
+	if len(names) == 0 {
 		return "nothing"
-	case 1:
-		return names[0]
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return enumerate(names)
+}
+
+// enumerate writes one or more things as a sentence does.
+func enumerate(things []string) string {
+	last := len(things) - 1
+	if last == 0 {
+		return things[0]
+	}
+	return strings.Join(things[:last], ", ") + " and " + things[last]
 }

@@ -82,6 +82,9 @@ func (c *inquiry) limits() {
 			c.limit(fmt.Sprintf("%d events of the trace come from more places in the code than are kept.", first.summary.Omitted))
 		}
 	}
+	if agreed := a.Verdict == record.Reproducible || a.Verdict == record.WithinTolerance; agreed && c.lab != nil && len(a.Settings.Vary) == 0 {
+		c.limit("Another machine's processor, GPU and software; `--vary all` tries its thread count, file order, memory and host.")
+	}
 	a.Limits = slices.Compact(a.Limits)
 }
 

@@ -283,15 +283,34 @@ func (c *inquiry) divergedReason(pair *difference) string {
 	return fmt.Sprintf("%d runs of the same command gave different results", n)
 }
 
+// agreedReason says how many runs agree, and in what.
 func (c *inquiry) agreedReason(pair *difference) string {
 	text := fmt.Sprintf("%d runs agree to the last bit", len(c.shipped))
 	if c.lab == nil {
 		text = "the two records agree to the last bit"
 	}
-	if pair.training.Steps > 0 {
-		text += fmt.Sprintf(", %d optimizer steps and every result", pair.training.Steps)
+	metrics := 0
+	for _, m := range pair.results.Metrics {
+		if m.Class != compare.Volatile {
+			metrics++
+		}
 	}
-	return text
+	in := slices.Concat(counted(metrics, "metric"), counted(pair.results.Files, "file"), counted(int(pair.training.Steps), "optimizer step"))
+	if len(in) == 0 {
+		return text
+	}
+	return text + " in " + enumerate(in)
+}
+
+// counted is "1 file" or "2 files", and nothing where there is none.
+func counted(n int, thing string) []string {
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return []string{"1 " + thing}
+	}
+	return []string{fmt.Sprintf("%d %ss", n, thing)}
 }
 
 func worse(a, b record.Verdict) record.Verdict {

@@ -84,8 +84,12 @@ func trimWrapper(text []byte, end int) int {
 }
 
 // trimVerb drops what a sentence puts between a name and its value: "the loss came to 0.5", "val_loss improved from 0.5 to 0.4". What is
-// nothing else has no name: the number is a further value of what was named before.
+// nothing else has no name: the number is a further value of what was named before. What stands right before "=" is a name, whatever
+// word it is: "a=0.5 b=0.3".
 func trimVerb(text []byte, end int) int {
+	if end < len(text) && text[end] == '=' {
+		return end
+	}
 	for end > 0 {
 		start := end
 		for start > 0 && (isLetter(text[start-1]) || text[start-1] == '_') {

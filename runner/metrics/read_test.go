@@ -107,6 +107,7 @@ func TestReadRealLines(t *testing.T) {
 		"error in ms":          {"timing_error: 5ms, latency: 5ms\n", []string{"timing_error@0=5", "~latency"}},
 		"a list, then a name":  {"[4, 5, 6] loss 0.5\n", []string{"value@0=4", "value[1]@0=5", "value[2]@0=6", "loss@0=0.5"}},
 		"a score like a time":  {"score 1764000000, started 1764000000\n", []string{"score@0=1764000000", "~started"}},
+		"coefficients":         {"step=3 a=nan b=0.5\na=0.25, b=2\n", []string{"a@3=nan", "a@1=0.25", "b@3=0.5", "b@1=2"}},
 		"prose":                {"the loss came to 0.5\nval_loss improved from 0.5 to 0.25, saving\nThe final accuracy is 0.75\nthe time came to 3\n", []string{"loss@0=0.5", "val_loss@0=0.5", "val_loss[1]@0=0.25", "final accuracy@0=0.75", "~time"}},
 		"thousands":            {"params: 1,234,567\nn 12,345 loss 0.5\nscore=1_000.5\nw [100,200]\nshape (1,234)\nx=1,23\n", []string{"params@0=1,234,567", "n@0=12,345", "loss@0=0.5", "score@0=1_000.5", "w@0=100", "w[1]@0=200", "shape@0=1", "shape[1]@0=234", "x@0=1", "x[1]@0=23"}},
 		"full width":           {"損失：0.5\u3000精度＝0.75\nloss\u00a0−0.5\n", []string{"損失@0=0.5", "精度@0=0.75", "loss@0=-0.5"}},

@@ -183,6 +183,6 @@ type MetricSummary struct {
 	// FirstStep is the first step that differs, absent where none does.
 	FirstStep *int64 `json:"first_step,omitempty"`
 	Equal     bool   `json:"equal"`
-	// Class tells apart "equal", "within-tolerance", "different", "nan", "signed-zero", "length", "steps", "missing", "volatile".
+	// Class tells apart "equal", "within-tolerance", "different", "nan", "infinite", "signed-zero", "length", "steps", "missing", "volatile".
 	Class string `json:"class"`
 }
