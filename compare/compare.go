@@ -130,16 +130,6 @@ func worse(a, b Class) Class {
 	return Equal
 }
 
-// MetricsEqual reports whether no metric differs, within tolerance or otherwise.
-func (r *Result) MetricsEqual() bool {
-	for _, m := range r.Metrics {
-		if m.Class.verdict() != Equal {
-			return false
-		}
-	}
-	return true
-}
-
 // FirstMetric is the differing metric whose first difference comes earliest in the output, nil where none differs.
 func (r *Result) FirstMetric() *MetricDiff {
 	var first *MetricDiff

@@ -475,8 +475,9 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 	slices.SortStableFunc(candidates, func(a, b *suspicion) int {
 		return cmp.Or(-cmp.Compare(a.strength, b.strength), c.evidence(pair).elsewhereFirst(a, b))
 	})
-	for i, s := range candidates {
-		for _, other := range candidates[i+1:] {
+	if len(candidates) > 0 {
+		s := candidates[0]
+		for _, other := range candidates[1:] {
 			if other.elsewhere {
 				c.limit(other.story + " That was not ruled out.")
 			}

@@ -138,17 +138,6 @@ func (sum *Summary) add(sites map[Site]*Seen, process string, order int64, e pro
 	}
 }
 
-// Find returns the sites for which keep holds.
-func (sum *Summary) Find(keep func(*Seen) bool) []*Seen {
-	var found []*Seen
-	for _, s := range sum.Sites {
-		if keep(s) {
-			found = append(found, s)
-		}
-	}
-	return found
-}
-
 // Seeding is a seed call, by which a stream begins anew.
 type Seeding struct {
 	// Seen is the line that made the call, with the place of this call.

@@ -19,6 +19,9 @@ const (
 	KindObject Kind = "object" // a container, None, a class or an instance
 )
 
+// RootName is what lists call a file's only value, which has no name of its own.
+const RootName = "(root)"
+
 // Entry is one named value of a file. A container is an entry too: its type is content, its members are further entries.
 type Entry struct {
 	// Name is the path from the root: "model.fc.weight", "losses[3]", "" for the root itself.

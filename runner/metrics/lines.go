@@ -12,7 +12,6 @@ const maxLine = 1 << 20
 // Memory stays below a few times maxLine whatever is written.
 type Lines struct {
 	emit func(number int64, line []byte)
-	live bool
 
 	pending []byte // the beginning of a line whose end has not been written
 	skip    bool   // the line has outgrown maxLine; drop until its end
@@ -22,10 +21,6 @@ type Lines struct {
 // NewLines calls emit for each complete line with its 1-based number. The line is valid until emit returns,
 // and must not be changed.
 func NewLines(emit func(number int64, line []byte)) *Lines { return &Lines{emit: emit} }
-
-// NewLiveLines is NewLines for a reader that watches: what a carriage return is about to overwrite is emitted as well,
-// with the number of the line it stands on, and so is an unfinished line after each Write.
-func NewLiveLines(emit func(number int64, line []byte)) *Lines { return &Lines{emit: emit, live: true} }
 
 // Write takes the next part of the stream, which may end anywhere. It never fails.
 func (l *Lines) Write(p []byte) (int, error) {
@@ -48,9 +43,6 @@ func (l *Lines) Write(p []byte) (int, error) {
 			l.finish(p[:end:end])
 		}
 		p = p[end+1:]
-	}
-	if l.live && len(l.pending) > 0 && !l.skip {
-		l.emit(l.number+1, clean(bytes.Clone(l.pending)))
 	}
 	return written, nil
 }
@@ -87,28 +79,10 @@ func (l *Lines) finish(line []byte) {
 			l.pending = append(l.pending, line...) // a private copy, in a buffer that is there anyway
 			line = l.pending
 		}
-		if l.live {
-			l.segments(line)
-		}
 		line = clean(line)
 	}
 	l.emit(l.number, line)
 	l.pending, l.skip = l.pending[:0], false
-}
-
-// segments emits what stood on the line before each carriage return.
-func (l *Lines) segments(line []byte) {
-	line = bytes.TrimRight(line, "\r")
-	for {
-		cr := bytes.IndexByte(line, '\r')
-		if cr < 0 {
-			return
-		}
-		if cr > 0 {
-			l.emit(l.number, clean(bytes.Clone(line[:cr])))
-		}
-		line = line[cr+1:]
-	}
 }
 
 // needsCleaning reports whether a line holds control characters other than tab, or characters that stand for punctuation of ASCII.

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -10,13 +9,9 @@ import (
 )
 
 // lines collects what Lines emits, as "number:text".
-func lines(live bool, chunks ...string) []string {
+func lines(chunks ...string) []string {
 	var out []string
-	emit := func(n int64, line []byte) { out = append(out, fmt.Sprintf("%d:%s", n, line)) }
-	l := NewLines(emit)
-	if live {
-		l = NewLiveLines(emit)
-	}
+	l := NewLines(func(n int64, line []byte) { out = append(out, fmt.Sprintf("%d:%s", n, line)) })
 	for _, c := range chunks {
 		_, _ = l.Write([]byte(c))
 	}
@@ -45,26 +40,17 @@ func TestLines(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := strings.Join(lines(false, tt.chunks...), "|"); got != tt.want {
+			if got := strings.Join(lines(tt.chunks...), "|"); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}
 }
 
-func TestLiveLines(t *testing.T) {
-	got := strings.Join(lines(true, "1/3\r2/3", "\r3/3\r", "done\nnext"), "|")
-	for _, want := range []string{"1:1/3", "1:2/3", "1:done", "2:next"} {
-		if !strings.Contains("|"+got+"|", "|"+want+"|") {
-			t.Errorf("%q was not shown: %s", want, got)
-		}
-	}
-}
-
 // How a stream is cut into writes must not matter.
 func TestLinesAnyCut(t *testing.T) {
 	text := "epoch 1 loss 0.5\r\n\x1b[1m12%|██▌ | 1/8\r100%|███| 8/8 loss=0.25\x1b[0m\nplain\b\n\n│ x │ 0.5 │\nlast"
-	want := lines(false, text)
+	want := lines(text)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var chunks []string
@@ -72,7 +58,7 @@ func TestLinesAnyCut(t *testing.T) {
 			n := 1 + r.IntN(min(len(rest), 9))
 			chunks, rest = append(chunks, rest[:n]), rest[n:]
 		}
-		if got := lines(false, chunks...); strings.Join(got, "|") != strings.Join(want, "|") {
+		if got := lines(chunks...); strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Fatalf("cut as %q: got %q, want %q", chunks, got, want)
 		}
 	}
@@ -119,47 +105,4 @@ func TestLongLineIsOneLine(t *testing.T) {
 	if want := "acc@0=0.25\nloss@0=0.5"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-}
-
-func TestStep(t *testing.T) {
-	for line, want := range map[string]int64{
-		"epoch 3 loss 0.5": 3, "Epoch 3/10": 3, "step: 120": 120, "{'loss': 0.5, 'step': 7}": 7, "Train Epoch: 2 [640/60000 (1%)] Loss: 1": 2*stride + 640,
-		"12%|#  | 12/100 [00:01<00:09, 9.1it/s]": 12, "[4]\ttrain-rmse:0.1": 4,
-		"epoch 1 step 1764000000 loss 0.5": 1_764_000_000, "epoch 0 step 5": 5, "epoch 2 global_step 77": 77,
-	} {
-		if got, ok := Step([]byte(line)); !ok || got != want {
-			t.Errorf("Step(%q) = %d, %v, want %d", line, got, ok, want)
-		}
-	}
-	for _, line := range []string{"loss 0.5", "hello", "", "best epoch: 3", "torch 2.15.0"} {
-		if got, ok := Step([]byte(line)); ok {
-			t.Errorf("Step(%q) = %d", line, got)
-		}
-	}
-}
-
-func FuzzLines(f *testing.F) {
-	f.Add([]byte("a\r\nb\rc\n\x1b[1md\b\n"), 3)
-	f.Add([]byte("\xe2\x94\x82 x\n\x1b]0;t\x07\n"), 1)
-	f.Fuzz(func(t *testing.T, in []byte, cut int) {
-		var whole, parts bytes.Buffer
-		emit := func(b *bytes.Buffer) func(int64, []byte) {
-			return func(n int64, line []byte) {
-				if bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, 0x1B) >= 0 {
-					t.Errorf("emitted %q", line)
-				}
-				fmt.Fprintf(b, "%d:%s\n", n, line)
-			}
-		}
-		a, b := NewLines(emit(&whole)), NewLines(emit(&parts))
-		_, _ = a.Write(in)
-		_ = a.Close()
-		cut = max(0, min(len(in), cut))
-		_, _ = b.Write(in[:cut])
-		_, _ = b.Write(in[cut:])
-		_ = b.Close()
-		if !bytes.Equal(whole.Bytes(), parts.Bytes()) {
-			t.Errorf("cut at %d: %q against %q", cut, parts.Bytes(), whole.Bytes())
-		}
-	})
 }

@@ -17,21 +17,6 @@ func FormatStep(step int64) string {
 	return fmt.Sprint(step)
 }
 
-// Step is the step that a line names, for showing progress.
-func Step(line []byte) (step int64, ok bool) {
-	if !interesting(line) {
-		return 0, false
-	}
-	p := positionOf(formats(nil).read(nil, line))
-	if !p.named() && !p.hasBar {
-		return 0, false
-	}
-	if p.hasBar && !p.hasFine && !p.hasGlobal {
-		p.fine, p.hasFine = p.bar, true
-	}
-	return p.step(), true
-}
-
 // role says what a number on a line is.
 type role uint8
 

@@ -21,7 +21,6 @@ type fractalHeap struct {
 	offsets, lengths  int // bytes of an offset and of a length in an identifier
 	space             uint
 	checked           bool // blocks of data have checksums
-	block             uint64
 	blockFrom, blockN uint64
 	held              *buffer
 }

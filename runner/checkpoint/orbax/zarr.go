@@ -84,7 +84,6 @@ type shards struct {
 type shard struct {
 	data  checkpoint.Data
 	index []byte
-	count []int64
 }
 
 // chunk returns the chunk at a position; ok is false where it is not stored.
