@@ -59,7 +59,7 @@ func place(file string, line int) string {
 func moment(step int64, process string) string {
 	at := "before the first step"
 	if step >= 0 {
-		at = "at step " + strconv.FormatInt(step, 10)
+		at = "at " + record.StepText(step)
 	}
 	if process != "" && process != "main" {
 		at += " of process " + terminal.Printable(process)

@@ -98,7 +98,7 @@ func firstStep(m record.MetricSummary) string {
 	if m.FirstStep == nil {
 		return "-"
 	}
-	return strconv.FormatInt(*m.FirstStep, 10)
+	return strings.TrimPrefix(record.StepText(*m.FirstStep), "step ")
 }
 
 // files names the artifacts that are not the same in every byte.

@@ -11,6 +11,14 @@ import (
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
+// stepShown is a step as "7", or as "3, 120" for iteration 120 of epoch 3.
+func stepShown(step int64) string {
+	if step >= record.EpochStride {
+		return fmt.Sprintf("%d, %d", step/record.EpochStride, step%record.EpochStride)
+	}
+	return fmt.Sprint(step)
+}
+
 // show writes series as "name@step=text", and volatile ones as "~name", in order.
 func show(series []record.Series) string {
 	var out []string
@@ -20,7 +28,7 @@ func show(series []record.Series) string {
 			continue
 		}
 		for _, p := range s.Points {
-			out = append(out, fmt.Sprintf("%s@%s=%s", s.Name, FormatStep(p.Step), p.Text))
+			out = append(out, fmt.Sprintf("%s@%s=%s", s.Name, stepShown(p.Step), p.Text))
 		}
 	}
 	return strings.Join(out, "\n")

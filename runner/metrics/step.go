@@ -2,20 +2,9 @@ package metrics
 
 import (
 	"bytes"
-	"fmt"
+
+	"github.com/reprocheck/reprocheck/runner/record"
 )
-
-// stride separates the two parts of a step that a program prints in two: epoch*stride + iteration. It is a power of ten so that
-// the parts can be read off, and orders well as long as an epoch has fewer iterations.
-const stride = 1_000_000_000
-
-// FormatStep writes a step as the program printed it: "7", or "3, 120" for iteration 120 of epoch 3.
-func FormatStep(step int64) string {
-	if step >= stride {
-		return fmt.Sprintf("%d, %d", step/stride, step%stride)
-	}
-	return fmt.Sprint(step)
-}
 
 // role says what a number on a line is.
 type role uint8
@@ -112,8 +101,8 @@ func (p position) step() int64 {
 	switch {
 	case p.hasGlobal:
 		return p.global
-	case p.hasCoarse && p.hasFine && p.coarse < 1<<32 && p.fine < stride:
-		return p.coarse*stride + p.fine
+	case p.hasCoarse && p.hasFine && p.coarse < 1<<32 && p.fine < record.EpochStride:
+		return p.coarse*record.EpochStride + p.fine
 	case p.hasFine:
 		return p.fine
 	}

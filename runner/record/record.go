@@ -124,7 +124,8 @@ type Series struct {
 
 // Point is one value of a metric.
 type Point struct {
-	// Step is the step, epoch or iteration that the program printed beside the value, or the value's ordinal.
+	// Step is the step, epoch or iteration that the program printed beside the value, or the value's ordinal;
+	// printed in two parts it is their sum, see EpochStride.
 	Step int64 `json:"step"`
 	// Text is the value as printed, and decides equality of printed values; Value is it parsed.
 	Text  string `json:"text"`
