@@ -41,6 +41,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 		return err
 	}
 	var rest surplus
+	printed := len(run.Metrics)
 	for change, err := range ws.Changes() {
 		if err != nil {
 			return fmt.Errorf("looking for what the run wrote: %w", err)
@@ -76,12 +77,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 	}
 	slices.Sort(run.Deleted)
 	slices.SortFunc(run.Artifacts, func(a, b record.Artifact) int { return cmp.Compare(a.Path, b.Path) })
-	slices.SortStableFunc(run.Metrics, func(a, b record.Series) int {
-		if a.Origin == b.Origin || a.Origin == "stdout" || b.Origin == "stdout" {
-			return 0
-		}
-		return cmp.Compare(a.Origin, b.Origin)
-	})
+	slices.SortStableFunc(run.Metrics[printed:], func(a, b record.Series) int { return cmp.Compare(a.Origin, b.Origin) })
 	if rest.files > 0 {
 		run.Artifacts = append(run.Artifacts, rest.artifact())
 	}

@@ -137,12 +137,25 @@ func (c *collector) printedMetrics(run *record.Run) error {
 		return err
 	}
 	defer f.Close()
-	series, err := metrics.Read(f, metrics.Options{Regex: c.patterns})
+	options := metrics.Options{Regex: c.patterns}
+	printed, err := metrics.Read(f, options)
 	if err != nil {
 		return fmt.Errorf("reading metrics from standard output: %w", err)
 	}
-	run.Metrics = append(run.Metrics, series...)
-	return maskOutput(f, &run.Stdout)
+	if err := maskOutput(f, &run.Stdout); err != nil {
+		return err
+	}
+	g, err := os.Open(c.stderr.file.Name())
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	logged, err := metrics.ReadErrors(g, printed, options)
+	if err != nil {
+		return fmt.Errorf("reading metrics from standard error: %w", err)
+	}
+	run.Metrics = slices.Concat(run.Metrics, printed, logged)
+	return nil
 }
 
 // maxMaskedOutput bounds the output whose words are compared as well as its numbers.

@@ -35,6 +35,8 @@ type Collector struct {
 	epoch  int64 // printed on a line of its own, and holding for the lines below it
 	inside bool  // epoch is set
 	lane   []byte
+
+	remarks *remarks // set for standard error, of which only results are taken
 }
 
 // series is a record.Series in the making.
@@ -68,8 +70,15 @@ func (c *Collector) Series() []record.Series {
 }
 
 func (c *Collector) line(number int64, line []byte) {
+	if c.remarks != nil && c.remarks.skip(line) {
+		return
+	}
+	line = afterBar(line)
 	fields := c.reader.read(line)
 	c.lane, fields = lane(line, fields)
+	if c.remarks != nil {
+		fields = results(fields)
+	}
 	c.take(number, fields)
 }
 

@@ -19,6 +19,8 @@ type field struct {
 	role       role
 	// full says of a progress bar that it has come to its end.
 	full bool
+	// given says that the user's own pattern read it.
+	given bool
 	// why says that the unit or the shape of the text makes the value volatile.
 	why string
 }

@@ -1,6 +1,6 @@
 // Package metrics reads the numbers that a training prints and writes, as series that keep their step and the text as printed.
 //
-// Standard output is read by Collector, a writer through which a stream of any length passes in flat memory. Each line is read by the
+// Standard output and standard error are read by Collector, a writer through which a stream of any length passes in flat memory. Each line is read by the
 // first format that knows it (format.go lists them): the user's own patterns, JSON objects and Python dictionaries, and
 // numbers with words in front of them. Files that a run wrote are read by ReadFile.
 //
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -26,8 +27,23 @@ type Options struct {
 
 // Read reads the standard output of a run to its end. The series are in the order in which they first appeared.
 func Read(stdout io.Reader, o Options) ([]record.Series, error) {
-	c := NewCollector("stdout", o)
-	if _, err := io.Copy(c, stdout); err != nil {
+	return readAll(NewCollector("stdout", o), stdout)
+}
+
+// ReadErrors reads the standard error of a run to its end: what Python's logging writes unless told otherwise, and what stands
+// beside the bars of tqdm. Libraries speak there too, so a number counts where its name says that it is a result, or the user's
+// own pattern reads it. A series that printed, from standard output, holds as well is left out.
+func ReadErrors(stderr io.Reader, printed []record.Series, o Options) ([]record.Series, error) {
+	c := NewCollector("stderr", o)
+	c.remarks = &remarks{}
+	series, err := readAll(c, stderr)
+	return slices.DeleteFunc(series, func(s record.Series) bool {
+		return slices.ContainsFunc(printed, func(p record.Series) bool { return p.Name == s.Name && p.Digest == s.Digest })
+	}), err
+}
+
+func readAll(c *Collector, r io.Reader) ([]record.Series, error) {
+	if _, err := io.Copy(c, r); err != nil {
 		return nil, fmt.Errorf("reading the output for metrics: %w", err)
 	}
 	return c.Series(), nil

@@ -63,7 +63,7 @@ func (f patternFormat) read(fields []field, line []byte) ([]field, bool) {
 			if s := parseNumber(bytes.TrimSpace(step)); s.ok && s.integer {
 				fields = append(fields, field{text: step, value: s.value, role: global})
 			}
-			fields = append(fields, field{label: name, text: value, value: n.value, start: start, end: start + len(value)})
+			fields = append(fields, field{label: name, text: value, value: n.value, start: start, end: start + len(value), given: true})
 		}
 	}
 	return fields, found

@@ -168,7 +168,7 @@ type Warning struct {
 // MetricSummary compares one metric over all runs of the as-shipped experiment.
 type MetricSummary struct {
 	Name string `json:"name"`
-	// Origin is "stdout", or the workspace path of the file it was read from.
+	// Origin is "stdout", "stderr", or the workspace path of the file it was read from.
 	Origin string `json:"origin,omitempty"`
 	// Finals are the last values, one for each run.
 	Finals []Float `json:"finals"`

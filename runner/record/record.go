@@ -112,7 +112,7 @@ type Process struct {
 // Series is one metric over the course of a run.
 type Series struct {
 	Name string `json:"name"`
-	// Origin is "stdout", or the workspace path of the file it was read from.
+	// Origin is "stdout", "stderr", or the workspace path of the file it was read from.
 	Origin string `json:"origin"`
 	// Volatile says why the values are expected to differ (a time, a throughput); empty for a metric that counts.
 	Volatile string  `json:"volatile,omitempty"`
