@@ -77,17 +77,17 @@ func own(audit string) (release func(), err error) {
 	return func() { os.Remove(mark) }, nil
 }
 
-// checkIsolate refuses what no private layer can lie over, where the command would write without one.
-func checkIsolate(dirs []string) error {
+// checkOutside refuses what no private layer can lie over, where the command would write without one.
+func checkOutside(flag string, dirs []string) error {
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		switch {
 		case !filepath.IsAbs(dir):
-			return fmt.Errorf("--isolate %s: give the absolute path of a directory", dir)
+			return fmt.Errorf("--%s %s: give the absolute path of a directory", flag, dir)
 		case err != nil:
-			return fmt.Errorf("--isolate: %w", err)
+			return fmt.Errorf("--%s: %w", flag, err)
 		case !info.IsDir():
-			return fmt.Errorf("--isolate %s: not a directory", dir)
+			return fmt.Errorf("--%s %s: not a directory", flag, dir)
 		}
 	}
 	return nil

@@ -33,8 +33,9 @@ its own HOME and temporary directory, caches as they were before the first run. 
    reprocheck run -- sh -c 'python prepare.py && python train.py'
 
 A command that must write to an absolute path outside its directory: where this machine allows private mounts, give
-the directory with --isolate DIR, and each run writes to a layer of its own there. Elsewhere such writes go through;
-the report lists them.
+the directory with --isolate DIR, and each run writes to a layer of its own there; with --results DIR the files it writes
+there are compared as those in its directory are. HOME and /tmp have a layer in any case, and are compared with --results alone.
+Where private mounts are refused such writes go through; the report lists them.
 
 With -v the command's output is shown as it comes, on standard error. Its colours pass to a terminal (not with NO_COLOR), what
 would move the cursor, erase or set a title does not; the records keep every byte.
@@ -77,6 +78,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Usage: "read settings from `FILE` (default: reprocheck.yaml where it exists)"},
 		&cli.StringSliceFlag{Name: "metric-regex", Usage: "also read metrics by this `REGEX` (groups: name, value, step)"},
 		&cli.StringSliceFlag{Name: "isolate", Usage: "give each run a private layer over `DIR` outside the project too"},
+		&cli.StringSliceFlag{Name: "results", Usage: "the same, and compare the files that runs write in `DIR`"},
 		&cli.BoolFlag{Name: "continue", Usage: "go on with the latest audit, from the runs that it has finished"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "show the command's own output, each line with its run"},
 	}, criterionFlags()...)
@@ -182,12 +184,13 @@ func (o *runOptions) set(c *cli.Context, file *config.File) error {
 		Pin:      pin,
 		Vary:     vary,
 		Isolate:  append(append([]string{}, file.Isolate...), c.StringSlice("isolate")...),
+		Results:  append(append([]string{}, file.Results...), c.StringSlice("results")...),
 		Diagnose: orConfigured(c, "no-diagnose", !c.Bool("no-diagnose"), file.Diagnose),
 	}
 	if !c.IsSet("max-runs") && file.MaxRuns == 0 && o.settings.Runs >= config.DefaultMaxRuns {
 		o.settings.MaxRuns = o.settings.Runs + config.DefaultMaxRuns
 	}
-	if err := checkIsolate(o.settings.Isolate); err != nil {
+	if err := errors.Join(checkOutside("isolate", o.settings.Isolate), checkOutside("results", o.settings.Results)); err != nil {
 		return err
 	}
 	if err := checkSettings(o.settings); err != nil {
@@ -226,7 +229,7 @@ func (o *runOptions) run(ctx context.Context, p process, ahead *launch.Ahead) er
 	defer display.Close()
 	executor, err := local.New(local.Options{
 		Command: audit.Command, Dir: audit.Dir, Env: p.env, Timeout: audit.Settings.Timeout, Store: store.Dir(),
-		Isolate: audit.Settings.Isolate, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display), KeepTensors: audit.Criterion.Mode != "exact",
+		Isolate: audit.Settings.Isolate, Results: audit.Settings.Results, MetricRegex: audit.Criterion.MetricRegex, Output: o.output(display), KeepTensors: audit.Criterion.Mode != "exact",
 		Ahead: ahead,
 	})
 	if err != nil {

@@ -73,6 +73,9 @@ func (c *inquiry) limits() {
 			c.limit(fmt.Sprintf("Files outside the workspace were written and are not isolated: %s.", some(o.run.Outside)))
 		}
 	}
+	if files := c.uncompared(); len(files) > 0 {
+		c.limit(fmt.Sprintf("Files outside the project were not compared: %s (--results DIR has those in DIR compared).", some(files)))
+	}
 	if len(c.shipped) > 0 {
 		first := c.shipped[0]
 		if len(first.run.Processes) == 0 && c.lab != nil {

@@ -230,7 +230,7 @@ func (c *inquiry) missingEvidence(pair *difference) string {
 		}
 	}
 	if pair.training.Events == 0 && !metrics && !pair.comparesFile() {
-		return "no training was seen: no optimizer step, no metric and no file that could be compared"
+		return "no training was seen: no optimizer step, no metric and no file that could be compared" + c.writtenElsewhere()
 	}
 	return ""
 }

@@ -109,3 +109,25 @@ func (c *inquiry) leftBehind() (left leftBehind) {
 
 // hidden reports whether a file lies in a directory whose name begins with a dot.
 func hidden(path string) bool { return strings.Contains(filepath.Dir(path)+"/", "/.") }
+
+// uncompared lists the files that every shipped run left outside the project, and that nothing has compared.
+func (c *inquiry) uncompared() []string {
+	if c.lab == nil || len(c.shipped) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(c.leftBehind().paths, func(path string) bool {
+		return slices.ContainsFunc(c.shipped[0].run.Artifacts, func(a record.Artifact) bool { return a.Path == path })
+	})
+}
+
+// writtenElsewhere says, of a command that left nothing to compare, what it wrote where nothing is compared, and what to do.
+func (c *inquiry) writtenElsewhere() string {
+	files := c.uncompared()
+	if len(c.shipped) > 0 {
+		files = append(files, c.shipped[0].run.Outside...)
+	}
+	if len(files) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(". It wrote outside its directory, where files are not compared: %s; with --results %s they are", some(files), filepath.Dir(files[0]))
+}

@@ -31,8 +31,8 @@ type Options struct {
 	Timeout time.Duration
 	// Store is the directory of the records, which no run is to see.
 	Store string
-	// Isolate lists directories outside Dir that get a private layer too.
-	Isolate []string
+	// Isolate lists directories outside Dir that get a private layer too, and Results those of them whose files are compared as those in Dir are.
+	Isolate, Results []string
 	// Kind is the kind of workspace; empty is the best by trial.
 	Kind workspace.Kind
 	// MetricRegex are the user's own patterns for metrics on standard output.
@@ -225,7 +225,7 @@ func (e *Executor) resolve(step plan.Step) (seed.Settings, error) {
 func (e *Executor) spec(step plan.Step, link string) workspace.Spec {
 	spec := workspace.Spec{
 		Project: e.options.Dir, Home: e.env["HOME"], Temp: e.env["TMPDIR"], Scratch: e.scratch.Dir, Kind: e.options.Kind, Ahead: e.options.Ahead,
-		Cover: slices.Concat(e.options.Isolate, step.Cover), Found: finds(step), Share: []string{link, e.probe},
+		Cover: slices.Concat(e.options.Isolate, e.options.Results, step.Cover), Results: e.options.Results, Found: finds(step), Share: []string{link, e.probe},
 	}
 	if rel, inside := e.storeInProject(); inside {
 		spec.Hide = []string{rel}

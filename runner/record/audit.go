@@ -59,7 +59,9 @@ type Settings struct {
 	Pin     []seed.ID `json:"pin,omitempty"`
 	Vary    []seed.ID `json:"vary,omitempty"`
 	// Isolate lists directories outside the working directory that each run gets a private layer over.
-	Isolate  []string      `json:"isolate,omitempty"`
+	Isolate []string `json:"isolate,omitempty"`
+	// Results lists such directories whose files are compared as well.
+	Results  []string      `json:"results,omitempty"`
 	Diagnose bool          `json:"diagnose"`
 	Timeout  time.Duration `json:"timeout_ns,omitempty"`
 }

@@ -105,3 +105,24 @@ func (s Spec) caches(layers []layer) []layer {
 }
 
 func depth(path string) int { return strings.Count(path, "/") }
+
+// results keeps of the changes in a layer over path those below Spec.Results, and is nil where none can be.
+func (s Spec) results(path string, walk func(func(Change, error) bool)) func(func(Change, error) bool) {
+	var wanted []string
+	for _, dir := range s.Results {
+		if real, err := filepath.EvalSymlinks(dir); err == nil && (within(real, path) || within(path, real)) {
+			wanted = append(wanted, real)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	return func(yield func(Change, error) bool) {
+		walk(func(c Change, err error) bool {
+			if !slices.ContainsFunc(wanted, func(dir string) bool { return within(filepath.FromSlash(c.Path), dir) }) {
+				return true
+			}
+			return yield(c, err)
+		})
+	}
+}

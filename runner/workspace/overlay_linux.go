@@ -148,6 +148,8 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 					return err
 				}
 				walks = append(walks, overlayChanges(m.Upper, l.path, below, w.spec.Hide))
+			} else if walk := w.spec.results(l.path, overlayChanges(m.Upper, l.path, l.path, nil)); walk != nil {
+				walks = append(walks, walk)
 			}
 			if l.leaves() {
 				w.left.layers = append(w.left.layers, m)

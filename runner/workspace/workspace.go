@@ -48,6 +48,9 @@ type Spec struct {
 	Kind Kind
 	// Cover lists more directories that get a private layer, discarded after the run.
 	Cover []string
+	// Results lists directories outside Project, with or without a layer of their own: what the run writes there is told as
+	// its changes too, by absolute paths. Only an overlay can tell.
+	Results []string
 	// Share lists directories through which the run and reprocheck talk: they stay the original ones.
 	Share []string
 	// Ahead, when set, is a process started ahead for the mounts of the first workspace that has any.
@@ -69,7 +72,7 @@ const (
 
 // Change is one file or symbolic link that the run added, changed or removed. Directories are no changes of their own.
 type Change struct {
-	// Path is relative to the workspace and slash-separated.
+	// Path is slash-separated, and relative to the workspace, or absolute below one of Spec.Results.
 	Path string
 	Op   Op
 	// OnDisk is where the content is now, until the workspace is closed; empty for a deleted path.

@@ -40,6 +40,7 @@ type File struct {
 	Pin      []string
 	Vary     []string
 	Isolate  []string
+	Results  []string
 	Diagnose *bool
 
 	RTol            *float64

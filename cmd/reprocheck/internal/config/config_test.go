@@ -44,6 +44,7 @@ func TestDocumentedExample(t *testing.T) {
 		Timeout:     30 * time.Minute,
 		Store:       ".reprocheck",
 		Isolate:     []string{"/scratch/cache"},
+		Results:     []string{"/scratch/models"},
 		Seed:        7,
 		Pin:         []string{"python-hash"},
 		Vary:        []string{"file-order", "threads"},

@@ -67,6 +67,7 @@ func (f *File) take(root *yaml.Node) error {
 		{"timeout", func(n *yaml.Node) (err error) { f.Timeout, err = duration(n); return }},
 		{"store", func(n *yaml.Node) (err error) { f.Store, err = text(n); return }},
 		{"isolate", func(n *yaml.Node) (err error) { f.Isolate, err = texts(n); return }},
+		{"results", func(n *yaml.Node) (err error) { f.Results, err = texts(n); return }},
 		{"rtol", func(n *yaml.Node) (err error) { f.RTol, err = tolerance(n); return }},
 		{"atol", func(n *yaml.Node) (err error) { f.ATol, err = tolerance(n); return }},
 		{"dtype-tolerances", func(n *yaml.Node) error { return scalar(n, &f.DTypeTolerances, "true or false", "!!bool") }},
