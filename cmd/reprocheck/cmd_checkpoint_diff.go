@@ -71,7 +71,7 @@ func diffOptions(c *cli.Context) (tensordiff.Options, error) {
 	return o, nil
 }
 
-// valueByValue adds to the report on two files that differ what `checkpoint diff` says, where both hold tensors.
+// valueByValue adds to a report what `checkpoint diff` says of two files whose tensors differ.
 func valueByValue(ctx context.Context, p process, a, b string) error {
 	for _, path := range []string{a, b} {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
@@ -82,7 +82,7 @@ func valueByValue(ctx context.Context, p process, a, b string) error {
 	if err != nil || !slices.ContainsFunc(comparison.Files, func(r *tensordiff.Result) bool { return r.A.Tensors+r.B.Tensors > 0 }) {
 		return ctx.Err()
 	}
-	if _, err := fmt.Fprint(p.stdout, "\nValue by value, as `reprocheck checkpoint diff` compares them:\n\n"); err != nil {
+	if _, err := fmt.Fprint(p.stdout, "\nValue by value, as `reprocheck checkpoint diff` does it:\n\n"); err != nil {
 		return err
 	}
 	return p.paged(comparison.WriteText)(p.stdout)

@@ -248,7 +248,7 @@ func checkText(w io.Writer, outcomes []manifest.Outcome) error {
 		}
 	}
 	if bad > 0 {
-		_, err := fmt.Fprintf(w, "%d of %d files do not hold what they held\n", bad, len(outcomes))
+		_, err := fmt.Fprintf(w, "changed or missing: %d of %d files\n", bad, len(outcomes))
 		return err
 	}
 	return nil

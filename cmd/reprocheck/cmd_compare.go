@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -49,8 +51,10 @@ the expected side of every tolerance.
 				return usage(err)
 			}
 			var sides [2]diagnose.Recorded
+			first := filepath.Base(c.Args().First())
+			stem := strings.TrimSuffix(first, filepath.Ext(first))
 			for i, name := range c.Args().Slice() {
-				if sides[i], err = recorded(c.Context, runner.OpenStore(c.String("store")), name); err != nil {
+				if sides[i], err = recorded(c.Context, runner.OpenStore(c.String("store")), name, stem); err != nil {
 					return usage(err)
 				}
 				sides[i].Run.ID = name
@@ -67,7 +71,8 @@ the expected side of every tolerance.
 				return err
 			}
 			if d.ExitCode() != 0 && c.String("json") != "-" {
-				if err := valueByValue(c.Context, p, c.Args().Get(0), c.Args().Get(1)); err != nil {
+				a, b := firstTensors(sides[0].Run, sides[1].Run, c.Args().Get(0), c.Args().Get(1))
+				if err := valueByValue(c.Context, p, a, b); err != nil {
 					return err
 				}
 			}
@@ -76,8 +81,22 @@ the expected side of every tolerance.
 	}
 }
 
-// recorded reads one side of a comparison.
-func recorded(ctx context.Context, store *runner.Store, name string) (diagnose.Recorded, error) {
+// firstTensors is the first file whose tensors differ between two directories that are compared; two files are themselves.
+func firstTensors(a, b *record.Run, nameA, nameB string) (string, string) {
+	if info, err := os.Stat(nameA); err != nil || !info.IsDir() {
+		return nameA, nameB
+	}
+	for _, x := range a.Artifacts {
+		i := slices.IndexFunc(b.Artifacts, func(y record.Artifact) bool { return y.Path == x.Path })
+		if i >= 0 && x.Kept != "" && b.Artifacts[i].Kept != "" && b.Artifacts[i].Content != x.Content {
+			return filepath.Join(nameA, x.Path), filepath.Join(nameB, x.Path)
+		}
+	}
+	return nameA, nameB
+}
+
+// recorded reads one side of a comparison; a file that is no record gets the name stem, see local.Describe.
+func recorded(ctx context.Context, store *runner.Store, name, stem string) (diagnose.Recorded, error) {
 	audit, err := store.Audit(name)
 	if err == nil {
 		if len(audit.Experiments) == 0 || len(audit.Experiments[0].Runs) == 0 {
@@ -91,7 +110,7 @@ func recorded(ctx context.Context, store *runner.Store, name string) (diagnose.R
 	if _, err := os.Stat(filepath.Join(name, "run.json")); err == nil {
 		return recordedRun(name)
 	}
-	run, err := local.Describe(ctx, name)
+	run, err := local.Describe(ctx, name, stem)
 	if err != nil {
 		return diagnose.Recorded{}, fmt.Errorf("%s is no audit, no run and no readable file or directory: %w", name, err)
 	}

@@ -22,12 +22,13 @@ func emit(p process, d *report.Document, jsonPath string) error {
 	if jsonPath == "-" {
 		return report.JSON(p.stdout, d)
 	}
+	var err error
 	if jsonPath != "" {
-		if err := writeReport(jsonPath, func(w io.Writer) error { return report.JSON(w, d) }); err != nil {
-			return err
+		if err = writeReport(jsonPath, func(w io.Writer) error { return report.JSON(w, d) }); err != nil {
+			err = fmt.Errorf("the report as JSON: %w", err) // after hours of training the text is shown all the same
 		}
 	}
-	return report.Text(p.stdout, d, p.textOptions())
+	return errors.Join(err, report.Text(p.stdout, d, p.textOptions()))
 }
 
 // writeReport writes a report file whole or not at all. What is there and no regular file, such as a pipe or a link, is

@@ -11,8 +11,9 @@ import (
 	"github.com/reprocheck/reprocheck/runner/workspace"
 )
 
-// Describe records a file, or everything in a directory, as if a run had written it.
-func Describe(ctx context.Context, path string) (*record.Run, error) {
+// Describe records a file, or everything in a directory, as if a run had written it. A file is recorded under another name
+// before its extension, stem, since two that are compared are two versions of one, whatever their names.
+func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -42,8 +43,7 @@ func Describe(ctx context.Context, path string) (*record.Run, error) {
 		return nil
 	}
 	if !info.IsDir() {
-		// Two files that are compared are two versions of one file, whatever their names.
-		return run, add("file"+filepath.Ext(path), path, info)
+		return run, add(stem+filepath.Ext(path), path, info)
 	}
 	// WalkDir would not follow a link at the root.
 	if path, err = filepath.EvalSymlinks(path); err != nil {

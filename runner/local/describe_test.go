@@ -32,7 +32,7 @@ func TestDescribe(t *testing.T) {
 	}
 	paths := func(name string) (found []string, series int) {
 		t.Helper()
-		run, err := local.Describe(t.Context(), name)
+		run, err := local.Describe(t.Context(), name, "model")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,13 +49,13 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 	// A file alone has a name that does not depend on its own, so that two of them are compared.
-	if found, series := paths(filepath.Join(dir, "metrics.json")); !cmp.Equal([]string{"file.json"}, found) || series != 1 {
+	if found, series := paths(filepath.Join(dir, "metrics.json")); !cmp.Equal([]string{"model.json"}, found) || series != 1 {
 		t.Errorf("a file: %v, %d series", found, series)
 	}
-	if _, err := local.Describe(t.Context(), fifo); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
+	if _, err := local.Describe(t.Context(), fifo, "model"); err == nil || !strings.Contains(err.Error(), "neither a file nor a directory") {
 		t.Errorf("a pipe: %v", err)
 	}
-	if _, err := local.Describe(t.Context(), filepath.Join(root, "nosuch")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := local.Describe(t.Context(), filepath.Join(root, "nosuch"), "model"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("nothing: %v", err)
 	}
 }
@@ -68,7 +68,7 @@ func TestDescribeTellsContentFromContainer(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		run, err := local.Describe(t.Context(), path)
+		run, err := local.Describe(t.Context(), path, "model")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func IDs() []ID {
 // Anatomy is what a file is made of.
 type Anatomy struct {
 	// Layout is "lightning", "deepspeed", "composer", "accelerate", "trainer", "keras", "configuration", "optimizer-only",
-	// "scheduler-only", "scaler-only", "weights-only" or "dictionary".
+	// "scheduler-only", "scaler-only", "whole-model" for a module or an estimator that was pickled itself, "weights-only" or "dictionary".
 	Layout string
 	// Of holds the component of each entry.
 	Of []ID
@@ -123,6 +123,8 @@ func (c *classifier) layout() string {
 		return "scheduler-only"
 	case Config:
 		return "configuration"
+	case Model:
+		return "whole-model"
 	}
 	switch {
 	case has("pytorch-lightning_version"):
@@ -184,6 +186,9 @@ func (c *classifier) classify(e *checkpoint.Entry, segments []segment, layout st
 			break
 		}
 		id, ok := c.promised(s.key)
+		if ok && id == Scaler && c.shapes.of[through(e.Name, segments, i)] == Model {
+			continue // scikit-learn's scalers are models of the data
+		}
 		if ok && fits(id, e, segments, i == len(segments)-1) {
 			found = id
 			return refine(found, e, segments[i+1:])
@@ -208,6 +213,14 @@ func (c *classifier) classify(e *checkpoint.Entry, segments []segment, layout st
 	return refine(found, e, segments)
 }
 
+// through is the part of a name that ends with its segment i.
+func through(name string, segments []segment, i int) string {
+	if i+1 < len(segments) {
+		return segments[i+1].container(name)
+	}
+	return name
+}
+
 // refine looks into a part that has another within: averaged weights within a model's state dictionary, the epoch within
 // the state of a data loader.
 func refine(id ID, e *checkpoint.Entry, below []segment) ID {
@@ -219,6 +232,9 @@ func refine(id ID, e *checkpoint.Entry, below []segment) ID {
 	case Model:
 		if len(below) > 1 && wordsOf(below[0].key).one("ema", "swa") {
 			return EMA
+		}
+		if last == "_sklearn_version" {
+			return Version
 		}
 	case Sampler:
 		if last == "epoch" && fits(Epoch, e, below, true) {

@@ -53,8 +53,12 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 			"optimizer": one(component.Model), "loss": one(component.Model)},
 		"by-content": {"thing": one(component.Model), "given": one(component.Config)},
 		"within":     {"state_dict": {component.Model, component.EMA}, "train_iterator": {component.Epoch, component.Sampler}},
+		"estimators": {"clf": {component.Model, component.Version}, "scaler": {component.Model, component.Version}, "columns": one(component.Unknown)},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "estimators" && !fixtures.HasModule(t, python, "sklearn") {
+				t.Skip("no scikit-learn")
+			}
 			f, err := all.Open(context.Background(), filepath.Join(dir, name+".pt"))
 			if err != nil {
 				t.Fatal(err)

@@ -59,8 +59,11 @@ func shapesOf(f *checkpoint.File) *shapes {
 			s.containers[e.Name] = true
 			s.nested = s.nested || e.Name == ""
 		}
-		if isSettings(e) {
+		switch {
+		case isSettings(e):
 			s.of[e.Name] = Config
+		case isEstimator(e):
+			s.of[e.Name] = Model
 		}
 		segments = appendSegments(segments[:0], e.Name)
 		for _, x := range segments {
@@ -115,6 +118,11 @@ func isSettings(e *checkpoint.Entry) bool {
 		}
 	}
 	return false
+}
+
+// isEstimator knows the estimators, transformers and pipelines of scikit-learn by the package of their classes.
+func isEstimator(e *checkpoint.Entry) bool {
+	return e.Type == "object" && strings.HasPrefix(e.Text, "sklearn.")
 }
 
 // generators are the states of random number generators that the reader recognised, by the name of their container.

@@ -4,6 +4,7 @@ usage: write.py DIR
 """
 import argparse
 import os
+import pickle
 import random
 import sys
 
@@ -47,3 +48,13 @@ save("awkward-weights", awkward.state_dict())
 # What keys say nothing of, and what other parts hold within.
 save("by-content", {"thing": model, "given": argparse.Namespace(lr=1)})
 save("within", {"state_dict": {"model.fc.weight": torch.ones(2), "model_ema.fc_weight": torch.ones(2)}, "train_iterator": {"epoch": 1, "position": 3}})
+# Estimators of scikit-learn, pickled as they are.
+try:
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.preprocessing import StandardScaler
+except ImportError:
+    sys.exit()
+data, labels = np.arange(12.0).reshape(6, 2), [0, 1, 0, 1, 0, 1]
+forest = RandomForestClassifier(2, random_state=0).fit(data, labels)
+with open(os.path.join(sys.argv[1], "estimators.pt"), "wb") as f:
+    pickle.dump({"clf": forest, "scaler": StandardScaler().fit(data), "columns": ["a", "b"]}, f)
