@@ -24,7 +24,8 @@ import (
 )
 
 const runHelp = `The command runs exactly as typed, without a shell, each time in a clean workspace of its own: the same starting tree,
-its own HOME and temporary directory, caches as they were before the first run. Your own files are never written to.
+its own HOME and temporary directory, caches as they were before the first run, an empty standard input. Your own files are never
+written to.
 
    reprocheck run -- python train.py --epochs 2
    reprocheck run -n 5 --json report.json -- python -m mypackage.train

@@ -57,6 +57,30 @@ func room(pkg string) string {
 	return ""
 }
 
+// TestArchitectureNamesEveryPackage holds the table of docs/architecture.md to what there is. The readers of single formats
+// are not in it: their names say what they are.
+func TestArchitectureNamesEveryPackage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := []string{"dcp", "gguf", "hdf5", "jsonfile", "keras", "lightgbm", "msgpack", "npyfile", "npz", "onnx", "orbax", "picklefile", "safetensors",
+		"tensorbundle", "torchlegacy", "torchzip", "xgboost"}
+	named := map[string]bool{}
+	for _, part := range strings.Split(string(text), "`")[1:] {
+		named[strings.TrimSuffix(part, "/")] = true
+	}
+	everything := func(string) bool { return true }
+	for _, s := range sources(t, parser.ImportsOnly, everything) {
+		pkg := s.pkg()
+		below, reader := strings.CutPrefix(pkg, "runner/checkpoint/")
+		if !named[pkg] && !(reader && (named[below] || slices.Contains(formats, below))) {
+			t.Errorf("%s has no place in docs/architecture.md", pkg)
+			named[pkg] = true
+		}
+	}
+}
+
 // source is one file of the module that is not a test.
 type source struct {
 	path string // relative to the module's root
