@@ -24,6 +24,8 @@ type conviction struct {
 	released *observation
 	// alone says that nothing but the source was pinned in the agreed runs, so that free it is the command as shipped.
 	alone bool
+	// varied says that runs differ where the source is varied on purpose, whatever those as shipped do.
+	varied bool
 	// byText says that the line was placed by its text alone.
 	byText bool
 	// origin is the local value by which a zoom placed the source, nil where the trace placed it.

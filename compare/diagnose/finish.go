@@ -53,13 +53,17 @@ func (c *inquiry) cause(v conviction) record.Cause {
 	return cause
 }
 
-// placeDivergence gives a divergence that was seen only in results, which have no line, the line of its first cause.
+// placeDivergence gives a divergence that was seen only in results, which have no line, the line of its first cause. What only
+// varied runs showed is no cause of a difference between those as shipped.
 func (c *inquiry) placeDivergence() {
 	d := c.audit.FirstDivergence
-	if d == nil || d.File != "" || len(c.audit.Causes) == 0 {
+	if d == nil || d.File != "" {
 		return
 	}
-	d.File, d.Line = c.audit.Causes[0].File, c.audit.Causes[0].Line
+	i := slices.IndexFunc(c.causes, func(v conviction) bool { return !v.varied })
+	if i >= 0 {
+		d.File, d.Line = where(c.causes[i].site)
+	}
 }
 
 // limits says what the verdict does not cover.

@@ -569,6 +569,20 @@ func TestVary(t *testing.T) {
 	}
 }
 
+// TestVaryPlacesNoOtherDivergence varies a source whose line comes first where runs as shipped differ by another.
+func TestVaryPlacesNoOtherDivergence(t *testing.T) {
+	w := world{t: t, reaches: []seed.ID{seed.FileOrder, seed.NumpyLegacy}, steady: []seed.ID{seed.FileOrder}, events: func(v valueOf) []probe.Event {
+		return []probe.Event{reads(probe.KindList, seed.FileOrder, 5, v(seed.FileOrder)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
+	}}
+	audit := w.investigate(record.Settings{Vary: []seed.ID{seed.FileOrder}})
+	if want := "file-order proven train.py:5, numpy-legacy proven train.py:7"; convicted(audit) != want {
+		t.Fatalf("causes %q, want %q", convicted(audit), want)
+	}
+	if d := audit.FirstDivergence; d.Runs[0] != "as-shipped-1" || d.Line != 7 {
+		t.Errorf("%+v, want line 7", d)
+	}
+}
+
 func TestVaryTogether(t *testing.T) {
 	all := []seed.ID{seed.PythonHash, seed.Threads, seed.FileOrder, seed.UninitialisedMemory}
 	listing := func(v valueOf) []probe.Event {

@@ -159,6 +159,9 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, base plan.Experiment)
 	if c.audit.Verdict != record.Diverged {
 		c.audit.Verdict = record.Diverged
 		c.audit.FirstDivergence = pair.first()
+		if d := c.audit.FirstDivergence; d.File == "" {
+			d.File, d.Line = where(cause.site)
+		}
 		c.audit.Reason = fmt.Sprintf("plain repeats agree, and results change with %s, as they would on another machine", id)
 	}
 	return true, nil
@@ -168,7 +171,7 @@ func (c *inquiry) varyOne(ctx context.Context, id seed.ID, base plan.Experiment)
 // agrees with the varied one that had the same value, or else with a second pinned run.
 func (c *inquiry) convictVaried(ctx context.Context, id seed.ID, base plan.Experiment, pair *difference) (*conviction, error) {
 	suspect := ruleOf(id).suspicionFor(c.evidence(pair))
-	cause := &conviction{suspicion: suspect, proof: record.Observed,
+	cause := &conviction{suspicion: suspect, proof: record.Observed, varied: true,
 		evidence: []string{fmt.Sprintf("with %s varied, runs differ (%s and %s)", id, pair.expected.run.Values[id], pair.actual.run.Values[id])}}
 	e := plan.Varied(base, id)
 	e.Levels[id] = seed.Pin
