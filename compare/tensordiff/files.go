@@ -225,7 +225,7 @@ func compareMatch(ctx context.Context, m match, o Options) (*Change, *Pair, erro
 		if equal || err != nil {
 			return nil, nil, err
 		}
-		c := newChange(m.a, m.b, string(m.a.Kind))
+		c := newChange(m.a, m.b, m.a.Kind.String())
 		c.Within = withinNumber(m.a, m.b, o)
 		if m.a.Packed && m.b.Packed {
 			c.A, c.B, err = packedDifference(m.a, m.b)

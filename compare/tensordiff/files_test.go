@@ -22,7 +22,7 @@ func file(t *testing.T, namesAndValues ...any) *checkpoint.File {
 		e := checkpoint.Entry{Name: namesAndValues[i].(string)}
 		switch v := namesAndValues[i+1].(type) {
 		case []float32:
-			e.Kind, e.Type, e.Data = checkpoint.KindTensor, "float32", tensor(t, checkpoint.Float32, float32s(v...))
+			e = checkpoint.TensorEntry(e.Name, tensor(t, checkpoint.Float32, float32s(v...)))
 		case string:
 			e.Kind, e.Type, e.Text, e.Data = checkpoint.KindNumber, "int", v, checkpoint.Text(v)
 		}
@@ -101,7 +101,7 @@ func TestFiles(t *testing.T) {
 func TestATiedWeightIsNoLoss(t *testing.T) {
 	a := file(t, "embed.weight", []float32{1, 2}, "lm_head.weight", []float32{1, 2})
 	for i := range a.Entries {
-		if x := a.Entries[i].Tensor(); x != nil {
+		if x := &a.Entries[i]; x.Kind == checkpoint.KindTensor {
 			x.From = &checkpoint.Origin{Storage: "0"}
 		}
 	}
@@ -117,7 +117,7 @@ func TestTiesOfOneFile(t *testing.T) {
 		f := file(t, "embed.weight", []float32{1, 2}, "h.weight", []float32{3, 4}, "lm_head.weight", []float32{1, 2})
 		i := 0
 		for k := range f.Entries {
-			if x := f.Entries[k].Tensor(); x != nil {
+			if x := &f.Entries[k]; x.Kind == checkpoint.KindTensor {
 				x.From = &checkpoint.Origin{Storage: storages[i]}
 				i++
 			}

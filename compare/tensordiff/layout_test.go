@@ -250,8 +250,7 @@ func TestWhoWrappedTheModel(t *testing.T) {
 
 func TestWhatIsNoParameterIsNotRandom(t *testing.T) {
 	ids := file(t)
-	ids.Entries = append(ids.Entries, checkpoint.Entry{Name: "embeddings.position_ids", Kind: checkpoint.KindTensor, Type: "int64",
-		Data: tensor(t, checkpoint.Int64, make([]byte, 8))})
+	ids.Entries = append(ids.Entries, checkpoint.TensorEntry("embeddings.position_ids", tensor(t, checkpoint.Int64, make([]byte, 8))))
 	r := diff(t, ids, file(t), Options{})
 	if len(r.Missing) != 1 || r.Missing[0].Class != "buffer" {
 		t.Errorf("%+v", r.Missing)

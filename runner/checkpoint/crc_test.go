@@ -24,7 +24,7 @@ func TestDigestComparesChecksums(t *testing.T) {
 				data = Sealed(data, before, crc)
 			}
 			tensor := &Tensor{DType: Uint8, Shape: []int64{int64(size)}, Data: data}
-			d, err := Digest(context.Background(), &File{Entries: []Entry{{Name: "w", Kind: KindTensor, Type: "uint8", Data: tensor}}})
+			d, err := Digest(context.Background(), &File{Entries: []Entry{TensorEntry("w", tensor)}})
 			if err != nil {
 				return "", err
 			}

@@ -35,7 +35,7 @@ func tensorEntry(t *testing.T, name string, dtype DType, shape []int64, data []b
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Entry{Name: name, Kind: KindTensor, Type: string(dtype), Data: tensor}
+	return TensorEntry(name, tensor)
 }
 
 func digests(t *testing.T, entries ...Entry) *Digests {
@@ -93,7 +93,7 @@ func TestSequentialDataHasTheDigestOfRandomAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	streamed := digests(t, Entry{Name: "x", Kind: KindTensor, Type: "uint8", Data: tensor})
+	streamed := digests(t, TensorEntry("x", tensor))
 	if direct.Entries[0] != streamed.Entries[0] {
 		t.Errorf("read in parts %s, from front to back %s", direct.Entries[0], streamed.Entries[0])
 	}

@@ -8,43 +8,59 @@ import (
 	"unicode"
 )
 
-// Kind is what an entry is, in the words of a run record.
-type Kind string
+// Kind is what an entry is.
+type Kind uint8
 
 const (
-	KindTensor Kind = "tensor"
-	KindNumber Kind = "number"
-	KindString Kind = "string"
-	KindBytes  Kind = "bytes"
-	KindObject Kind = "object" // a container, None, a class or an instance
+	KindTensor Kind = iota + 1
+	KindNumber
+	KindString
+	KindBytes
+	KindObject // a container, None, a class or an instance
 )
+
+// String returns the kind in the words of a run record.
+func (k Kind) String() string {
+	return [...]string{"", "tensor", "number", "string", "bytes", "object"}[k]
+}
 
 // RootName is what lists call a file's only value, which has no name of its own.
 const RootName = "(root)"
 
 // Entry is one named value of a file. A container is an entry too: its type is content, its members are further entries.
+// A file may have a hundred thousand, so an entry holds what a tensor is of itself.
 type Entry struct {
 	// Name is the path from the root: "model.fc.weight", "losses[3]", "" for the root itself.
 	Name string
-	Kind Kind
 	// Type is the exact type: a DType for tensors; "int", "float", "bool", "complex", "str", "bytes", "bytearray",
 	// "None", "dict", "list", "tuple", "set", "frozenset", "global", "object", "decimal" otherwise.
 	Type string
 	// Text is the value as Python would print it, for numbers and short strings; for objects the class, or the number
-	// of members.
+	// of members; for tensors their Attrs.
 	Text string
+	// Data holds the canonical bytes.
+	Data Data
+	// Shape and From are those of a tensor.
+	Shape []int64
+	From  *Origin
+	Kind  Kind
 	// Structure marks a container that only says how its members are arranged.
 	Structure bool
 	// Packed marks a long sequence of plain values that is one entry; pyobject.Unpack reads its Data.
 	Packed bool
-	// Data holds the canonical bytes. For tensors it is the *Tensor.
-	Data Data
+}
+
+// TensorEntry returns the entry of a tensor.
+func TensorEntry(name string, t *Tensor) Entry {
+	return Entry{Name: name, Kind: KindTensor, Type: string(t.DType), Text: t.Attrs, Data: t.Data, Shape: t.Shape, From: t.From}
 }
 
 // Tensor returns the entry's tensor, nil where it is none.
 func (e *Entry) Tensor() *Tensor {
-	t, _ := e.Data.(*Tensor)
-	return t
+	if e.Kind != KindTensor {
+		return nil
+	}
+	return &Tensor{DType: DType(e.Type), Shape: e.Shape, Attrs: e.Text, Data: e.Data, From: e.From}
 }
 
 // Finding is something about a file that its user should know, such as a pickle that would run a program.

@@ -120,7 +120,7 @@ func (p *paths) Pop() any {
 }
 
 func hasTensors(a record.Artifact) bool {
-	return slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == string(checkpoint.KindTensor) })
+	return slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == checkpoint.KindTensor.String() })
 }
 
 // keepCopy copies a file and returns the path of the copy.
@@ -222,9 +222,11 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 			fmt.Fprintf(rest, "%d:%s%s", len(entry.Name), entry.Name, digests.Entries[i])
 			continue
 		}
-		leaf := record.Leaf{Name: entry.Name, Kind: string(entry.Kind), Digest: digests.Entries[i].String(), Text: clip(entry.Text)}
+		leaf := record.Leaf{Name: entry.Name, Kind: entry.Kind.String(), Digest: digests.Entries[i].String()}
 		if t := entry.Tensor(); t != nil {
 			leaf.DType, leaf.Shape = string(t.DType), t.Shape
+		} else {
+			leaf.Text = clip(entry.Text)
 		}
 		artifact.Leaves = append(artifact.Leaves, leaf)
 	}
@@ -314,9 +316,9 @@ func lasting(a record.Artifact) string {
 		case volatile.Name(l.Name) != "":
 			masked = true
 			continue
-		case l.Kind == string(checkpoint.KindNumber) && volatile.Moment([]byte(l.Text), l.Name):
+		case l.Kind == checkpoint.KindNumber.String() && volatile.Moment([]byte(l.Text), l.Name):
 			masked, value = true, ""
-		case l.Kind == string(checkpoint.KindString) && why != "":
+		case l.Kind == checkpoint.KindString.String() && why != "":
 			masked, value = true, text
 		}
 		fmt.Fprintf(sum, "%d:%s%s\n", len(l.Name), l.Name, value)

@@ -22,7 +22,7 @@ func file(t *testing.T, names map[string][]int64) *checkpoint.File {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Kind, e.Type, e.Data = checkpoint.KindTensor, "uint8", tensor
+			e = checkpoint.TensorEntry(e.Name, tensor)
 		}
 		f.Entries = append(f.Entries, e)
 	}

@@ -151,7 +151,7 @@ func (l *loader) value(v value) error {
 	if err != nil {
 		return err
 	}
-	l.f.Entries = append(l.f.Entries, checkpoint.Entry{Name: v.as, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	l.f.Entries = append(l.f.Entries, checkpoint.TensorEntry(v.as, t))
 	return nil
 }
 
@@ -207,10 +207,10 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 	}
 	for i := range f.Entries {
 		// Every part numbers its storages from 0.
-		if t := f.Entries[i].Tensor(); t != nil && t.Origin().Storage != "" {
-			from := t.Origin()
+		if e := &f.Entries[i]; e.From != nil && e.From.Storage != "" {
+			from := *e.From
+			e.From = &from
 			from.Storage = fmt.Sprintf("%s@%d/%s", p.path, p.off, from.Storage)
-			t.From = &from
 		}
 	}
 	return f, nil

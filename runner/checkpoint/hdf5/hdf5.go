@@ -250,13 +250,12 @@ func (w *walker) dataset(messages []message, name string) error {
 // bfloat16 gives a dataset its type back where Keras wrote numbers of that type, which HDF5 lacks, as 2 bytes of no type
 // and noted it in an attribute. The dataset comes first, then its attributes.
 func bfloat16(entries []checkpoint.Entry) {
-	t := entries[0].Tensor()
-	if t == nil || t.DType != "void2" {
+	if entries[0].Kind != checkpoint.KindTensor || entries[0].Type != "void2" {
 		return
 	}
 	for _, e := range entries[1:] {
 		if e.Name == entries[0].Name+"@dtype" && e.Kind == checkpoint.KindString && e.Text == string(checkpoint.BFloat16) {
-			t.DType, entries[0].Type = checkpoint.BFloat16, string(checkpoint.BFloat16)
+			entries[0].Type = string(checkpoint.BFloat16)
 		}
 	}
 }
@@ -274,7 +273,7 @@ func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint
 	if err != nil {
 		return err
 	}
-	return w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	return w.add(checkpoint.TensorEntry(name, t))
 }
 
 // fillValue reads the element that stands for what was never written.

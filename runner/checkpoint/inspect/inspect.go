@@ -123,7 +123,7 @@ func Describe(f *checkpoint.File, path string, size int64, most int) *Document {
 }
 
 func describe(e *checkpoint.Entry, id component.ID) Value {
-	v := Value{Name: e.Name, Component: id, Kind: string(e.Kind), Type: e.Type, Text: e.Text}
+	v := Value{Name: e.Name, Component: id, Kind: e.Kind.String(), Type: e.Type}
 	if v.Name == "" {
 		v.Name = checkpoint.RootName
 	}
@@ -132,6 +132,8 @@ func describe(e *checkpoint.Entry, id component.ID) Value {
 		if v.Shape == nil {
 			v.Shape = []int64{}
 		}
+	} else {
+		v.Text = e.Text
 	}
 	return v
 }

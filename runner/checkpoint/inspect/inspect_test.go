@@ -58,7 +58,7 @@ func TestDeadStorageIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	tensor.From = &checkpoint.Origin{Storage: "0", StorageSize: 1000}
-	f := &checkpoint.File{Entries: []checkpoint.Entry{{Name: "w", Kind: checkpoint.KindTensor, Type: "uint8", Data: tensor}}}
+	f := &checkpoint.File{Entries: []checkpoint.Entry{checkpoint.TensorEntry("w", tensor)}}
 	d := Describe(f, "x", 1100, 0)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
 		t.Errorf("%+v", d)
@@ -72,7 +72,7 @@ func TestShapesInJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &checkpoint.File{Entries: []checkpoint.Entry{
-		{Name: "w", Kind: checkpoint.KindTensor, Type: "uint8", Data: scalar}, {Name: "n", Kind: checkpoint.KindNumber, Type: "int", Text: "1", Data: checkpoint.Text("1")},
+		checkpoint.TensorEntry("w", scalar), {Name: "n", Kind: checkpoint.KindNumber, Type: "int", Text: "1", Data: checkpoint.Text("1")},
 	}}
 	for i, want := range []string{`{"name":"w","component":"model","kind":"tensor","type":"uint8","shape":[],"bytes":1}`,
 		`{"name":"n","component":"unknown","kind":"number","type":"int","text":"1"}`} {

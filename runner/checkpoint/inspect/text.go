@@ -60,7 +60,7 @@ func (d *Document) values(o TextOptions) string {
 			break
 		}
 		what, size := v.Text, ""
-		if v.Kind == string(checkpoint.KindTensor) {
+		if v.Kind == checkpoint.KindTensor.String() {
 			what, size = checkpoint.ShapeText(v.Shape), Size(v.Bytes)
 		}
 		rows = append(rows, []string{checkpoint.Display(v.Name, 200), checkpoint.Display(v.Type, 40), checkpoint.Display(what, 60), size, string(v.Component)})

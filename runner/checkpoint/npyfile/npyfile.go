@@ -64,7 +64,7 @@ func (a *Arrays) Add(name string, data checkpoint.Data, crc uint32) error {
 	if crc != 0 {
 		t.Data = checkpoint.Sealed(t.Data, data.Size()-t.Data.Size(), crc)
 	}
-	a.file.Entries = append(a.file.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	a.file.Entries = append(a.file.Entries, checkpoint.TensorEntry(name, t))
 	return nil
 }
 

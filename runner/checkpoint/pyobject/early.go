@@ -51,8 +51,7 @@ func (w *walker) early(p *keypath.Path, e *early) error {
 // change gives the tensor of an entry other attributes; what it was made from may be in the tree once more.
 func change(e *checkpoint.Entry, change func(*checkpoint.Tensor)) {
 	if t := e.Tensor(); t != nil {
-		changed := *t
-		change(&changed)
-		e.Data = &changed
+		change(t)
+		*e = checkpoint.TensorEntry(e.Name, t)
 	}
 }

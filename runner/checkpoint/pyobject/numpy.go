@@ -42,7 +42,7 @@ func (w *walker) numpy(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool
 }
 
 func (w *walker) tensor(p *keypath.Path, t *checkpoint.Tensor) error {
-	return w.add(p, checkpoint.Entry{Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	return w.add(p, checkpoint.TensorEntry("", t))
 }
 
 // ndarray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).

@@ -104,7 +104,7 @@ func (h *header) add(name, typ string, shape []int64, begin, end int64) error {
 		return err
 	}
 	h.begin = append(h.begin, begin)
-	h.f.Entries = append(h.f.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	h.f.Entries = append(h.f.Entries, checkpoint.TensorEntry(name, t))
 	return nil
 }
 

@@ -223,5 +223,5 @@ func (b *Builder) Strings(p *keypath.Path, n int, next func() (string, error)) e
 
 // Tensor adds an array.
 func (b *Builder) Tensor(p *keypath.Path, t *checkpoint.Tensor) error {
-	return b.Add(p, checkpoint.Entry{Kind: checkpoint.KindTensor, Type: string(t.DType), Data: t})
+	return b.Add(p, checkpoint.TensorEntry("", t))
 }
