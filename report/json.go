@@ -1,11 +1,12 @@
 package report
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -19,17 +20,15 @@ const maxDocument = 64 << 20
 // "-Infinity".
 func JSON(w io.Writer, d *Document) error { return EncodeJSON(w, d) }
 
-// EncodeJSON writes another kind of document in the same way.
+// EncodeJSON writes another kind of document in the same way, value by value: of lists, which may be longer than what
+// memory is asked for, one element after the other. An element may come from Elements.
 func EncodeJSON(w io.Writer, v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	e := encoder{bufio.NewWriter(w), map[reflect.Type]bool{}}
+	if err := e.value(reflect.ValueOf(v), ""); err != nil {
 		return fmt.Errorf("encoding the report: %w", err)
 	}
-	_, err := w.Write(escapeControls(b.Bytes()))
-	return err
+	e.w.WriteByte('\n')
+	return e.w.Flush()
 }
 
 // escapeControls escapes the characters that encoding/json leaves as they are although a terminal acts on them:

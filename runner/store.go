@@ -231,7 +231,15 @@ func writeJSON(path string, v any) error {
 }
 
 // WriteFile writes data to path whole or not at all: a reader sees the old file or the new one, never a part.
-func WriteFile(path string, data []byte) (err error) {
+func WriteFile(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write lets write write the file at path, whole or not at all as WriteFile does.
+func Write(path string, write func(io.Writer) error) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, errors.Unwrap(err)) // without the temporary file's name
@@ -243,7 +251,7 @@ func WriteFile(path string, data []byte) (err error) {
 			err = fmt.Errorf("writing %s: %w", path, err)
 		}
 	}()
-	if _, err = tmp.Write(data); err != nil {
+	if err = write(tmp); err != nil {
 		return err
 	}
 	if err = tmp.Chmod(0o644); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -125,33 +126,53 @@ func (p process) show(c *cli.Context, result any, text func(io.Writer) error) er
 // paged fits a text for people to where standard output goes: nothing in it controls the terminal, and on one it is
 // broken to its width, with what follows of a line behind its indentation.
 func (p process) paged(text func(io.Writer) error) func(io.Writer) error {
-	return func(w io.Writer) error {
-		var b bytes.Buffer
-		if err := text(&b); err != nil {
-			return err
-		}
-		_, err := io.WriteString(w, page(b.String(), p.textOptions().Width))
-		return err
-	}
+	return func(w io.Writer) error { return page(w, p.textOptions().Width, text) }
 }
 
 // page breaks the lines of a text to width columns; 0 breaks none.
-func page(text string, width int) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		line = terminal.Printable(strings.TrimRight(line, " \n"))
-		if width <= 0 || terminal.Cells(line) <= width {
-			b.WriteString(line + "\n")
-			continue
-		}
-		body := strings.TrimLeft(line, " ")
-		indent := strings.Repeat(" ", len(line)-len(body))
-		for i, part := range terminal.Wrap(body, width-len(indent), width-len(indent)-4) {
-			if i > 0 {
-				b.WriteString("    ")
-			}
-			b.WriteString(indent + part + "\n")
+func page(w io.Writer, width int, text func(io.Writer) error) error {
+	lines := &pager{w: bufio.NewWriter(w), width: width}
+	if err := text(lines); err != nil {
+		return err
+	}
+	lines.end()
+	return lines.w.Flush()
+}
+
+// pager breaks the lines that are written to it.
+type pager struct {
+	w     *bufio.Writer
+	width int
+	line  []byte // the last one, which has not ended
+}
+
+func (p *pager) Write(text []byte) (int, error) {
+	for line := range bytes.Lines(text) {
+		p.line = append(p.line, line...)
+		if bytes.HasSuffix(line, []byte("\n")) {
+			p.end()
 		}
 	}
-	return b.String()
+	return len(text), nil
+}
+
+// end writes the last line, unless nothing is in it.
+func (p *pager) end() {
+	if len(p.line) == 0 {
+		return
+	}
+	line := terminal.Printable(strings.TrimRight(string(p.line), " \n"))
+	p.line = p.line[:0]
+	if p.width <= 0 || terminal.Cells(line) <= p.width {
+		p.w.WriteString(line + "\n")
+		return
+	}
+	body := strings.TrimLeft(line, " ")
+	indent := strings.Repeat(" ", len(line)-len(body))
+	for i, part := range terminal.Wrap(body, p.width-len(indent), p.width-len(indent)-4) {
+		if i > 0 {
+			p.w.WriteString("    ")
+		}
+		p.w.WriteString(indent + part + "\n")
+	}
 }

@@ -40,6 +40,10 @@ Exit status: 0 the same content, or within the tolerance; 1 different; ` + check
 			if err != nil {
 				return err
 			}
+			if c.String("json") != "" {
+				options.Rest = new(tensordiff.Rest)
+				defer options.Rest.Close()
+			}
 			comparison, err := tensordiff.Paths(c.Context, args[0], args[1], options)
 			if err != nil {
 				return unreadable(err)

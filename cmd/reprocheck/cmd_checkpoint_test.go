@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -328,8 +330,17 @@ func TestPage(t *testing.T) {
 		24: "a heading\n  CK001 model weights:\n      not found\n\n  \\x1b[2Jname\n",
 		3:  "a\n    heading\n  CK001\n      model\n      weights:\n      not\n      found\n\n  \\x1b[2Jname\n",
 	} {
-		if got := page(text, width); got != want {
-			t.Errorf("width %d:\n%s", width, got)
+		for _, piece := range []int{1, 7, len(text)} {
+			var got strings.Builder
+			err := page(&got, width, func(w io.Writer) error {
+				for part := range slices.Chunk([]byte(text), piece) {
+					w.Write(part)
+				}
+				return nil
+			})
+			if err != nil || got.String() != want {
+				t.Errorf("width %d, written %d bytes at a time: %v\n%s", width, piece, err, got.String())
+			}
 		}
 	}
 }

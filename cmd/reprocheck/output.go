@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,19 +33,14 @@ func emit(p process, d *report.Document, jsonPath string) error {
 // writeReport writes a report file whole or not at all. What is there and no regular file, such as a pipe or a link, is
 // written to as it is.
 func writeReport(path string, write func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return err
-	}
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := openTarget(path)
 		if err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
-		_, err = f.Write(b.Bytes())
-		return errors.Join(err, f.Close())
+		return errors.Join(write(f), f.Close())
 	}
-	return runner.WriteFile(path, b.Bytes())
+	return runner.Write(path, write)
 }
 
 // readerWait is how long a named pipe may take to get a reader, one that the same line of a shell starts among them.

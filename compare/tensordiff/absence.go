@@ -20,26 +20,29 @@ type owner struct {
 	expected bool
 }
 
-// absences explains what it means that the other file lacks values of this one; lacks names all values that only one file has.
-func (o owner) absences(list []*checkpoint.Entry, lacks map[string]bool) []Absence {
-	out := []Absence{}
-	if len(list) == 0 {
-		return out
-	}
-	of := make(map[*checkpoint.Entry]component.ID, len(o.file.Entries))
-	for i, id := range o.parts {
-		of[&o.file.Entries[i]] = id
-	}
+// absences explains what it means that the other file lacks values of this one.
+func (o owner) absences(list []int32) []Absence {
+	out := make([]Absence, 0, len(list))
 	// Only tensors that both files have can be what others are tied to.
-	shared := map[string][]*checkpoint.Entry{} // by their storage
-	for i := range o.file.Entries {
-		e := &o.file.Entries[i]
-		if t := e.Tensor(); t != nil && t.Origin().Storage != "" && !lacks[e.Name] {
-			shared[t.Origin().Storage] = append(shared[t.Origin().Storage], e)
+	lacks := make(map[int32]bool, len(list))
+	shared := map[string][]*checkpoint.Entry{} // by the storages of what is lacking
+	for _, i := range list {
+		lacks[i] = true
+		if e := &o.file.Entries[i]; e.From != nil && e.From.Storage != "" {
+			shared[e.From.Storage] = nil
 		}
 	}
-	for _, e := range list {
-		out = append(out, o.absence(e, of[e], shared))
+	for i := range o.file.Entries {
+		e := &o.file.Entries[i]
+		if e.From == nil || lacks[int32(i)] {
+			continue
+		}
+		if others, ok := shared[e.From.Storage]; ok {
+			shared[e.From.Storage] = append(others, e)
+		}
+	}
+	for _, i := range list {
+		out = append(out, o.absence(&o.file.Entries[i], o.parts[i], shared))
 	}
 	return out
 }

@@ -8,89 +8,77 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
-// match is two values that are compared with each other.
+// match is two values that are compared with each other, by their places in the two files.
 type match struct {
-	a, b *checkpoint.Entry
+	a, b int32
 	why  string // of a match under two names; empty for equal names
 }
 
 // alignment pairs the values of two files.
 type alignment struct {
+	a, b    *checkpoint.File
 	matches []match
-	onlyA   []*checkpoint.Entry
-	onlyB   []*checkpoint.Entry
+	onlyA   []int32
+	onlyB   []int32
 }
 
-// align pairs values by name, then by name without what wrappers add, in the order of a. Containers are left out.
-func align(a, b *checkpoint.File) alignment {
-	if slices.EqualFunc(a.Entries, b.Entries, func(x, y checkpoint.Entry) bool { return x.Name == y.Name && x.Structure == y.Structure }) {
-		return aligned(a, b)
+// align pairs values by name, which namesakes tell, then by name without what wrappers add, in the order of a. Containers
+// are left out.
+func align(a, b *checkpoint.File, namesakes []int32) *alignment {
+	al := &alignment{a: a, b: b}
+	left := make([]bool, len(b.Entries))
+	for j := range b.Entries {
+		left[j] = !b.Entries[j].Structure
 	}
-	byName := make(map[string]*checkpoint.Entry, len(b.Entries))
-	for i := range b.Entries {
-		if e := &b.Entries[i]; !e.Structure {
-			byName[e.Name] = e
+	with := make([]int32, len(a.Entries)) // what is compared with each
+	for i, j := range namesakes {
+		with[i] = -1
+		switch {
+		case a.Entries[i].Structure:
+		case j >= 0 && !b.Entries[j].Structure:
+			with[i], left[j] = j, false
+		default:
+			al.onlyA = append(al.onlyA, int32(i))
 		}
 	}
-	names := make(map[string]bool, len(a.Entries))
-	for i := range a.Entries {
-		names[a.Entries[i].Name] = !a.Entries[i].Structure
+	for j, ok := range left {
+		if ok {
+			al.onlyB = append(al.onlyB, int32(j))
+		}
 	}
-	// What remains of b under its bare name; nil where two values share one.
-	bare := map[string]*checkpoint.Entry{}
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if e.Structure || names[e.Name] {
+	var averagedA, averagedB bool
+	if len(al.onlyA) > 0 && len(al.onlyB) > 0 {
+		averagedA, averagedB = isAveraged(a), isAveraged(b)
+		bareA := keysOf(al.onlyA, func(i int32) string { return bareName(a.Entries[i].Name) })
+		bareB := keysOf(al.onlyB, func(j int32) string { return bareName(b.Entries[j].Name) })
+		for _, i := range al.onlyA {
+			bare := bareName(a.Entries[i].Name)
+			if _, alone := bareA.only(bare); alone {
+				if j, ok := bareB.only(bare); ok {
+					with[i], left[j] = j, false
+				}
+			}
+		}
+	}
+	al.matches = make([]match, 0, min(len(a.Entries), len(b.Entries)))
+	for i, j := range with {
+		if j < 0 {
 			continue
 		}
-		key := bareName(e.Name)
-		if _, twice := bare[key]; twice {
-			e = nil
+		m := match{a: int32(i), b: j}
+		if nameA, nameB := a.Entries[i].Name, b.Entries[j].Name; nameA != nameB {
+			m.why = explainNames(nameA, nameB, averagedA, averagedB)
 		}
-		bare[key] = e
+		al.matches = append(al.matches, m)
 	}
-	taken := map[*checkpoint.Entry]bool{}
-	bareA := map[string]int{}
-	for i := range a.Entries {
-		if e := &a.Entries[i]; !e.Structure && byName[e.Name] == nil {
-			bareA[bareName(e.Name)]++
-		}
-	}
-	var al alignment
-	averagedA, averagedB := isAveraged(a), isAveraged(b)
-	for i := range a.Entries {
-		e := &a.Entries[i]
-		if e.Structure {
-			continue
-		}
-		if same := byName[e.Name]; same != nil {
-			al.matches = append(al.matches, match{a: e, b: same})
-			continue
-		}
-		key := bareName(e.Name)
-		if other := bare[key]; other != nil && bareA[key] == 1 {
-			al.matches = append(al.matches, match{e, other, explainNames(e.Name, other.Name, averagedA, averagedB)})
-			taken[other] = true
-			continue
-		}
-		al.onlyA = append(al.onlyA, e)
-	}
-	for i := range b.Entries {
-		if e := &b.Entries[i]; !e.Structure && !names[e.Name] && !taken[e] {
-			al.onlyB = append(al.onlyB, e)
-		}
-	}
+	al.drop(func(i int32) bool { return with[i] >= 0 }, func(j int32) bool { return !left[j] })
 	return al
 }
 
-// aligned pairs the values of files that have the same names in the same order.
-func aligned(a, b *checkpoint.File) (al alignment) {
-	for i := range a.Entries {
-		if e := &a.Entries[i]; !e.Structure {
-			al.matches = append(al.matches, match{a: e, b: &b.Entries[i]})
-		}
-	}
-	return al
+// drop takes what was matched from the lists of what was not.
+func (al *alignment) drop(matchedA, matchedB func(int32) bool) {
+	al.onlyA = slices.DeleteFunc(al.onlyA, matchedA)
+	al.onlyB = slices.DeleteFunc(al.onlyB, matchedB)
 }
 
 // numberedKeys is why names match that differ in nothing else.
@@ -195,151 +183,129 @@ func explainWrappers(a, b []string) string {
 // byPrefix pairs the tensors of two models of which one is kept under a key, as in a checkpoint of Lightning, whose names
 // begin with the attribute that holds the network. More than half of the smaller model has to fit, by name, type and shape. It
 // reports whether it found any.
-func (al *alignment) byPrefix(modelA, modelB map[*checkpoint.Entry]bool) bool {
+func (al *alignment) byPrefix(modelA, modelB map[int32]bool) bool {
 	small := min(len(modelA), len(modelB))
-	inB, inA := prefixed(al.onlyA, al.onlyB, modelA, modelB), prefixed(al.onlyB, al.onlyA, modelB, modelA)
+	leftA := slices.DeleteFunc(slices.Clone(al.onlyA), func(i int32) bool { return !modelA[i] })
+	leftB := slices.DeleteFunc(slices.Clone(al.onlyB), func(j int32) bool { return !modelB[j] })
+	inB, inA := prefixOf(al.a, al.b, leftA, leftB), prefixOf(al.b, al.a, leftB, leftA)
 	best, side := inB, "second"
-	if len(inA.pairs) > len(inB.pairs) {
+	if inA.count > inB.count {
 		best, side = inA, "first"
 	}
-	if len(best.pairs) < 2 || 2*len(best.pairs) <= small {
+	if best.count < 2 || 2*best.count <= small {
 		return false
 	}
 	why := "the names of the " + side + " file begin with " + strconv.Quote(checkpoint.Clip(best.prefix, 80))
-	taken := map[*checkpoint.Entry]bool{}
-	for plain, long := range best.pairs {
+	takenA, takenB := map[int32]bool{}, map[int32]bool{}
+	best.each(func(plain, long int32) {
 		m := match{plain, long, why}
 		if side == "first" {
 			m = match{long, plain, why}
 		}
+		if takenA[m.a] || takenB[m.b] {
+			return // two names that are one without what wrappers add
+		}
 		al.matches = append(al.matches, m)
-		taken[plain], taken[long] = true, true
-	}
-	al.onlyA = remaining(al.onlyA, func(e *checkpoint.Entry) bool { return !taken[e] })
-	al.onlyB = remaining(al.onlyB, func(e *checkpoint.Entry) bool { return !taken[e] })
+		takenA[m.a], takenB[m.b] = true, true
+	})
+	al.drop(func(i int32) bool { return takenA[i] }, func(j int32) bool { return takenB[j] })
 	return true
 }
 
 // prefixing is what stands before names of one side that the other side has without it.
 type prefixing struct {
 	prefix string
-	pairs  map[*checkpoint.Entry]*checkpoint.Entry
+	count  int // of pairs
+	each   func(found func(plain, long int32))
 }
 
-// prefixed finds the prefix that makes most names of plain those of long.
-func prefixed(plain, long []*checkpoint.Entry, modelOfPlain, modelOfLong map[*checkpoint.Entry]bool) prefixing {
+// prefixOf finds the prefix that makes most names of plain those of long.
+func prefixOf(filePlain, fileLong *checkpoint.File, plain, long []int32) prefixing {
 	const depth = 4 // keys in a prefix
-	byName := map[string]*checkpoint.Entry{}
-	for _, e := range plain {
-		if modelOfPlain[e] {
-			byName[bareName(e.Name)] = e
-		}
-	}
-	found := map[string]*prefixing{}
-	for _, e := range long {
-		if !modelOfLong[e] {
-			continue
-		}
-		name := bareName(e.Name)
-		for at, n := strings.IndexByte(name, '.')+1, 0; at > 0 && n < depth; n++ {
-			other := byName[name[at:]]
-			if other != nil && other.Type == e.Type && slices.Equal(other.Tensor().Shape, e.Tensor().Shape) {
-				p := found[name[:at]]
-				if p == nil {
-					p = &prefixing{name[:at], map[*checkpoint.Entry]*checkpoint.Entry{}}
-					found[name[:at]] = p
+	byName := keysOf(plain, func(i int32) string { return bareName(filePlain.Entries[i].Name) })
+	pairs := func(found func(prefix string, plain, long int32)) {
+		for _, j := range long {
+			e := &fileLong.Entries[j]
+			name := bareName(e.Name)
+			for at, n := strings.IndexByte(name, '.')+1, 0; at > 0 && n < depth; n++ {
+				if same := byName.find(name[at:]); len(same) > 0 {
+					i := same[len(same)-1]
+					if x := &filePlain.Entries[i]; x.Type == e.Type && slices.Equal(x.Shape, e.Shape) {
+						found(name[:at], i, j)
+					}
 				}
-				p.pairs[other] = e
+				next := strings.IndexByte(name[at:], '.') + 1
+				if next == 0 {
+					break
+				}
+				at += next
 			}
-			next := strings.IndexByte(name[at:], '.') + 1
-			if next == 0 {
-				break
-			}
-			at += next
 		}
 	}
+	counts := map[string]int{}
+	pairs(func(prefix string, _, _ int32) { counts[prefix]++ })
 	var best prefixing
-	for _, p := range found {
-		if len(p.pairs) > len(best.pairs) || len(p.pairs) == len(best.pairs) && p.prefix < best.prefix {
-			best = *p
+	for prefix, n := range counts {
+		if n > best.count || n == best.count && prefix < best.prefix {
+			best.prefix, best.count = prefix, n
 		}
+	}
+	best.each = func(found func(plain, long int32)) {
+		pairs(func(prefix string, i, j int32) {
+			if prefix == best.prefix {
+				found(i, j)
+			}
+		})
 	}
 	return best
 }
 
 // byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer
 // shows. A content that occurs twice on a side, as freshly initialised biases do, says nothing and pairs nothing.
-func (al *alignment) byContent(sums func([]*checkpoint.Entry) ([]checkpoint.Sum, error)) error {
-	type key struct {
-		dtype checkpoint.DType
-		shape string
-	}
-	keyOf := func(e *checkpoint.Entry) key {
-		return key{e.Tensor().DType, checkpoint.ShapeText(e.Tensor().Shape)}
-	}
+func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]checkpoint.Sum, error)) error {
+	type key struct{ dtype, shape string }
+	keyOf := func(e *checkpoint.Entry) key { return key{e.Type, checkpoint.ShapeText(e.Shape)} }
 	// Only what could be equal is read.
 	inB, wanted := map[key]bool{}, map[key]bool{}
-	for _, e := range al.onlyB {
-		if e.Tensor() != nil && e.Data.Size() > 0 {
+	for _, j := range al.onlyB {
+		if e := &al.b.Entries[j]; e.Kind == checkpoint.KindTensor && e.Data.Size() > 0 {
 			inB[keyOf(e)] = true
 		}
 	}
-	for _, e := range al.onlyA {
-		if e.Tensor() != nil && inB[keyOf(e)] {
+	for _, i := range al.onlyA {
+		if e := &al.a.Entries[i]; e.Kind == checkpoint.KindTensor && inB[keyOf(e)] {
 			wanted[keyOf(e)] = true
 		}
 	}
-	type content struct {
-		a, b *checkpoint.Entry
-		many bool
-	}
-	contents := map[checkpoint.Sum]*content{}
-	enter := func(list []*checkpoint.Entry, side func(*content) **checkpoint.Entry) error {
-		list = remaining(list, func(e *checkpoint.Entry) bool { return e.Tensor() != nil && wanted[keyOf(e)] })
-		sum, err := sums(list)
-		if err != nil {
-			return err
-		}
-		for i, e := range list {
-			c := contents[sum[i]]
-			if c == nil {
-				c = &content{}
-				contents[sum[i]] = c
+	contents := func(f *checkpoint.File, only []int32) (list []int32, byContent keys, err error) {
+		for _, i := range only {
+			if e := &f.Entries[i]; e.Kind == checkpoint.KindTensor && wanted[keyOf(e)] {
+				list = append(list, i)
 			}
-			s := side(c)
-			c.many = c.many || *s != nil
-			*s = e
 		}
-		return nil
+		sum, err := sums(f, list)
+		return list, keysOf(places(len(sum)), func(n int32) string { return string(sum[n][:]) }), err
 	}
-	if err := enter(al.onlyA, func(c *content) **checkpoint.Entry { return &c.a }); err != nil {
+	listA, contentsA, err := contents(al.a, al.onlyA)
+	if err != nil {
 		return err
 	}
-	if err := enter(al.onlyB, func(c *content) **checkpoint.Entry { return &c.b }); err != nil {
+	listB, contentsB, err := contents(al.b, al.onlyB)
+	if err != nil {
 		return err
 	}
-	pairOf := map[*checkpoint.Entry]*checkpoint.Entry{}
-	for _, c := range contents {
-		if c.a != nil && c.b != nil && !c.many {
-			pairOf[c.a], pairOf[c.b] = c.b, c.a
+	takenA, takenB := map[int32]bool{}, map[int32]bool{}
+	for n, i := range listA {
+		content := contentsA.of(int32(n))
+		if _, alone := contentsA.only(content); !alone {
+			continue
+		}
+		if m, ok := contentsB.only(content); ok {
+			j := listB[m]
+			al.matches = append(al.matches, match{i, j, "renamed: type, shape and every bit are equal"})
+			takenA[i], takenB[j] = true, true
 		}
 	}
-	al.onlyA = remaining(al.onlyA, func(e *checkpoint.Entry) bool {
-		if other := pairOf[e]; other != nil {
-			al.matches = append(al.matches, match{e, other, "renamed: type, shape and every bit are equal"})
-			return false
-		}
-		return true
-	})
-	al.onlyB = remaining(al.onlyB, func(e *checkpoint.Entry) bool { return pairOf[e] == nil })
+	al.drop(func(i int32) bool { return takenA[i] }, func(j int32) bool { return takenB[j] })
 	return nil
-}
-
-func remaining(list []*checkpoint.Entry, keep func(*checkpoint.Entry) bool) (kept []*checkpoint.Entry) {
-	for _, e := range list {
-		if keep(e) {
-			kept = append(kept, e)
-		}
-	}
-	return kept
 }

@@ -1,7 +1,9 @@
 package tensordiff
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,8 +56,9 @@ func display(name string) string {
 	return checkpoint.Display(name, 200)
 }
 
-// container says in what the files differ that is no content: why equal values may lie in unequal bytes.
-func container(a, b *checkpoint.File) []string {
+// container says in what the files differ that is no content: why equal values may lie in unequal bytes. of holds the
+// namesakes of the entries of a.
+func container(a, b *checkpoint.File, of []int32) []string {
 	out := []string{}
 	if a.Format != b.Format {
 		out = append(out, fmt.Sprintf("format: %s and %s", a.Format, b.Format))
@@ -73,54 +76,67 @@ func container(a, b *checkpoint.File) []string {
 			out = append(out, fmt.Sprintf("%s: only in the second file", f.Key))
 		}
 	}
-	if !sameOrder(a, b) && sameNames(a, b) {
+	if !sameOrder(a, b) && len(a.Entries) == len(b.Entries) && !slices.Contains(of, -1) {
 		out = append(out, "order of the values")
 	}
-	out = append(out, tensorFacts(a, b)...)
-	return append(append(out, ties(a, b, "first", "second")...), ties(b, a, "second", "first")...)
+	out = append(out, tensorFacts(a, b, of)...)
+	back := make([]int32, len(b.Entries))
+	for j := range back {
+		back[j] = -1
+	}
+	for i, j := range of {
+		if j >= 0 {
+			back[j] = int32(i)
+		}
+	}
+	return append(append(out, ties(a, b, of, "first", "second")...), ties(b, a, back, "second", "first")...)
 }
 
 // ties lists tensors that share their memory in one file and not in the other, such as an embedding and the last layer of a
-// language model.
-func ties(here, there *checkpoint.File, side, other string) []string {
+// language model. of holds the namesakes of the entries of here.
+func ties(here, there *checkpoint.File, of []int32, side, other string) []string {
 	const most = 3
 	if !keepsStorages(here) || !keepsStorages(there) {
 		return nil
 	}
-	storages := map[string]string{}
-	for i := range there.Entries {
-		if t := there.Entries[i].Tensor(); t != nil {
-			storages[there.Entries[i].Name] = t.Origin().Storage
+	storage := func(i int32) string { return storageOf(&here.Entries[i]) }
+	storageThere := func(i int32) string { return storageOf(&there.Entries[of[i]]) }
+	var list []int32 // what has a storage in both files
+	for i, j := range of {
+		if j >= 0 && storageOf(&here.Entries[i]) != "" && storageOf(&there.Entries[j]) != "" {
+			list = append(list, int32(i))
 		}
 	}
-	first := map[string]string{} // the name of the first tensor of each storage
+	slices.SortFunc(list, func(i, j int32) int { return cmp.Or(cmp.Compare(storage(i), storage(j)), cmp.Compare(i, j)) })
+	first := make(map[int32]int32) // the first tensor of the storage, by those after it that are apart from it there
+	for n, begin := 1, 0; n < len(list); n++ {
+		if storage(list[n]) != storage(list[begin]) {
+			begin = n
+		} else if storageThere(list[n]) != storageThere(list[begin]) {
+			first[list[n]] = list[begin]
+		}
+	}
 	var out []string
-	for i := range here.Entries {
-		e := &here.Entries[i]
-		t := e.Tensor()
-		if t == nil || t.Origin().Storage == "" || storages[e.Name] == "" {
-			continue
+	for n, i := range slices.Sorted(maps.Keys(first)) {
+		if n == most {
+			return append(out, "and more that share their memory in the "+side+" file alone")
 		}
-		storage := t.Origin().Storage
-		name, shared := first[storage]
-		if !shared {
-			first[storage] = e.Name
-			continue
-		}
-		if storages[name] != storages[e.Name] {
-			if len(out) == most {
-				return append(out, "and more that share their memory in the "+side+" file alone")
-			}
-			out = append(out, fmt.Sprintf("%s and %s share their memory in the %s file, and not in the %s", display(name), display(e.Name), side, other))
-		}
+		out = append(out, fmt.Sprintf("%s and %s share their memory in the %s file, and not in the %s",
+			display(here.Entries[first[i]].Name), display(here.Entries[i].Name), side, other))
 	}
 	return out
 }
 
+func storageOf(e *checkpoint.Entry) string {
+	if e.From == nil {
+		return ""
+	}
+	return e.From.Storage
+}
+
 func keepsStorages(f *checkpoint.File) bool {
 	return slices.ContainsFunc(f.Entries, func(e checkpoint.Entry) bool {
-		t := e.Tensor()
-		return t != nil && t.From != nil
+		return e.From != nil
 	})
 }
 
@@ -132,38 +148,22 @@ func facts(f *checkpoint.File) map[string]string {
 	return m
 }
 
-func sameNames(a, b *checkpoint.File) bool {
-	names := map[string]bool{}
-	for i := range a.Entries {
-		names[a.Entries[i].Name] = true
-	}
-	for i := range b.Entries {
-		if !names[b.Entries[i].Name] {
-			return false
-		}
-	}
-	return len(a.Entries) == len(b.Entries)
-}
-
 func sameOrder(a, b *checkpoint.File) bool {
 	return slices.EqualFunc(a.Entries, b.Entries, func(x, y checkpoint.Entry) bool { return x.Name == y.Name })
 }
 
 // tensorFacts compares what is kept beside a tensor's values: devices, gradient flags, unused parts of storages.
-func tensorFacts(a, b *checkpoint.File) []string {
+func tensorFacts(a, b *checkpoint.File, of []int32) []string {
 	if !keepsStorages(a) && !keepsStorages(b) {
 		return nil
 	}
-	others := map[string]*checkpoint.Tensor{}
-	for i := range b.Entries {
-		if t := b.Entries[i].Tensor(); t != nil {
-			others[b.Entries[i].Name] = t
-		}
-	}
 	var devices, gradients, storages int
 	var example [2]string
-	for i := range a.Entries {
-		t, o := a.Entries[i].Tensor(), others[a.Entries[i].Name]
+	for i, j := range of {
+		if j < 0 {
+			continue
+		}
+		t, o := a.Entries[i].Tensor(), b.Entries[j].Tensor()
 		if t == nil || o == nil {
 			continue
 		}

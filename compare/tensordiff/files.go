@@ -21,6 +21,8 @@ type Options struct {
 	// Tolerance applies to floating-point values; with DTypeDefaults the one of DefaultTolerance for each element type.
 	Tolerance     Tolerance
 	DTypeDefaults bool
+	// Rest, where set, keeps the changes after those that are shown as text, as the JSON form of a Result needs.
+	Rest *Rest
 }
 
 func (o Options) tolerance(d checkpoint.DType) Tolerance {
@@ -38,66 +40,63 @@ func (o Options) tolerance(d checkpoint.DType) Tolerance {
 
 // Files compares two checkpoints, a being the expected one.
 func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, error) {
+	of := namesakes(a, b)
+	share(a, b, of)
 	partsA, partsB := component.Classify(a).Of, component.Classify(b).Of
-	al := align(a, b)
+	al := align(a, b, of)
 	if len(al.onlyA) > 0 && len(al.onlyB) > 0 {
 		// A file with averaged weights alone is compared with the model that they are of.
 		if !al.byPrefix(models(a, partsA, false), models(b, partsB, false)) {
 			al.byPrefix(models(a, partsA, true), models(b, partsB, true))
 		}
-		if err := al.byContent(func(list []*checkpoint.Entry) ([]checkpoint.Sum, error) { return contentSums(ctx, list) }); err != nil {
+		if err := al.byContent(func(f *checkpoint.File, list []int32) ([]checkpoint.Sum, error) { return contentSums(ctx, f, list) }); err != nil {
 			return nil, err
 		}
 	}
 
 	r := &Result{
-		Schema: SchemaVersion, A: side(a), B: side(b),
-		Changed: []Change{}, Renamed: []Rename{},
-		Structure: structure(a, b), Container: container(a, b),
+		Schema: SchemaVersion, A: side(a), B: side(b), Changed: &Changes{rest: o.Rest}, Renamed: []Rename{},
+		Structure: structure(a, b), Container: container(a, b, of),
 	}
 	if distributed(a) != distributed(b) {
 		r.forgiveKeys(al.matches)
 	}
-	changes, err := r.compareMatches(ctx, al.matches, o)
-	if err != nil {
+	orderA, orderB := newOrdering(a, partsA), newOrdering(b, partsB)
+	orderA.follow(orderB, al.matches)
+	// What differs is told in this order, the model first and its layers as they follow each other.
+	slices.SortFunc(al.matches, func(x, y match) int { return orderA.compare(x.a, y.a) })
+	for _, m := range al.matches {
+		if m.why != "" {
+			r.Renamed = append(r.Renamed, Rename{a.Entries[m.a].Name, b.Entries[m.b].Name, m.why})
+		}
+	}
+	slices.SortFunc(al.onlyA, orderA.compare)
+	slices.SortFunc(al.onlyB, orderB.compare)
+	r.Missing = owner{a, partsA, true}.absences(al.onlyA)
+	r.Unexpected = owner{b, partsB, false}.absences(al.onlyB)
+	if err := r.compareMatches(ctx, al, partsA, o); err != nil {
 		return nil, err
 	}
-	r.arrange(changes, &al, a, b, partsA, partsB)
-	if r.Generators, err = generators(a, b, partsA); err != nil {
+	var err error
+	if r.Generators, err = generators(a, b, of, partsA); err != nil {
 		return nil, err
 	}
 	r.Verdict = r.verdict()
 	return r, nil
 }
 
-// arrange enters what differs, the model first and its layers as they follow each other.
-func (r *Result) arrange(changes []change, al *alignment, a, b *checkpoint.File, partsA, partsB []component.ID) {
-	renamed := slices.DeleteFunc(slices.Clone(al.matches), func(m match) bool { return m.why == "" })
-	if len(changes)+len(renamed)+len(al.onlyA)+len(al.onlyB) == 0 {
-		r.Missing, r.Unexpected = []Absence{}, []Absence{}
-		return
-	}
-	orderA, orderB := newOrdering(a, partsA), newOrdering(b, partsB)
-	orderA.follow(orderB, al.matches)
-	slices.SortStableFunc(changes, func(x, y change) int { return orderA.compare(x.a, y.a) })
-	for _, c := range changes {
-		c.Part = orderA.part[c.a]
-		r.Changed = append(r.Changed, *c.Change)
-	}
-	slices.SortStableFunc(renamed, func(x, y match) int { return orderA.compare(x.a, y.a) })
-	for _, m := range renamed {
-		r.Renamed = append(r.Renamed, Rename{m.a.Name, m.b.Name, m.why})
-	}
-	slices.SortStableFunc(al.onlyA, orderA.compare)
-	slices.SortStableFunc(al.onlyB, orderB.compare)
-	lacks := map[string]bool{}
-	for _, list := range [][]*checkpoint.Entry{al.onlyA, al.onlyB} {
-		for _, e := range list {
-			lacks[e.Name] = true
+// share lets entries of two files that are alike hold their names and shapes once.
+func share(a, b *checkpoint.File, of []int32) {
+	for i, j := range of {
+		if j < 0 {
+			continue
+		}
+		x, y := &a.Entries[i], &b.Entries[j]
+		y.Name = x.Name
+		if slices.Equal(x.Shape, y.Shape) {
+			y.Shape = x.Shape
 		}
 	}
-	r.Missing = owner{a, partsA, true}.absences(al.onlyA, lacks)
-	r.Unexpected = owner{b, partsB, false}.absences(al.onlyB, lacks)
 }
 
 // forgiveKeys takes keys that are numbers for equal to the texts that one of the formats makes of them.
@@ -115,11 +114,11 @@ func (r *Result) forgiveKeys(matches []match) {
 }
 
 // models lists the tensors of the model, and those of its average where that is asked for.
-func models(f *checkpoint.File, of []component.ID, averaged bool) map[*checkpoint.Entry]bool {
-	tensors := map[*checkpoint.Entry]bool{}
-	for i := range f.Entries {
-		if e := &f.Entries[i]; (of[i] == component.Model || averaged && of[i] == component.EMA) && e.Tensor() != nil {
-			tensors[e] = true
+func models(f *checkpoint.File, of []component.ID, averaged bool) map[int32]bool {
+	tensors := map[int32]bool{}
+	for i, id := range of {
+		if f.Entries[i].Kind == checkpoint.KindTensor && (id == component.Model || averaged && id == component.EMA) {
+			tensors[int32(i)] = true
 		}
 	}
 	return tensors
@@ -129,12 +128,10 @@ func (r *Result) verdict() Verdict {
 	if len(r.Missing)+len(r.Unexpected)+len(r.Renamed)+len(r.Structure) > 0 {
 		return Different
 	}
-	for _, c := range r.Changed {
-		if !c.Within {
-			return Different
-		}
-	}
-	if len(r.Changed) > 0 {
+	switch {
+	case r.Changed.Count > r.Changed.Within:
+		return Different
+	case r.Changed.Count > 0:
 		return WithinTolerance
 	}
 	return SameContent
@@ -154,60 +151,52 @@ func side(f *checkpoint.File) Side {
 	return s
 }
 
-// change is a Change of two values.
-type change struct {
-	*Change
-	a, b *checkpoint.Entry
-}
-
-// compareMatches counts the values that are equal and returns the others, in their order.
-func (r *Result) compareMatches(ctx context.Context, matches []match, o Options) ([]change, error) {
+// compareMatches counts the values that are equal and enters the others, in their order.
+func (r *Result) compareMatches(ctx context.Context, al *alignment, parts []component.ID, o Options) error {
 	// What is known of each pair while it is compared is held for so many at a time.
-	const together = 8192
-	var changes []change
-	for part := range slices.Chunk(matches, together) {
+	const together = 2048
+	for part := range slices.Chunk(al.matches, together) {
+		changes := make([]*Change, len(part))
 		var pairs []Pair
-		first := len(changes)
-		for _, m := range part {
-			c, pair, err := compareMatch(ctx, m, o)
+		var compared []int // of part
+		for n, m := range part {
+			c, pair, err := compareMatch(ctx, &al.a.Entries[m.a], &al.b.Entries[m.b], o)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			switch {
-			case pair != nil:
-				pairs = append(pairs, *pair)
-				changes = append(changes, change{nil, m.a, m.b})
-			case c == nil:
-				r.Equal++
-			default:
-				changes = append(changes, change{c, m.a, m.b})
+			if changes[n] = c; pair != nil {
+				pairs, compared = append(pairs, *pair), append(compared, n)
 			}
 		}
 		stats, err := Tensors(ctx, pairs)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		kept := changes[:first]
-		for _, c := range changes[first:] {
-			if c.Change == nil {
-				s := &stats[0]
-				stats = stats[1:]
-				if s.Equal() {
-					r.Equal++
-					r.EqualTensors++
-					continue
-				}
-				c.Change = newChange(c.a, c.b, "values")
-				c.fill(s, c.a.Tensor().Shape)
-				if s.Elements == 1 {
-					c.ValueA, c.ValueB = single(c.a.Tensor()), single(c.b.Tensor())
-				}
+		for k, n := range compared {
+			s, pair := &stats[k], pairs[k]
+			if s.Equal() {
+				r.EqualTensors++
+				continue
 			}
-			kept = append(kept, c)
+			c := newChange(&al.a.Entries[part[n].a], &al.b.Entries[part[n].b], "values")
+			c.fill(s, pair.A.Shape)
+			if s.Elements == 1 {
+				c.ValueA, c.ValueB = single(pair.A), single(pair.B)
+			}
+			changes[n] = c
 		}
-		changes = kept
+		for n, c := range changes {
+			if c == nil {
+				r.Equal++
+				continue
+			}
+			c.Part = parts[part[n].a]
+			if err := r.Changed.add(c); err != nil {
+				return err
+			}
+		}
 	}
-	return changes, nil
+	return nil
 }
 
 func newChange(a, b *checkpoint.Entry, class string) *Change {
@@ -215,35 +204,35 @@ func newChange(a, b *checkpoint.Entry, class string) *Change {
 }
 
 // compareMatch returns how two values differ, nil where they are equal, or the pair of tensors whose elements tell.
-func compareMatch(ctx context.Context, m match, o Options) (*Change, *Pair, error) {
-	ta, tb := m.a.Tensor(), m.b.Tensor()
+func compareMatch(ctx context.Context, a, b *checkpoint.Entry, o Options) (*Change, *Pair, error) {
+	ta, tb := a.Tensor(), b.Tensor()
 	switch {
-	case (ta == nil) != (tb == nil) || m.a.Kind != m.b.Kind:
-		return newChange(m.a, m.b, "kind"), nil, nil
+	case (ta == nil) != (tb == nil) || a.Kind != b.Kind:
+		return newChange(a, b, "kind"), nil, nil
 	case ta == nil:
-		equal, err := sameValue(m.a, m.b)
+		equal, err := sameValue(a, b)
 		if equal || err != nil {
 			return nil, nil, err
 		}
-		c := newChange(m.a, m.b, m.a.Kind.String())
-		c.Within = withinNumber(m.a, m.b, o)
-		if m.a.Packed && m.b.Packed {
-			c.A, c.B, err = packedDifference(m.a, m.b)
+		c := newChange(a, b, a.Kind.String())
+		c.Within = withinNumber(a, b, o)
+		if a.Packed && b.Packed {
+			c.A, c.B, err = packedDifference(a, b)
 		}
 		return c, nil, err
 	case ta.DType != tb.DType:
-		c := newChange(m.a, m.b, "dtype")
+		c := newChange(a, b, "dtype")
 		if slices.Equal(ta.Shape, tb.Shape) {
 			var err error
 			if c.Precision, err = precision(ctx, ta, tb); err != nil {
-				return nil, nil, fmt.Errorf("%q: %w", checkpoint.Clip(m.a.Name, 80), err)
+				return nil, nil, fmt.Errorf("%q: %w", checkpoint.Clip(a.Name, 80), err)
 			}
 		}
 		return c, nil, nil
 	case !slices.Equal(ta.Shape, tb.Shape):
-		return newChange(m.a, m.b, "shape"), nil, nil
+		return newChange(a, b, "shape"), nil, nil
 	case ta.Attrs != tb.Attrs:
-		c := newChange(m.a, m.b, "attributes")
+		c := newChange(a, b, "attributes")
 		c.A, c.B = c.A+" "+strconv.Quote(ta.Attrs), c.B+" "+strconv.Quote(tb.Attrs)
 		return c, nil, nil
 	}
@@ -360,14 +349,19 @@ func withinNumber(a, b *checkpoint.Entry, o Options) bool {
 }
 
 // contentSums identify the types, shapes and bits of tensors.
-func contentSums(ctx context.Context, list []*checkpoint.Entry) ([]checkpoint.Sum, error) {
-	f := &checkpoint.File{Entries: make([]checkpoint.Entry, len(list))}
-	for i, e := range list {
-		f.Entries[i] = *e
+func contentSums(ctx context.Context, f *checkpoint.File, list []int32) ([]checkpoint.Sum, error) {
+	const together = 8192 // entries that are held twice
+	sums := make([]checkpoint.Sum, 0, len(list))
+	for part := range slices.Chunk(list, together) {
+		some := &checkpoint.File{Entries: make([]checkpoint.Entry, len(part))}
+		for n, i := range part {
+			some.Entries[n] = f.Entries[i]
+		}
+		d, err := checkpoint.Digest(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		sums = append(sums, d.Entries...)
 	}
-	d, err := checkpoint.Digest(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	return d.Entries, nil
+	return sums, nil
 }

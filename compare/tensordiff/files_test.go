@@ -41,7 +41,7 @@ func diff(t *testing.T, a, b *checkpoint.File, o Options) *Result {
 }
 
 func names(r *Result) (changed, missing, unexpected, renamed []string) {
-	for _, c := range r.Changed {
+	for _, c := range r.Changed.First {
 		changed = append(changed, c.Name+" "+c.Class)
 	}
 	for _, m := range r.Missing {

@@ -30,20 +30,13 @@ type Generator struct {
 const mostGenerators = 64
 
 // generators compares the random number generators that both files have under one name, and lists the first of those that
-// differ.
-func generators(a, b *checkpoint.File, partsA []component.ID) ([]Generator, error) {
+// differ. of holds the namesakes of the entries of a.
+func generators(a, b *checkpoint.File, of []int32, partsA []component.ID) ([]Generator, error) {
 	out := []Generator{}
 	if len(a.RNG) == 0 && !slices.ContainsFunc(partsA, isGenerator) {
 		return out, nil
 	}
-	members := map[string]*checkpoint.Entry{}
-	for i := range b.Entries {
-		members[b.Entries[i].Name] = &b.Entries[i]
-	}
-	inA := map[string]*checkpoint.Entry{}
-	for i := range a.Entries {
-		inA[a.Entries[i].Name] = &a.Entries[i]
-	}
+	inA, members := indexOf(a), indexOf(b)
 	known := map[string]bool{} // of b
 	for _, g := range b.RNG {
 		known[g.Generator+" "+g.Name] = true
@@ -87,10 +80,10 @@ func generators(a, b *checkpoint.File, partsA []component.ID) ([]Generator, erro
 	}
 	for i := range a.Entries {
 		x := &a.Entries[i]
-		y := members[x.Name]
-		if y == nil {
+		if of[i] < 0 {
 			continue
 		}
+		y := &b.Entries[of[i]]
 		var err error
 		switch base, isPCG := strings.CutSuffix(x.Name, "bit_generator"); {
 		case isPCG && partsA[i] == component.RNGNumPy && (x.Text == "PCG64" || x.Text == "PCG64DXSM") && x.Text == y.Text:
@@ -144,8 +137,8 @@ func position(n int64, what string) string {
 }
 
 // pythonTwister reads random.getstate(): (3, 624 words and a position, None or a Gaussian).
-func pythonTwister(members map[string]*checkpoint.Entry, name string) (*stream.Twister, error) {
-	e := members[name+"[1]"]
+func pythonTwister(members index, name string) (*stream.Twister, error) {
+	e := members.find(name + "[1]")
 	if e == nil || !e.Packed {
 		return nil, nil
 	}
@@ -171,8 +164,8 @@ func pythonTwister(members map[string]*checkpoint.Entry, name string) (*stream.T
 }
 
 // numpyTwister reads numpy.random.get_state(): ('MT19937', 624 words, position, has_gauss, Gaussian).
-func numpyTwister(members map[string]*checkpoint.Entry, name string) (*stream.Twister, error) {
-	keys, at := members[name+"[1]"], members[name+"[2]"]
+func numpyTwister(members index, name string) (*stream.Twister, error) {
+	keys, at := members.find(name+"[1]"), members.find(name+"[2]")
 	if keys == nil || at == nil || keys.Tensor() == nil || keys.Tensor().DType != checkpoint.Uint32 || !slices.Equal(keys.Tensor().Shape, []int64{624}) {
 		return nil, nil
 	}
@@ -255,14 +248,14 @@ func relatePhilox(x, y *checkpoint.Tensor) (*relation, error) {
 }
 
 // relatePCG compares two states of numpy.random.Generator.
-func relatePCG(inA, inB map[string]*checkpoint.Entry, base, kind string) (*relation, error) {
+func relatePCG(inA, inB index, base, kind string) (*relation, error) {
 	var states, increments [2]*big.Int
-	for side, members := range []map[string]*checkpoint.Entry{inA, inB} {
+	for side, members := range []index{inA, inB} {
 		for _, x := range []struct {
 			name string
 			n    **big.Int
 		}{{"state.state", &states[side]}, {"state.inc", &increments[side]}} {
-			e := members[base+x.name]
+			e := members.find(base + x.name)
 			if e == nil {
 				return nil, nil
 			}

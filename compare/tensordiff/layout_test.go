@@ -138,7 +138,7 @@ func TestTheModelComesFirst(t *testing.T) {
 		a, b := build(formats[slices.IsSorted(test.a)], one, test.a...), build(formats[slices.IsSorted(test.b)], two, test.b...)
 		r := diff(t, a, b, Options{})
 		var got []string
-		for _, c := range r.Changed {
+		for _, c := range r.Changed.First {
 			got = append(got, c.Name)
 		}
 		for _, m := range r.Missing {

@@ -18,8 +18,9 @@ var orderless = map[string]bool{
 
 // ordering puts the model before other parts of a training, and its layers as they follow each other.
 type ordering struct {
-	part  map[*checkpoint.Entry]component.ID
-	place map[*checkpoint.Entry]int // in a file that keeps the order in which layers were defined
+	entries []checkpoint.Entry
+	part    []component.ID
+	place   []int32 // of each entry, in a file that keeps the order in which layers were defined; -1 where it is not known
 }
 
 // ranks are the places of components.
@@ -32,15 +33,9 @@ var ranks = sync.OnceValue(func() map[component.ID]int {
 })
 
 func newOrdering(f *checkpoint.File, of []component.ID) *ordering {
-	o := &ordering{part: make(map[*checkpoint.Entry]component.ID, len(f.Entries))}
-	for i := range f.Entries {
-		o.part[&f.Entries[i]] = of[i]
-	}
+	o := &ordering{entries: f.Entries, part: of}
 	if !orderless[f.Format] {
-		o.place = make(map[*checkpoint.Entry]int, len(f.Entries))
-		for i := range f.Entries {
-			o.place[&f.Entries[i]] = i
-		}
+		o.place = places(len(f.Entries))
 	}
 	return o
 }
@@ -50,22 +45,23 @@ func (o *ordering) follow(other *ordering, matches []match) {
 	if o.place != nil || other.place == nil {
 		return
 	}
-	o.place = make(map[*checkpoint.Entry]int, len(matches))
+	o.place = make([]int32, len(o.entries))
+	for i := range o.place {
+		o.place[i] = -1
+	}
 	for _, m := range matches {
 		o.place[m.a] = other.place[m.b]
 	}
 }
 
-func (o *ordering) compare(x, y *checkpoint.Entry) int {
+func (o *ordering) compare(x, y int32) int {
 	if p, q := o.part[x], o.part[y]; p != q {
 		return ranks()[p] - ranks()[q]
 	}
-	px, okX := o.place[x]
-	py, okY := o.place[y]
-	if okX && okY {
-		return px - py
+	if o.place != nil && o.place[x] >= 0 && o.place[y] >= 0 {
+		return int(o.place[x]) - int(o.place[y])
 	}
-	return compareNames(x.Name, y.Name)
+	return cmp.Or(compareNames(o.entries[x].Name, o.entries[y].Name), int(x)-int(y))
 }
 
 // compareNames orders the names of layers where nothing else does: key by key, numbers by their value, embeddings and stems

@@ -78,7 +78,7 @@ func TestShardsAreComparedAsOneModel(t *testing.T) {
 		t.Errorf("the same model in other shards: %+v, %v", c, err)
 	}
 	c, err := Paths(context.Background(), two, other, Options{})
-	if err != nil || c.Verdict != Different || len(c.Files) != 1 || len(c.Files[0].Changed) != 1 || c.Files[0].Changed[0].Name != "b" {
+	if err != nil || c.Verdict != Different || len(c.Files) != 1 || c.Files[0].Changed.Count != 1 || c.Files[0].Changed.First[0].Name != "b" {
 		t.Errorf("another tensor: %+v, %v", c, err)
 	}
 }

@@ -34,8 +34,8 @@ func TestPrecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := c.Files[0]
-		if len(r.Changed) != 1 || r.Changed[0].Class != "dtype" || !strings.Contains(r.Changed[0].Precision, test.want) || r.Verdict != Different {
-			t.Errorf("%s and %s: want %q, got %+v", test.a, test.b, test.want, r.Changed)
+		if r.Changed.Count != 1 || r.Changed.First[0].Class != "dtype" || !strings.Contains(r.Changed.First[0].Precision, test.want) || r.Verdict != Different {
+			t.Errorf("%s and %s: want %q, got %+v", test.a, test.b, test.want, r.Changed.First)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type Result struct {
 	Equal        int `json:"equal"`
 	EqualTensors int `json:"equal_tensors"`
 	// Changed, Missing and Renamed are in the order of A, Unexpected in that of B: the model's layers first.
-	Changed    []Change  `json:"changed"`
+	Changed    *Changes  `json:"changed"`
 	Missing    []Absence `json:"missing"`
 	Unexpected []Absence `json:"unexpected"`
 	Renamed    []Rename  `json:"renamed"`

@@ -23,10 +23,10 @@ func (r *Result) WriteText(w io.Writer) error {
 	case SameContent:
 		fmt.Fprintf(b, "same content: %s, %d of them tensors, equal to the last bit\n", count(r.Equal, "value"), r.EqualTensors)
 	case WithinTolerance:
-		fmt.Fprintf(b, "within tolerance: %s changed, by no more than was allowed; %d equal to the last bit\n", count(len(r.Changed), "value"), r.Equal)
+		fmt.Fprintf(b, "within tolerance: %s changed, by no more than was allowed; %d equal to the last bit\n", count(r.Changed.Count, "value"), r.Equal)
 	case Different:
 		fmt.Fprintf(b, "different: %d changed, %d missing, %d unexpected, %d renamed; %d equal to the last bit\n",
-			len(r.Changed), len(r.Missing), len(r.Unexpected), len(r.Renamed), r.Equal)
+			r.Changed.Count, len(r.Missing), len(r.Unexpected), len(r.Renamed), r.Equal)
 	}
 	r.writeChanges(b)
 	r.writeAbsences(b)
@@ -57,20 +57,19 @@ func count(n int, what string) string {
 }
 
 func (r *Result) writeChanges(b *bufio.Writer) {
-	if len(r.Changed) == 0 {
+	if r.Changed.Count == 0 {
 		return
 	}
 	b.WriteString("\nChanged, the model first, in the order of its layers:\n")
 	width := 0
-	for _, c := range r.Changed[:min(len(r.Changed), maxLines)] {
+	for _, c := range r.Changed.First {
 		width = max(width, utf8.RuneCountInString(display(c.Name)))
 	}
-	for i, c := range r.Changed {
-		if i == maxLines {
-			fmt.Fprintf(b, "  ... and %d more\n", len(r.Changed)-i)
-			break
-		}
+	for _, c := range r.Changed.First {
 		fmt.Fprintf(b, "  %-*s  %s\n", min(width, 60), display(c.Name), c.text())
+	}
+	if more := r.Changed.Count - len(r.Changed.First); more > 0 {
+		fmt.Fprintf(b, "  ... and %d more\n", more)
 	}
 }
 
