@@ -202,6 +202,10 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 	run.Began, run.Started, run.Levels, run.Values = began.UTC(), started.UTC(), settings.Levels, settings.Values
 	if !run.Exit.OK() {
 		run.Truncated = truncated
+		if workspace.Full(e.scratch.Dir) {
+			run.Isolation.Limits = append(run.Isolation.Limits, "No room is left where the files of runs are written, in "+
+				filepath.Dir(e.scratch.Dir)+": set TMPDIR to a directory on a larger disk.")
+		}
 	}
 	for _, refused := range settings.Refused {
 		run.Refused = append(run.Refused, refused.Error())
