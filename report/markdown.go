@@ -74,7 +74,7 @@ func markdownSections(d *Document) []string {
 		varied = append(varied, fmt.Sprintf("%s: %s (%s)", s.Source, effect, strings.Join(s.Values, "; ")))
 	}
 	for _, w := range d.Warnings {
-		warnings = append(warnings, w.Text+" ["+w.ID+"]")
+		warnings = append(warnings, warning(w))
 	}
 	return append(sections, markdownList("Varied on purpose, as another machine would", varied), markdownList("Warnings", warnings),
 		markdownList("Masked, not compared", d.Masked), markdownList("Not covered by this verdict", d.Limits))

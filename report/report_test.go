@@ -145,6 +145,18 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
+// A warning says once where its line is.
+func TestWarningsSayTheirPlaceOnce(t *testing.T) {
+	d := divergedOneCause().document()
+	d.Warnings = []report.Warning{{ID: "a", Text: "workers draw alike", File: "train.py", Line: 7}, {ID: "b", Text: "train.py:9 sets it too late", File: "train.py", Line: 9}}
+	got := string(text(t, d, report.TextOptions{}))
+	for _, want := range []string{"- train.py:7: workers draw alike [a]\n", "- train.py:9 sets it too late [b]\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing from\n%s", want, got)
+		}
+	}
+}
+
 // The examples in the documentation are what the program writes; -update copies them there.
 func TestDocumentationShowsRealReports(t *testing.T) {
 	const path = "../docs/report.md"

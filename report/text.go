@@ -85,13 +85,18 @@ func (p *page) warnings(list []Warning) {
 	p.section("Warnings", "")
 	var items []string
 	for _, w := range list {
-		item := w.Text
-		if w.File != "" {
-			item = place(w.File, w.Line) + ": " + item
-		}
-		items = append(items, fmt.Sprintf("%s [%s]", item, w.ID))
+		items = append(items, warning(w))
 	}
 	p.bullets(items, maxItems)
+}
+
+// warning is its text and id, behind its place where the text does not say that itself.
+func warning(w Warning) string {
+	text := w.Text
+	if at := place(w.File, w.Line); w.File != "" && !strings.Contains(text, at) {
+		text = at + ": " + text
+	}
+	return fmt.Sprintf("%s [%s]", text, w.ID)
 }
 
 // names writes a list of names as one paragraph.

@@ -20,7 +20,7 @@ func dataloaderWorkers() rule {
 		if reset != nil {
 			return &suspicion{source: seed.DataloaderWorkers, strength: entered, site: reset,
 				story: fmt.Sprintf("%s seeds the workers without a value, so each takes one from the operating system's entropy.", at(reset)),
-				fix:   "in worker_init_fn, derive the seed from torch.initial_seed() (torch seeds each worker with base_seed + worker_id) instead of seeding without a value"}
+				fix:   "In worker_init_fn, derive the seed from torch.initial_seed() (torch seeds each worker with base_seed + worker_id) instead of seeding without a value."}
 		}
 		draw := e.changed(func(c trace.Change) bool {
 			return inWorker(c.Seen) && c.Kind == probe.KindDraw && !c.Missing && slices.Contains(global, c.Stream)

@@ -28,7 +28,7 @@ func pythonHash() rule {
 		if seeding := e.seedOfUnknownOrigin(); seeding != nil && e.code.mentions(callsHash) && e.seedOrigin("clock", "entropy", "uuid", "pid") == nil && e.startedOtherwise(seed.PythonHash) == nil {
 			s := &suspicion{source: seed.PythonHash, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s with a value made by hash(), which Python salts anew in every process: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1]),
-				fix:   "derive the seed from something stable: zlib.crc32(text.encode()) or hashlib, not hash()"}
+				fix:   "Derive the seed from something stable: zlib.crc32(text.encode()) or hashlib, not hash()."}
 			if !callsHash.MatchString(e.line(seeding.Seen)) {
 				// Another line called hash(), and a zoom shows which.
 				s.site, s.instead = nil, seeding.Seen
