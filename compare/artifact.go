@@ -18,6 +18,8 @@ type ArtifactDiff struct {
 	Leaves []LeafDiff
 	// Detail says in words how the files differ.
 	Detail string
+	// Unread says why the content of a known format could not be read in the expected run, where only bytes were compared.
+	Unread string
 }
 
 // LeafDiff is one part of an artifact's content that differs.
@@ -46,6 +48,9 @@ func diffArtifacts(expected, actual []record.Artifact, metrics []MetricDiff, o O
 	var out []ArtifactDiff
 	for _, p := range pairArtifacts(expected, actual) {
 		d := diffArtifact(p, o, masked)
+		if p.a != nil {
+			d.Unread = p.a.Unread
+		}
 		if d.Format == "text" && d.Class == Different && origins[d.Path] == Within {
 			d.Class, d.Detail = Within, "its metrics differ within tolerance"
 		}

@@ -25,6 +25,17 @@ func printed(t *testing.T, text string, artifacts ...record.Artifact) *record.Ru
 	return &record.Run{Metrics: series, Artifacts: artifacts, Stdout: record.Stream{Masked: masked}}
 }
 
+// A checkpoint that nobody can read is told of, even where it is the same in every run; a log that looks like JSON is not.
+func TestUnreadFilesAreToldOf(t *testing.T) {
+	files := []record.Artifact{{Path: "a.log", SHA256: "1", Unread: "json: damaged file: text behind the value"},
+		{Path: "m.pt", SHA256: "2", Unread: "torch-zip: damaged file: cut short"}, {Path: "n.pt", SHA256: "3", Unread: "torch-zip: damaged file: cut short"}}
+	run := &record.Run{Artifacts: files}
+	r := Runs(run, run, Options{})
+	if r.Verdict() != Equal || len(r.Warnings) != 1 || r.Warnings[0].ID != "unreadable-file" || !strings.HasPrefix(r.Warnings[0].Text, "m.pt is the same") {
+		t.Errorf("%s, warnings %+v", r.Verdict(), r.Warnings)
+	}
+}
+
 func TestRunsPrintedMetrics(t *testing.T) {
 	tests := map[string]struct {
 		expected, actual string

@@ -2,6 +2,8 @@ package compare
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 	"github.com/reprocheck/reprocheck/runner/record"
@@ -27,6 +29,11 @@ func warnings(r *Result) []record.Warning {
 	}
 	for _, a := range r.Artifacts {
 		artifacts = worse(artifacts, a.Class.verdict())
+		// A text that begins as JSON does may be lines of JSON, or something else.
+		if a.Class == Equal && a.Unread != "" && !strings.HasPrefix(a.Unread, "json: ") && !warned(out, "unreadable-file") {
+			out = append(out, record.Warning{ID: "unreadable-file",
+				Text: fmt.Sprintf("%s is the same in every byte, and its content could not be read: %s", a.name(), a.Unread)})
+		}
 	}
 	if metrics == Equal && artifacts != Different && r.Output == Different && len(r.Metrics)+len(r.Artifacts) > 0 {
 		out = append(out, record.Warning{ID: "output-differs",
@@ -38,6 +45,10 @@ func warnings(r *Result) []record.Warning {
 			Text: fmt.Sprintf("every printed metric is equal, and %s is not: the runs differ by less than the digits printed, or in what is not printed", a.name())})
 	}
 	return out
+}
+
+func warned(list []record.Warning, id string) bool {
+	return slices.ContainsFunc(list, func(w record.Warning) bool { return w.ID == id })
 }
 
 func (a *ArtifactDiff) name() string {

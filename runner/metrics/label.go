@@ -107,11 +107,18 @@ func trimVerb(text []byte, end int) int {
 	return end
 }
 
-// trimArticle drops "the" and its like, and the level of a log line, from the front of a name.
+// trimArticle drops "the" and its like from the front of a name, and the level of a log line with what stands before it, such as the
+// name of a logger.
 func trimArticle(label []byte) []byte {
+	for i := len(label) - 1; i > 0; i-- {
+		if label[i] == ' ' && levels[string(label[bytes.LastIndexByte(label[:i], ' ')+1:i])] {
+			label = bytes.TrimLeft(label[i:], " ")
+			break
+		}
+	}
 	for {
 		word, rest, found := bytes.Cut(label, []byte(" "))
-		if !found || !articles[string(bytes.ToLower(word))] && !levels[string(word)] {
+		if !found || !articles[string(bytes.ToLower(word))] {
 			return label
 		}
 		label = bytes.TrimLeft(rest, " ")

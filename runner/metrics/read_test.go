@@ -115,6 +115,7 @@ func TestReadRealLines(t *testing.T) {
 		"error in ms":          {"timing_error: 5ms, latency: 5ms\n", []string{"timing_error@0=5", "~latency"}},
 		"a list, then a name":  {"[4, 5, 6] loss 0.5\n", []string{"value@0=4", "value[1]@0=5", "value[2]@0=6", "loss@0=0.5"}},
 		"a score like a time":  {"score 1764000000, started 1764000000\n", []string{"score@0=1764000000", "~started"}},
+		"logger's prefix":      {"2026-11-26 15:26:53,120 812 root INFO epoch=2 loss=0.5\n2026-11-26 15:26:54,120 812 my.log WARNING  epoch=3 loss=0.25\nINFO loss=1\n", []string{"~a date or time stamp", "~an identifier of this run, process or machine", "loss@2=0.5", "loss@3=0.25", "loss@2=1"}},
 		"coefficients":         {"step=3 a=nan b=0.5\na=0.25, b=2\n", []string{"a@3=nan", "a@1=0.25", "b@3=0.5", "b@1=2"}},
 		"prose":                {"the loss came to 0.5\nval_loss improved from 0.5 to 0.25, saving\nThe final accuracy is 0.75\nthe time came to 3\n", []string{"loss@0=0.5", "val_loss@0=0.5", "val_loss[1]@0=0.25", "final accuracy@0=0.75", "~time"}},
 		"thousands":            {"params: 1,234,567\nn 12,345 loss 0.5\nscore=1_000.5\nw [100,200]\nshape (1,234)\nx=1,23\n", []string{"params@0=1,234,567", "n@0=12,345", "loss@0=0.5", "score@0=1_000.5", "w@0=100", "w[1]@0=200", "shape@0=1", "shape[1]@0=234", "x@0=1", "x[1]@0=23"}},
