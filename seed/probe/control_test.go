@@ -121,7 +121,27 @@ if __name__ == "__main__":
         with multiprocessing.get_context(method).Pool(3, initializer=begin) as pool:
             print(pool.map(slow, range(8), chunksize=1))
 `},
-		{"host", "", pin(seed.Host), "import os\nprint(os.getpid())\n"},
+		{"host", "", pin(seed.Host), "import os\nprint(os.getpid(), os.getloadavg())\n"},
+		{"the kernel's clock", "", pin(seed.WallClock), `
+import time
+def up():
+    with open("/proc/uptime") as file: return float(file.read().split()[0])
+start = up()
+print(start, time.clock_gettime(time.CLOCK_MONOTONIC))
+while up() - start < 0.1: pass
+`},
+		{"the kernel's entropy", "", pin(seed.OSEntropy), `
+import os, pathlib, uuid
+path = "/proc/sys/kernel/random/uuid"
+drawn = [pathlib.Path(path).read_text(), open(path, "rb").readline(), os.read(os.open(path, os.O_RDONLY), 99)]
+print(drawn, uuid.UUID(drawn[0].strip()).version)
+assert len({str(uuid.UUID(d.strip() if isinstance(d, str) else d.decode().strip())) for d in drawn}) == 3
+`},
+		{"what the machine and the process are at", "", pin(seed.Host), `
+fields = open("/proc/self/stat").read().split()
+print(fields[0], fields[21], open("/proc/loadavg").read(), [line for line in open("/proc/meminfo") if line.startswith("MemFree")])
+assert len(fields) > 40
+`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

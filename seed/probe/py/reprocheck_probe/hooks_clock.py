@@ -15,8 +15,8 @@ _OF_A_LINE = 8
 _EPOCH_NS = 1_700_000_000_000_000_000
 _TICK_NS = 1_000_000
 
-_SECONDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
-_NANOSECONDS = ("time_ns", "perf_counter_ns", "monotonic_ns", "process_time_ns", "thread_time_ns")
+_SECONDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time", "clock_gettime")
+_NANOSECONDS = ("time_ns", "perf_counter_ns", "monotonic_ns", "process_time_ns", "thread_time_ns", "clock_gettime_ns")
 # Those that take an instant and read the clock when they are given none; how many arguments come before it.
 _CALENDAR = {"localtime": 0, "gmtime": 0, "ctime": 0, "strftime": 1}
 # The clock that files are stamped by may lag behind, in seconds.

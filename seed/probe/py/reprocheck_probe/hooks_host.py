@@ -17,7 +17,7 @@ _PINNED_NAME = "reprocheck"
 
 def install(probe):
     host = _Host(probe)
-    for name in ("getpid", "getppid", "getcwd", "getlogin"):
+    for name in ("getpid", "getppid", "getcwd", "getlogin", "getloadavg"):
         if hasattr(os, name):
             Watched(probe, os, name, host.asked("os"))
     for name in ("cpu_count", "process_cpu_count", "sched_getaffinity"):
@@ -75,4 +75,6 @@ class _Host:
     def _instead(self, name, value):
         if name in ("getpid", "getppid"):
             return _PINNED_PID + self._probe.derived(SOURCE, name) % 1000
+        if name == "getloadavg":
+            return (1.0, 1.0, 1.0)
         return _PINNED_NAME if name in ("gethostname", "getfqdn", "node", "getuser", "getlogin") else value

@@ -6,6 +6,7 @@ import os
 import sys
 from stat import S_ISREG
 
+from .hooks_kernel import Kernel
 from .sightings import Watched
 
 SOURCE = "external-state"
@@ -16,6 +17,7 @@ _IN_ALL = 256
 _SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
 # The kernel's random devices are no state, but reading them is worth telling.
 _RANDOM = ("/dev/urandom", "/dev/random")
+_KERNEL = ("/proc/", "/sys/")
 _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
 
@@ -60,17 +62,44 @@ def install(probe):
         finally:
             thread.busy = False
 
+    kernel = Kernel(probe)
+    unwatched = builtins.open
+
+    def of_kernel(frame, path, reads):
+        """Returns a descriptor to open in place of a file that the kernel makes, or None."""
+        if not reads or not isinstance(path, (str, os.PathLike)):
+            return None
+        thread.busy = True
+        try:
+            path = os.fspath(path)
+            return kernel.opened(unwatched, frame, path) if path.startswith(_KERNEL) else None
+        except Exception:
+            return None
+        finally:
+            thread.busy = False
+
     # An audit hook would see them all, and be called 20,000 times by the import of torch alone.
     def opened(original, frame, args, kwargs):
         mode = args[1] if len(args) > 1 else kwargs.get("mode", "r")
+        path = args[0] if args else kwargs.get("file")
         if type(mode) is str:
-            look(frame, args[0] if args else kwargs.get("file"), mode.replace("b", "").replace("t", ""))
+            mode = mode.replace("b", "").replace("t", "")
+            look(frame, path, mode)
+            instead = of_kernel(frame, path, mode == "r")
+            if instead is not None:
+                kwargs.pop("file", None)
+                return original(instead, *args[1:], **kwargs)
         return original(*args, **kwargs)
 
     def descriptor(original, frame, args, kwargs):
         flags = args[1] if len(args) > 1 else kwargs.get("flags", 0)
+        path = args[0] if args else kwargs.get("path")
         if type(flags) is int:
-            look(frame, args[0] if args else kwargs.get("path"), "w" if flags & (os.O_WRONLY | os.O_RDWR) else "r")
+            writes = flags & (os.O_WRONLY | os.O_RDWR)
+            look(frame, path, "w" if writes else "r")
+            instead = of_kernel(frame, path, not writes)
+            if instead is not None:
+                return instead
         return original(*args, **kwargs)
 
     def connected(original, frame, args, kwargs):
