@@ -59,13 +59,16 @@ func explainCommand(p process) *cli.Command {
 			if c.NArg() == 0 {
 				return p.show(c, lint.Rules(), listRules)
 			}
-			args, err := paths(c, 1)
-			if err != nil {
+			if err := noFlagsAfter(c); err != nil {
 				return err
 			}
-			rule, ok := lint.Explain(strings.ToUpper(args[0]))
+			if c.NArg() > 1 {
+				return usagef("%s takes one rule, and was given %d", c.Command.HelpName, c.NArg())
+			}
+			id := c.Args().First()
+			rule, ok := lint.Explain(strings.ToUpper(id))
 			if !ok {
-				return usagef("there is no rule %q; `reprocheck checkpoint explain` lists them", args[0])
+				return usagef("there is no rule %q; `reprocheck checkpoint explain` lists them", id)
 			}
 			return p.show(c, rule, p.paged(rule.WriteText))
 		},

@@ -61,6 +61,7 @@ func TestCheckpointCommands(t *testing.T) {
 		"frob":                             {2, "", `there is no command "checkpoint frob"; the commands are inspect, hash`},
 		"diff --frob a b":                  {2, "", "hint: reprocheck checkpoint diff --help"},
 		"diff a/m.json b/m.json --rtol 1":  {2, "", "--rtol must stand before the arguments: reprocheck checkpoint diff --rtol"},
+		"explain CK001 CK002":              {2, "", "reprocheck checkpoint explain takes one rule, and was given 2"},
 		"diff a/m.json":                    {2, "", "reprocheck checkpoint diff takes 2 paths, and was given 1"},
 		"inspect":                          {2, "", "reprocheck checkpoint inspect takes 1 path, and was given 0"},
 		"inspect gone.pt":                  {2, "", "gone.pt: no such file"},
