@@ -154,8 +154,12 @@ func clauseStart(text []byte, end int) int {
 			c = ')' // "losses[mean]"
 		}
 		switch c {
-		case ',', ';', '|', '\t', '(', '[', ']', '{', '}', '"', '`', '=', '<', '>', ':', '!', '?':
+		case ',', ';', '|', '\t', '(', '[', ']', '{', '}', '"', '`', '=', '<', '>', '!', '?':
 			return i + 1
+		case ':':
+			if !betweenThresholds(text, i, end) {
+				return i + 1
+			}
 		case '\'':
 			if i == 0 || !isLetter(text[i-1]) && !isDigit(text[i-1]) || i+1 < end && !isLetter(text[i+1]) {
 				return i + 1
@@ -209,4 +213,20 @@ func opening(text []byte, end int) int {
 		}
 	}
 	return -1
+}
+
+// betweenThresholds reports whether the colon at i stands in a range such as that of "mAP@0.5:0.95", and so in a name.
+func betweenThresholds(text []byte, i, end int) bool {
+	if i+1 >= end || !isDigit(text[i+1]) && text[i+1] != '.' {
+		return false
+	}
+	for i--; i >= 0; i-- {
+		switch c := text[i]; {
+		case c == '@':
+			return true
+		case !isDigit(c) && c != '.' && c != ':':
+			return false
+		}
+	}
+	return false
 }

@@ -71,13 +71,30 @@ func (s *pairScanner) scan() {
 
 // word skips a word, which may hold digits ("Acc@1") and, between letters, an apostrophe ("training's l2").
 func (s *pairScanner) word(i int) int {
+	start := i
 	for i++; i < len(s.line); i++ {
 		c := s.line[i]
+		if c == ':' && bytes.IndexByte(s.line[start:i], '@') >= 0 {
+			if end := thresholds(s.line, i); end > 0 {
+				i = end - 1
+				continue
+			}
+		}
 		if !isWord(c) && !(c == '\'' && (isLetter(s.line[i-1]) || isDigit(s.line[i-1])) && i+1 < len(s.line) && isLetter(s.line[i+1])) {
 			break
 		}
 	}
 	return i
+}
+
+// thresholds is the end of the range that goes on with the colon at i, as in "mAP@0.5:0.95: 0.37", and 0 where the number behind
+// the colon is the value: "Acc@1:0.95".
+func thresholds(line []byte, i int) int {
+	n := parseNumber(line[i+1:])
+	if end := i + 1 + n.size; n.ok && end < len(line) && (line[end] == ':' || line[end] == '=') {
+		return end
+	}
+	return 0
 }
 
 // identifier passes over a hexadecimal identifier that a word such as "run" announces, which may look like any word or number.

@@ -66,6 +66,7 @@ func TestReadRealLines(t *testing.T) {
 		"pytorch mnist test":   {"\nTest set: Average loss: 0.0263, Accuracy: 9913/10000 (99%)\n\n", []string{"Average loss@0=0.0263", "Accuracy@0=9913/10000", "Accuracy[1]@0=99%"}},
 		"pytorch cifar":        {"[1,  2000] loss: 2.193\n", []string{"loss@1, 2000=2.193"}},
 		"pytorch quickstart":   {"Epoch 2\n-------------------------------\nloss: 2.303494  [   64/60000]\nTest Error: \n Accuracy: 50.9%, Avg loss: 2.156 \n", []string{"loss@2, 64=2.303494", "Accuracy@0=50.9%", "Avg loss@0=2.156"}},
+		"range of thresholds":  {"mAP@0.5:0.95: 0.37 mAP@0.5: 0.5 AP@.5:.05:.95=0.25 Acc@1:0.75\n", []string{"mAP@0.5:0.95@0=0.37", "mAP@0.5@0=0.5", "AP@.5:.05:.95@0=0.25", "Acc@1@0=0.75"}},
 		"imagenet example":     {"Epoch: [0][ 10/5005]\tTime  0.234 ( 0.345)\tLoss 6.9e+00 (7.0e+00)\tAcc@1   0.00 (  0.12)\n", []string{"~Time", "~Time[1]", "Loss@10=6.9e+00", "Loss[1]@10=7.0e+00", "Acc@1@10=0.00", "Acc@1[1]@10=0.12"}},
 		"word language model":  {"| epoch   1 |   200/ 2983 batches | lr 20.00 | ms/batch 12.34 | loss  7.64 | ppl  2080.36\n", []string{"lr@1, 200=20.00", "~ms/batch", "loss@1, 200=7.64", "ppl@1, 200=2080.36"}},
 		"end of epoch":         {"| end of epoch   1 | time:  5.00s | valid loss  5.10 | valid ppl   164.50\n", []string{"~time", "valid loss@1=5.10", "valid ppl@1=164.50"}},

@@ -2,7 +2,7 @@ package volatile
 
 import "strings"
 
-// dateTime matches a date of year, month and day (2026-11-23, 2026/11/23, 2026_11_23, 20261123), or of day and month
+// dateTime matches a date of year, month and day (2026-11-23, 2026/11/23, 2026_11_23, 20261123, 202611231604), or of day and month
 // with slashes, and a time of day after it where there is one (2026-11-23_16-04-11, 20261123T160411Z).
 func dateTime(s []byte) int {
 	n := 0
@@ -17,6 +17,9 @@ func dateTime(s []byte) int {
 		n = 8
 		if len(s) >= 14 && digits(s, 8, 6) && timeOfDay(number(s[8:10]), number(s[10:12]), number(s[12:14])) {
 			return wordEnd(s, 14)
+		}
+		if len(s) >= 12 && digits(s, 8, 4) && timeOfDay(number(s[8:10]), number(s[10:12]), 0) {
+			return wordEnd(s, 12)
 		}
 	case len(s) >= 14 && digits(s, 0, 2) && s[2] == '/' && digits(s, 3, 2) && s[5] == ' ' && digits(s, 6, 2) && s[8] == ':' &&
 		calendar(2000, number(s[0:2]), number(s[3:5])):

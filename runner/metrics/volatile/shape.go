@@ -59,7 +59,7 @@ func Moment(text []byte, name string) bool {
 }
 
 var momentWords = set(`start started starting begin began begun end ended finished now today created saved updated modified written logged
-	launched stamp since at on run id version build`)
+	launched stamp since at on when t unix run id version build`)
 
 // matchDigits is Match for a text that begins with a digit. Nearly all numbers are none of these shapes, which the length of the run of
 // digits and the character after it show.
@@ -82,7 +82,7 @@ func matchDigits(s []byte) (n int, why string) {
 		return n, why
 	}
 	switch {
-	case run == 4 || run == 8 || run == 14 || run == 2 && next == '/':
+	case run == 4 || run == 8 || run == 12 || run == 14 || run == 2 && next == '/':
 		n, why = dateTime(s), Date
 	case run <= 2 && next == ':':
 		n, why = clock(s), Time

@@ -44,7 +44,6 @@ class _Tasks:
         self._futures = 0
         level = probe.level(SOURCE)
         self._pinned = level is not None and level.level == "pin"
-        self._serial = self._pinned and level.value == "serial"
         self.delays = _Delays(int(level.value or 0)) if level is not None and level.level == "vary" else None
 
     def _note(self, frame, api, direct=False, **detail):
@@ -200,13 +199,11 @@ class _Tasks:
     def watch_process(self, module):
         kind = module.BaseProcess
         original = kind.start
-        note, serial = self._note, self._serial
+        note = self._note
 
         def start(self):
             note(sys._getframe(1), "multiprocessing.Process.start", direct=True)
             original(self)
-            if serial and not self.daemon:
-                self.join()
 
         put((kind,), "start", original, start)
 
@@ -225,15 +222,11 @@ class _Tasks:
     def watch_threads(self, module):
         kind = module.Thread
         original = kind.start
-        note, serial = self._note, self._serial
-        probe = self._probe
+        note = self._note
 
         def start(self):
-            frame = sys._getframe(1)
-            note(frame, "threading.Thread.start", direct=True)
+            note(sys._getframe(1), "threading.Thread.start", direct=True)
             original(self)
-            if serial and not self.daemon and probe.frames.is_user(frame):
-                self.join()
 
         put((kind,), "start", original, start)
 
