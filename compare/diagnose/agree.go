@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -19,6 +18,10 @@ type agreement struct {
 	runs       []*observation
 	cover      []string
 	whole      whole
+	// tried are runs with fewer suspects pinned that differed from these.
+	tried []attempt
+	// usual says that one run was enough to see that an agreement would say nothing (see inquiry.usual).
+	usual bool
 }
 
 // whole is the agreement before any suspect was released. Its runs and those with one suspect released differ in nothing
@@ -31,14 +34,10 @@ type whole struct {
 	cover      []string
 }
 
-// firstRound are the suspects worth pinning first: those whose values were seen to enter, the late ones before the early,
-// or, where there are none, everything that was read, and what leaves no trace.
+// firstRound are the suspects worth pinning first: those whose values were seen to enter or, where there are none, everything that
+// was read, and what leaves no trace.
 func firstRound(all []*suspicion) []*suspicion {
 	strong := atLeast(all, entered)
-	late := slices.DeleteFunc(slices.Clone(strong), func(s *suspicion) bool { return s.early })
-	if len(late) > 0 {
-		strong = late
-	}
 	if len(strong) == 0 {
 		return secondRound(all)
 	}
@@ -73,9 +72,12 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	rounds := []func([]*suspicion) []*suspicion{firstRound, secondRound, c.everything}
 	elsewhere := fromElsewhere(all)
 	all = held(all)
+	all = merge(all, c.later(pair, all))
 	if elsewhere != nil && len(atLeast(all, entered)) == 0 && !c.evidence(pair).code.mentions(unordered) {
 		// Nothing else is at hand, and the code has no words for what leaves no trace: only pinning everything tells.
 		rounds = rounds[2:]
+	} else if c.evidence(pair).raw() && len(atLeast(all, entered)) == 0 {
+		rounds = rounds[2:] // threads take turns in another order whatever is pinned: everything at once rules out the most
 	}
 	var pinned []*suspicion
 	for len(rounds) > 0 {
@@ -92,8 +94,11 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		c.lab.Note("Runs differ. Pinning " + list(sources(pinned)) + " to see whether that makes them agree.")
 		found, still, err := c.holds(ctx, pair, c.pinSuspects(pinned, last), pinned)
 		if found != nil && err == nil {
-			var usual bool
-			if usual, err = c.usual(pair, found); err == nil && !usual {
+			usual := found.usual
+			if !usual {
+				usual, err = c.usual(pair, found.pinned, found.runs[0])
+			}
+			if err == nil && !usual {
 				usual, err = c.byInput(ctx, elsewhere, found)
 			}
 			if usual {
@@ -112,19 +117,20 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	return nil, sources(pinned), nil
 }
 
-// usual reports whether pinned runs agree on no more than what a run as shipped comes to as well: threads that the program
+// usual reports whether a pinned run comes to no more than what a run as shipped comes to as well: threads that the program
 // starts by itself most often take turns in one order, whatever is pinned beside them. What was seen to enter is pinned to a
 // value that no run as shipped has.
-func (c *inquiry) usual(pair *difference, found *agreement) (bool, error) {
-	if len(atLeast(found.pinned, entered)) > 0 || !c.evidence(pair).raw() {
+func (c *inquiry) usual(pair *difference, pinned []*suspicion, o *observation) (bool, error) {
+	if len(atLeast(pinned, entered)) > 0 || !c.evidence(pair).raw() {
 		return false, nil
 	}
-	for _, o := range c.shipped {
-		if d, err := c.differ(o, found.runs[0]); err != nil || !d.any() {
-			return err == nil, err
-		}
+	fresh, err := c.fresh(o)
+	if err != nil || fresh {
+		return false, err
 	}
-	return false, nil
+	c.usualOrder = true
+	c.setExperiment(o.run.Experiment, record.Inconclusive, "comes to what a run as shipped came to as well: it says nothing against what was pinned")
+	return true, nil
 }
 
 // merge adds to known those suspicions whose sources it does not have, and takes over stronger ones.
@@ -135,7 +141,7 @@ func merge(known, more []*suspicion) []*suspicion {
 		switch {
 		case i < 0:
 			merged = append(merged, s)
-		case merged[i].strength < s.strength:
+		case merged[i].strength < s.strength || merged[i].late && !s.late:
 			merged[i] = s
 		}
 	}
@@ -174,35 +180,34 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 	return e
 }
 
-// holds makes two runs of an experiment, or more where agreement could be luck, and returns them when they agree, else
+// holds makes two runs with suspects pinned, or more where agreement could be luck, and returns them when they agree, else
 // two of them that differ.
 func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment, pinned []*suspicion) (*agreement, *difference, error) {
-	n := c.enough(pair, pinned)
-	ask := Ask{Experiment: e, Runs: n, Cover: covers(pinned)}
+	ask := Ask{Experiment: e, Runs: 1, Cover: covers(pinned)}
 	if needsZoom(pinned) && !c.hidden {
 		ask.Zoom = zoomFor(pair)
 	}
-	if e.Levels[seed.WallClock] != seed.Pin && len(c.shipped[0].run.Processes) > 0 && readsClock(c.shipped[0]) {
-		ask.Apart = tick
-	}
-	runs, differing, err := c.untilDiffer(ctx, ask)
+	first, err := c.observe(ctx, ask)
 	if err != nil {
 		return nil, nil, err
 	}
-	name := runs[0].run.Experiment
-	if differing != nil {
-		c.setExperiment(name, record.Diverged, "still different: something that was not pinned is a cause")
-		c.failed = append(c.failed, trial{sources: sources(pinned), experiment: name})
-		return nil, differing, nil
+	if c.evidence(pair).blind(pinned) {
+		// With all pinned, more runs could only show that it was luck.
+		if usual, err := c.usual(pair, pinned, first[0]); err != nil || usual {
+			return &agreement{usual: usual}, nil, err
+		}
 	}
-	if hides, err := c.tracingHides(ctx, runs[0], ask.Zoom); err != nil {
+	found, differing, err := c.fewest(ctx, pair, ask, first[0], pinned)
+	if found == nil {
+		return nil, differing, err
+	}
+	if hides, err := c.tracingHides(ctx, found.runs[0], ask.Zoom); err != nil {
 		return nil, nil, err
 	} else if hides {
 		c.hidden = true
 		return c.holds(ctx, pair, e, pinned)
 	}
-	c.setExperiment(name, record.Reproducible, fmt.Sprintf("%d runs agree", n))
-	return &agreement{experiment: e, pinned: pinned, runs: runs, cover: ask.Cover, whole: whole{experiment: e, pinned: pinned, runs: runs, zoom: ask.Zoom, cover: ask.Cover}}, nil, nil
+	return found, nil, nil
 }
 
 // tracingHides reports whether runs traced by line agree whether anything is pinned or not: tracing allocates memory of its
@@ -239,8 +244,10 @@ func (c *inquiry) tracedAsShipped() *observation {
 	return c.shipped[i]
 }
 
-// untilDiffer makes the runs asked for, two at first, and no more once one differs from the first: then it returns that pair.
-func (c *inquiry) untilDiffer(ctx context.Context, ask Ask) (runs []*observation, pair *difference, err error) {
+// untilDiffer makes as many runs as asked for, those that there are already included, two at first, and no more once one differs from
+// the first: then it returns that pair.
+func (c *inquiry) untilDiffer(ctx context.Context, ask Ask, there ...*observation) (runs []*observation, pair *difference, err error) {
+	runs = there
 	for n := ask.Runs; len(runs) < n; {
 		ask.Runs = min(n-len(runs), max(2-len(runs), 1, c.audit.Settings.Jobs))
 		made, err := c.observe(ctx, ask)
@@ -307,11 +314,14 @@ func (e *evidence) racing() bool {
 // enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
 // changes nothing is one more (see stands, which also makes up for work that went on at the same time); where everything was
 // pinned on no evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
-func (c *inquiry) enough(pair *difference, pinned []*suspicion) int {
-	blind := slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
+// A result that no run as shipped came to takes one run less, and two where the clock's ticks explain which of those agree.
+func (c *inquiry) enough(pair *difference, pinned []*suspicion, fresh bool) int {
+	blind := c.evidence(pair).blind(pinned)
 	switch {
-	case c.lucky:
+	case c.lucky && (blind || !fresh):
 		return 4
+	case c.lucky && !c.ticked():
+		return 3
 	case blind && slices.ContainsFunc(suspects(c.evidence(pair)), func(s *suspicion) bool { return s.input != "" }):
 		return 2 // see byInput
 	case blind && c.evidence(pair).racing():

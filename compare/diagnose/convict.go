@@ -103,37 +103,45 @@ func (c *inquiry) explained(all []*suspicion) (bool, error) {
 		if s.source != seed.Concurrency && s.source != seed.WallClock && s.input == "" {
 			continue
 		}
-		fits := true
-		for i, a := range c.shipped {
-			for _, b := range c.shipped[i+1:] {
-				d, err := c.differ(a, b)
-				if err != nil {
-					return false, err
-				}
-				switch {
-				case s.input != "":
-					fits = fits && d.any() != (inputOf(a, s.input) == inputOf(b, s.input))
-				case s.source == seed.Concurrency:
-					fits = fits && d.any() != trace.Alike(a.summary, b.summary, s.site.Site)
-				default:
-					fits = fits && (d.any() || !outlasted([]*observation{a, b}))
-				}
+		fits, err := c.fitsAgreement(func(a, b *observation, same bool) bool {
+			switch {
+			case s.input != "":
+				return same == (inputOf(a, s.input) == inputOf(b, s.input))
+			case s.source == seed.Concurrency:
+				return same == trace.Alike(a.summary, b.summary, s.site.Site)
 			}
-		}
-		if fits {
-			return true, nil
+			return !same || !outlasted([]*observation{a, b})
+		})
+		if err != nil || fits {
+			return fits, err
 		}
 	}
 	return false, nil
 }
 
+// fitsAgreement reports whether a rule explains of every two shipped runs why they are the same or not.
+func (c *inquiry) fitsAgreement(rule func(a, b *observation, same bool) bool) (bool, error) {
+	for i, a := range c.shipped {
+		for _, b := range c.shipped[i+1:] {
+			d, err := c.differ(a, b)
+			if err != nil || !rule(a, b, !d.any()) {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
 // stands makes the agreement once more where much rests on it: where many sources are convicted together, or one that
 // neither the trace nor a zoom has shown, a race that agreed by luck is likelier than that. What no trace shows entering
-// takes three runs that agree, and two more where threads or processes of the program's own went on at the same time. What nothing but an experiment has shown, and whatever was shown while files of the project
-// changed, has to come and go once more: what changed between the first runs and the pinned ones does not come back. So has
-// a difference that runs as shipped no longer showed when they were traced, unless a value in their traces explains it.
+// takes three runs that agree, or two without Python where no run as shipped came to the same; and two more where threads or
+// processes of the program's own went on at the same time. What nothing but an experiment has shown, and whatever was shown
+// while files of the project changed, has to come and go once more: what changed between the first runs and the pinned ones does
+// not come back. So has a difference that runs as shipped no longer showed when they were traced, unless a value in their traces
+// explains it.
 func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreement) (bool, error) {
-	const many, few = 3, 3
+	const many = 3
+	few := 3
 	racing, raw := c.evidence(pair).racing(), c.evidence(pair).raw()
 	unseen := func(v conviction) bool { return v.strength < entered }
 	silent := func(v conviction) bool {
@@ -141,12 +149,24 @@ func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreemen
 	}
 	byText := func(v conviction) bool { return v.byText }
 	weak := func(v conviction) bool { return v.strength < entered || racing }
-	switch {
-	case len(c.causes) == 0:
+	if len(c.causes) == 0 {
 		return false, nil
+	}
+	fresh, err := c.fresh(agreed.runs[0])
+	if err != nil {
+		return false, err
+	}
+	if fresh && c.unseen() {
+		few = 2
+	}
+	switch {
 	case c.disturbed() || c.hidden && slices.ContainsFunc(c.causes, byText):
 		return c.comesBack(ctx, agreed, 1)
 	case slices.ContainsFunc(c.causes, silent):
+		if fresh && !c.lucky && c.cameBack(agreed) {
+			more := max(few-len(agreed.runs), 1)
+			return c.repeats(ctx, agreed, more)
+		}
 		if len(c.causes) < many && len(agreed.runs) >= few && outlasted(agreed.runs) {
 			return c.comesBack(ctx, agreed, 0)
 		}
@@ -166,7 +186,7 @@ func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreemen
 
 // repeats makes more runs of the whole agreement and reports whether they agree as well.
 func (c *inquiry) repeats(ctx context.Context, agreed *agreement, n int) (bool, error) {
-	if n == 0 {
+	if n <= 0 {
 		return true, nil
 	}
 	c.lab.Note("Making the pinned runs again, since much rests on them.")
@@ -199,6 +219,16 @@ func (c *inquiry) addEvidence(line string) {
 	}
 }
 
+// cameBack reports whether the releases have shown already that the difference comes back with every cause, after runs that agree
+// with all of them pinned.
+func (c *inquiry) cameBack(agreed *agreement) bool {
+	return !slices.ContainsFunc(c.causes, func(v conviction) bool {
+		return v.released == nil || !slices.ContainsFunc(agreed.runs, func(o *observation) bool {
+			return slices.Index(c.seen, o) < slices.Index(c.seen, v.released)
+		})
+	})
+}
+
 // comesBack reports whether runs as shipped differ once more, and so many pinned runs made after them agree once more. One run as
 // shipped tells where the sources are random, unless it had the pinned value by chance; others may merely have another
 // value than the pinned one, and two runs have to differ from each other.
@@ -229,6 +259,9 @@ func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) 
 		if d.any() {
 			again(record.Diverged, "made after the pinned runs, and differs again")
 			c.addEvidence(fmt.Sprintf("with nothing pinned, a run made after those differs again (%s:again)", c.base.Name))
+			if n > 0 && random {
+				pinned = max(pinned, 1) // it agreed first: more may have changed than what is pinned
+			}
 			return c.repeats(ctx, agreed, pinned)
 		}
 		again(record.Reproducible, "made after the pinned runs, and agrees with them")
@@ -270,7 +303,7 @@ func releaseGroups(pinned []*suspicion) [][]*suspicion {
 		order = append(slices.Delete(order, i, i+1), pinned[i])
 	}
 	for _, s := range slices.Backward(order) {
-		if s.strength == possibleOnly {
+		if s.strength == possibleOnly && !s.likely {
 			unknown = append(unknown, s)
 			continue
 		}
@@ -355,9 +388,11 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 	}
 	still = agreed.runs
 	for range samples {
-		runs, err := c.observe(ctx, ask)
-		if err != nil {
-			return nil, nil, err
+		runs := agreed.without(rest)
+		if runs == nil {
+			if runs, err = c.observe(ctx, ask); err != nil {
+				return nil, nil, err
+			}
 		}
 		d, err := c.differ(agreed.runs[0], runs[0])
 		if err != nil {
@@ -408,7 +443,9 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 // itself be pinned; and of a clock only the date may be used.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	pins := sources(agreed.pinned)
-	if slices.Contains(sources(group), seed.Concurrency) || slices.Contains(sources(group), seed.WallClock) {
+	if slices.ContainsFunc(group, func(s *suspicion) bool {
+		return s.source == seed.Concurrency || s.source == seed.WallClock && s.strength < entered
+	}) {
 		return true
 	}
 	if slices.Contains(pins, seed.TorchCPU) && slices.Contains(sources(group), seed.DataloaderWorkers) {
@@ -486,6 +523,9 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 		}
 		others := slices.DeleteFunc(slices.Clone(ruledOut), func(id seed.ID) bool { return s.beyond && id == s.source })
 		lines := []string{"runs differ even with " + list(others) + " pinned, so none of these is the whole cause"}
+		if c.usualOrder {
+			lines[0] = "with " + list(others) + " pinned, a run comes to what a run as shipped came to as well, so that their agreement would convict none of these"
+		}
 		if s.beyond {
 			lines = append(lines, "what it takes was read before or outside of the lines that the source can be pinned for")
 		}

@@ -36,6 +36,8 @@ type inquiry struct {
 	unsettled bool
 	// gone says that a difference between runs as shipped no longer showed after the pinned runs had been made.
 	gone bool
+	// usualOrder says that a pinned run came to what a run as shipped came to, as threads do that mostly take turns in one order.
+	usualOrder bool
 	// retraced is one more run as shipped that was traced by line, made where the first agreed with the pinned runs; hidden
 	// says that it agreed as well.
 	retraced *observation

@@ -96,11 +96,11 @@ func TestCauses(t *testing.T) {
 		}, {
 			name:    "convolutions, beside an operator that deterministic algorithms cover as well",
 			world:   world{reaches: []seed.ID{seed.CudnnDeterministic}, events: kernels(seed.CudnnDeterministic)},
-			verdict: record.Diverged, causes: "cudnn-deterministic proven train.py:5", most: 7,
+			verdict: record.Diverged, causes: "cudnn-deterministic proven train.py:5", most: 6,
 		}, {
 			name:    "an operator, beside convolutions",
 			world:   world{reaches: []seed.ID{seed.TorchNondeterministicOps}, events: kernels(seed.TorchNondeterministicOps)},
-			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 8,
+			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 7,
 		}, {
 			name: "an operator that adds up on a GPU in the loss itself",
 			world: world{reaches: []seed.ID{seed.TorchNondeterministicOps}, events: func(v valueOf) []probe.Event {
@@ -116,6 +116,37 @@ func TestCauses(t *testing.T) {
 				return []probe.Event{draws(seed.PythonRandom, 4, v(seed.PythonRandom)), draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
 			}},
 			verdict: record.Diverged, causes: "python-random proven train.py:4, numpy-legacy proven train.py:7", most: 7,
+		}, {
+			name: "weights, and after the runs have parted over them, a shuffle",
+			world: world{reaches: []seed.ID{seed.TorchCPU, seed.PythonRandom}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{draws(seed.TorchCPU, 4, v(seed.TorchCPU)), reads(probe.KindInit, "", 5, v(seed.TorchCPU)), draws(seed.PythonRandom, 9, v(seed.PythonRandom))}
+			}},
+			verdict: record.Diverged, causes: "torch-cpu proven train.py:4, python-random proven train.py:9", most: 7,
+		}, {
+			name: "weights, and a shuffle that follows from them",
+			world: world{reaches: []seed.ID{seed.TorchCPU}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{draws(seed.TorchCPU, 4, v(seed.TorchCPU)), reads(probe.KindInit, "", 5, v(seed.TorchCPU)), draws(seed.PythonRandom, 9, v(seed.TorchCPU))}
+			}},
+			verdict: record.Diverged, causes: "torch-cpu proven train.py:4", most: 5,
+		}, {
+			name: "a hash seed beside a seed from the clock",
+			world: world{reaches: []seed.ID{seed.PythonHash, seed.WallClock}, source: "words = set(WORDS)", events: func(v valueOf) []probe.Event {
+				now := v(seed.WallClock)
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 5, now), seeds(seed.PythonRandom, 5, now, "clock"), draws(seed.PythonRandom, 8, now)}
+			}, zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(1, "words", v(seed.PythonHash))} }},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:5, python-hash proven train.py:1", most: 10,
+		}, {
+			name: "threads that nothing puts in order, beside a clock that is only read",
+			world: world{reaches: []seed.ID{"scheduler"}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 3, v(seed.WallClock)), startsThread(12)}
+			}},
+			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 6,
+		}, {
+			name: "a clock beside threads that do nothing to the result",
+			world: world{reaches: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 3, v(seed.WallClock)), startsThread(12)}
+			}},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 9,
 		}, {
 			name: "a seed from the clock",
 			world: world{reaches: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
@@ -156,7 +187,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{seed.ObjectIdentity}, zoomed: func(v valueOf) []probe.Event {
 				return []probe.Event{executes(11, "node", v(seed.ObjectIdentity))}
 			}},
-			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 12,
+			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 8,
 		}, {
 			name: "addresses at a line that shows them",
 			world: world{reaches: []seed.ID{seed.ObjectIdentity}, source: "nodes = {Node(n) for n in range(9)}\nfor node in nodes: loss += node.n", zoomed: func(v valueOf) []probe.Event {
@@ -174,7 +205,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, source: "for node in nodes: loss += node.n\nfor word in words: loss += len(word)", zoomed: func(v valueOf) []probe.Event {
 				return []probe.Event{executes(1, "node", "<Node{"+v(seed.ObjectIdentity)+"}>"), executes(2, "word", v(seed.PythonHash))}
 			}},
-			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 10,
+			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 9,
 		}, {
 			name: "a hash seed beside a date, which is the same in all runs and not in pinned ones",
 			world: world{reaches: []seed.ID{seed.PythonHash, seed.WallClock}, steady: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
@@ -201,7 +232,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{seed.PythonHash}, source: "random.seed(hash(name))", events: func(v valueOf) []probe.Event {
 				return []probe.Event{seeds(seed.PythonRandom, 1, v(seed.PythonHash), "")}
 			}},
-			verdict: record.Diverged, causes: "python-hash proven train.py:1", most: 6,
+			verdict: record.Diverged, causes: "python-hash proven train.py:1", most: 5,
 		}, {
 			name: "an address at a line that may hash a text",
 			world: world{reaches: []seed.ID{seed.ObjectIdentity}, source: "key = hash(model)\nrandom.seed(key)", events: func(v valueOf) []probe.Event {
@@ -213,7 +244,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, zoomed: func(v valueOf) []probe.Event {
 				return []probe.Event{executes(11, "tensor", v(seed.ObjectIdentity)+v(seed.PythonHash))}
 			}},
-			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 10,
+			verdict: record.Diverged, causes: "object-identity proven train.py:11", most: 8,
 		}, {
 			name: "addresses, and the hash seed at another line",
 			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, zoomed: func(v valueOf) []probe.Event {
@@ -283,21 +314,21 @@ func TestCauses(t *testing.T) {
 		}, {
 			name: "a connection beside threads that nothing puts in order",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
-				return []probe.Event{connects(3), {Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 12, Detail: json.RawMessage(`{"api":"threading.Thread.start"}`)}}
+				return []probe.Event{connects(3), startsThread(12)}
 			}},
-			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 12,
+			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 5,
 		}, {
 			name: "a race that nothing pins",
 			world: world{reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindTask, seed.Concurrency, 12, "")}
 			}},
-			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 12,
+			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 7,
 		}, {
 			name: "a difference of unknown origin is nobody's fault",
 			world: world{reaches: []seed.ID{"outside"}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{draws(seed.TorchCPU, 4, "same in every run")}
 			}},
-			verdict: record.Diverged, causes: "", most: 12,
+			verdict: record.Diverged, causes: "", most: 7,
 		},
 	}
 	for _, test := range tests {
@@ -322,8 +353,7 @@ func TestCauses(t *testing.T) {
 func TestTheUsualOrderConvictsNobody(t *testing.T) {
 	for _, luck := range [][]int{{0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1}, {0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 1}, {3, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1}} {
 		w := world{t: t, luck: luck, reaches: []seed.ID{"scheduler"}, events: func(valueOf) []probe.Event {
-			start := probe.Event{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Detail: json.RawMessage(`{"api":"threading.Thread.start"}`)}
-			return []probe.Event{start, start}
+			return []probe.Event{startsThread(4), startsThread(4)}
 		}}
 		if got := convicted(w.investigate(record.Settings{})); got != "concurrency observed train.py:4" {
 			t.Errorf("luck %v: causes %q after %v, want concurrency as observed", luck, got, w.asked)
@@ -461,13 +491,13 @@ func TestDelays(t *testing.T) {
 func TestCommandsWithoutPython(t *testing.T) {
 	w := world{t: t, reaches: []seed.ID{seed.OSEntropy}, noPython: true}
 	audit := w.investigate(record.Settings{})
-	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 7 {
-		t.Errorf("causes %q after %v, want os-entropy in 7", got, w.asked)
+	if got := convicted(audit); got != "os-entropy proven :0" || w.run > 6 {
+		t.Errorf("causes %q after %v, want os-entropy in 6", got, w.asked)
 	}
 	w = world{t: t, reaches: []seed.ID{seed.WallClock}, noPython: true}
 	audit = w.investigate(record.Settings{})
-	if got := convicted(audit); got != "wall-clock proven :0" || w.run > 9 {
-		t.Errorf("causes %q after %v, want wall-clock in 9", got, w.asked)
+	if got := convicted(audit); got != "wall-clock proven :0" || w.run > 8 {
+		t.Errorf("causes %q after %v, want wall-clock in 8", got, w.asked)
 	}
 	w = world{t: t, reaches: []seed.ID{seed.ObjectIdentity}, noPython: true}
 	audit = w.investigate(record.Settings{})
@@ -503,10 +533,21 @@ func TestLuckConvictsNobody(t *testing.T) {
 	}
 }
 
+// Some runs as shipped agree, as where a time limit strikes at one of few steps. Pinned runs that agree on what none of them
+// came to need not be as many as those that agree on a usual result.
+func TestAFreshResultTakesFewerRuns(t *testing.T) {
+	w := world{t: t, luck: []int{0, 0, 1, 0, 1, 1, 0, 0}, reaches: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
+		return []probe.Event{reads(probe.KindClock, seed.WallClock, 5, v(seed.WallClock))}
+	}}
+	if got := convicted(w.investigate(record.Settings{})); got != "wall-clock proven train.py:5" || w.run > 9 {
+		t.Errorf("causes %q after %v, want wall-clock in 9", got, w.asked)
+	}
+}
+
 // A race that agrees while everything is pinned, by luck, and then differs again must not convict what was pinned.
 func TestARaceThatAgreesByLuckConvictsNobody(t *testing.T) {
 	for agree := 3; agree < 12; agree++ {
-		outcomes := make([]int, 40)
+		outcomes := make([]int, 400)
 		for i := range outcomes {
 			outcomes[i] = i
 			if i >= agree && i < agree+3 {

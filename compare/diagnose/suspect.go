@@ -38,6 +38,10 @@ type suspicion struct {
 	// early says that the runs shared a state of the training after the source had entered: that may have undone it, as
 	// when drawn weights are overwritten.
 	early bool
+	// late says that it entered after the runs had parted, and may follow from that.
+	late bool
+	// likely says that it was guessed to be a cause although nothing is known of it, and that this was enough.
+	likely bool
 	// overwritten says that what the source had done when the runs last shared a state of the training came to nothing: the
 	// line is looked for after that.
 	overwritten bool

@@ -278,3 +278,8 @@ func executes(line int64, name, value string) probe.Event {
 func connects(line int64) probe.Event {
 	return probe.Event{Kind: probe.KindConnect, Stream: seed.ExternalState, File: "train.py", Line: line, Value: "192.0.2.1:80", Detail: json.RawMessage(`{"api":"socket.connect"}`)}
 }
+
+// startsThread is a line that starts a thread of the program's own.
+func startsThread(line int64) probe.Event {
+	return probe.Event{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: line, Detail: json.RawMessage(`{"api":"threading.Thread.start"}`)}
+}
