@@ -81,6 +81,9 @@ func Describe(f *checkpoint.File, path string, size int64, most int) *Document {
 	for _, x := range f.Findings {
 		d.Findings = append(d.Findings, Finding{x.ID, x.Name, x.Text})
 	}
+	if n := len(f.Entries); most == 0 || n < most {
+		d.Values = make([]Value, 0, n)
+	}
 	groups := map[component.ID]*Group{}
 	devices := map[string]bool{}
 	for i := range f.Entries {

@@ -85,6 +85,7 @@ func Hash(ctx context.Context, path string, values bool) (*Document, error) {
 	if !values {
 		return d, nil
 	}
+	d.Values = make([]Value, 0, len(f.Entries))
 	for i := range f.Entries {
 		e := &f.Entries[i]
 		if e.Structure {
