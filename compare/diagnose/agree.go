@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -20,7 +21,7 @@ type agreement struct {
 	whole      whole
 	// tried are runs with fewer suspects pinned that differed from these.
 	tried []attempt
-	// usual says that one run was enough to see that an agreement would say nothing (see inquiry.usual).
+	// usual says that one run was enough to see that an agreement would say nothing (see inquiry.comesAnyway).
 	usual bool
 }
 
@@ -96,7 +97,7 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		if found != nil && err == nil {
 			usual := found.usual
 			if !usual {
-				usual, err = c.usual(pair, found.pinned, found.runs[0])
+				usual, err = c.comesAnyway(pair, found.pinned, found.runs[0])
 			}
 			if err == nil && !usual {
 				usual, err = c.byInput(ctx, elsewhere, found)
@@ -117,15 +118,14 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	return nil, sources(pinned), nil
 }
 
-// usual reports whether a pinned run comes to no more than what a run as shipped comes to as well: threads that the program
+// comesAnyway reports whether a pinned run comes to no more than what a run as shipped comes to as well: threads that the program
 // starts by itself most often take turns in one order, whatever is pinned beside them. What was seen to enter is pinned to a
 // value that no run as shipped has.
-func (c *inquiry) usual(pair *difference, pinned []*suspicion, o *observation) (bool, error) {
+func (c *inquiry) comesAnyway(pair *difference, pinned []*suspicion, o *observation) (bool, error) {
 	if len(atLeast(pinned, entered)) > 0 || !c.evidence(pair).raw() {
 		return false, nil
 	}
-	fresh, err := c.fresh(o)
-	if err != nil || fresh {
+	if n, err := c.usual(o); err != nil || n == 0 {
 		return false, err
 	}
 	c.usualOrder = true
@@ -193,21 +193,17 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	}
 	if c.evidence(pair).blind(pinned) {
 		// With all pinned, more runs could only show that it was luck.
-		if usual, err := c.usual(pair, pinned, first[0]); err != nil || usual {
+		if usual, err := c.comesAnyway(pair, pinned, first[0]); err != nil || usual {
 			return &agreement{usual: usual}, nil, err
 		}
 	}
-	found, differing, err := c.fewest(ctx, pair, ask, first[0], pinned)
-	if found == nil {
-		return nil, differing, err
-	}
-	if hides, err := c.tracingHides(ctx, found.runs[0], ask.Zoom); err != nil {
+	if hides, err := c.tracingHides(ctx, first[0], ask.Zoom); err != nil {
 		return nil, nil, err
 	} else if hides {
 		c.hidden = true
 		return c.holds(ctx, pair, e, pinned)
 	}
-	return found, nil, nil
+	return c.fewest(ctx, pair, ask, first[0], pinned)
 }
 
 // tracingHides reports whether runs traced by line agree whether anything is pinned or not: tracing allocates memory of its
@@ -315,10 +311,13 @@ func (e *evidence) racing() bool {
 // changes nothing is one more (see stands, which also makes up for work that went on at the same time); where everything was
 // pinned on no evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
 // A result that no run as shipped came to takes one run less, and two where the clock's ticks explain which of those agree.
-func (c *inquiry) enough(pair *difference, pinned []*suspicion, fresh bool) int {
+// A usual one takes most: random values are pinned to others than any run as shipped had, so it speaks against them.
+func (c *inquiry) enough(pair *difference, pinned []*suspicion, usual int) int {
 	blind := c.evidence(pair).blind(pinned)
 	switch {
-	case c.lucky && (blind || !fresh):
+	case usual > 0 && (c.lucky || !slices.ContainsFunc(pinned, ordered)):
+		return c.beyondLuck(usual)
+	case c.lucky && blind:
 		return 4
 	case c.lucky && !c.ticked():
 		return 3
@@ -330,6 +329,18 @@ func (c *inquiry) enough(pair *difference, pinned []*suspicion, fresh bool) int 
 		return 3
 	}
 	return 2
+}
+
+// ordered reports whether pinning a suspect brings about what may happen without it as well, as an order in which work is completed.
+func ordered(s *suspicion) bool {
+	return !ruleOf(s.source).random || s.source == seed.Concurrency && s.strength == entered
+}
+
+// beyondLuck is the number of runs that all come to the result of so many of the shipped runs, by luck, in fewer than one of 50 audits.
+// How likely one is to come to it is estimated by Laplace's rule of succession.
+func (c *inquiry) beyondLuck(usual int) int {
+	share := float64(usual+1) / float64(len(c.shipped)+2)
+	return 1 + int(math.Ceil(math.Log(1.0/50)/math.Log(share)))
 }
 
 func covers(list []*suspicion) []string {

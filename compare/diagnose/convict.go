@@ -152,10 +152,11 @@ func (c *inquiry) stands(ctx context.Context, pair *difference, agreed *agreemen
 	if len(c.causes) == 0 {
 		return false, nil
 	}
-	fresh, err := c.fresh(agreed.runs[0])
+	usual, err := c.usual(agreed.runs[0])
 	if err != nil {
 		return false, err
 	}
+	fresh := usual == 0
 	if fresh && c.unseen() {
 		few = 2
 	}

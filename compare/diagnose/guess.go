@@ -96,34 +96,38 @@ func (e *evidence) blind(pinned []*suspicion) bool {
 	return slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
 }
 
-// fresh reports whether a pinned run comes to what no run as shipped came to. Runs that agree on such a result by luck are rarer than
-// runs that agree on a usual one, so fewer are enough.
-func (c *inquiry) fresh(pinned *observation) (bool, error) {
+// usual is the number of runs as shipped that came to what a pinned run comes to. Runs that agree by luck on a result of which there
+// is none are rarer than runs that agree on a usual one, so fewer are enough.
+func (c *inquiry) usual(pinned *observation) (n int, err error) {
 	for _, o := range c.shipped {
-		if d, err := c.differ(o, pinned); err != nil || !d.any() {
-			return false, err
+		d, err := c.differ(o, pinned)
+		if err != nil {
+			return 0, err
+		}
+		if !d.any() {
+			n++
 		}
 	}
-	return true, nil
+	return n, nil
 }
 
 // fewest looks for the fewest suspects whose pinning makes as many runs agree as are asked for, the first of them a run with all
 // pinned: with each guess pinned, and at last with all. Guesses
 // are made where the first run's result is fresh, since each is one more chance to agree by luck on a usual one. Without an agreement it returns two runs with all pinned that differ.
 func (c *inquiry) fewest(ctx context.Context, pair *difference, ask Ask, first *observation, pinned []*suspicion) (*agreement, *difference, error) {
-	fresh, err := c.fresh(first)
+	usual, err := c.usual(first)
 	if err != nil {
 		return nil, nil, err
 	}
 	var tried []attempt
 	var differing *difference
 	var parts [][]*suspicion
-	if fresh && (!c.lucky || c.ticked()) {
+	if usual == 0 && (!c.lucky || c.ticked()) {
 		parts = c.guesses(pair, pinned)
 	}
 	for _, part := range append(parts, pinned) {
 		ask := ask
-		ask.Runs = c.enough(pair, part, fresh)
+		ask.Runs = c.enough(pair, part, usual)
 		if c.unseen() {
 			ask.Runs += len(tried) // each guess is one more chance to agree by luck
 		}
