@@ -73,7 +73,13 @@ func (c *Collector) line(number int64, line []byte) {
 	if c.remarks != nil && c.remarks.skip(line) {
 		return
 	}
-	line = afterBar(line)
+	for rest := afterBar(line); len(rest) > 0; {
+		line, rest = cutJoined(rest)
+		c.single(number, line)
+	}
+}
+
+func (c *Collector) single(number int64, line []byte) {
 	fields := c.reader.read(line)
 	c.lane, fields = lane(line, fields)
 	if c.remarks != nil {
