@@ -13,12 +13,14 @@ func uninitialisedMemory() Source {
 		Checklist: "Nothing made with torch.empty or numpy.empty is read before every element is written.",
 		Fix:       "Use torch.zeros or numpy.zeros, or initialise at once: torch.nn.init.normal_(parameter), array.fill(0).",
 		Pin: Control{
-			Doc: "makes malloc fill memory with one byte (MALLOC_PERTURB_, GNU C library only)",
-			Env: []Variable{perturb(85)},
+			Doc:   "makes malloc fill memory with one byte (MALLOC_PERTURB_, GNU C library only), and small arrays of numpy.empty too",
+			Env:   []Variable{perturb(85)},
+			Probe: true,
 		},
 		Vary: Control{
-			Doc: "makes malloc fill memory with another byte in each run (MALLOC_PERTURB_ 85, 170, 51, 204; GNU C library only)",
-			Env: []Variable{perturb(85, 170, 51, 204)},
+			Doc:   "makes malloc fill memory with another byte in each run (MALLOC_PERTURB_ 85, 170, 51, 204; GNU C library only), and small arrays of numpy.empty too",
+			Env:   []Variable{perturb(85, 170, 51, 204)},
+			Probe: true,
 		},
 	}
 }

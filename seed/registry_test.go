@@ -96,7 +96,7 @@ func TestControlsAreConsistent(t *testing.T) {
 func TestProbeSeeds(t *testing.T) {
 	flags := []seed.ID{
 		seed.CudnnBenchmark, seed.CudnnDeterministic, seed.TorchNondeterministicOps, seed.MatmulPrecision,
-		seed.Concurrency, seed.FileOrder,
+		seed.Concurrency, seed.FileOrder, seed.UninitialisedMemory,
 	}
 	for _, s := range seed.All() {
 		if want := s.Pin.Probe && !slices.Contains(flags, s.ID); want != (s.Pin.Seed != nil) {

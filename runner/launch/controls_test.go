@@ -344,3 +344,24 @@ func TestCapabilities(t *testing.T) {
 		}
 	}
 }
+
+// TestAuditOfSharedMemory holds that a file left in shared memory counts as one, and memory that processes share for a while does not.
+func TestAuditOfSharedMemory(t *testing.T) {
+	old, err := os.CreateTemp("/dev/shm", "left")
+	if err != nil {
+		t.Skip("no shared memory: ", err)
+	}
+	t.Cleanup(func() { _ = os.Remove(old.Name()) })
+	_ = old.Close()
+	// File times tick, and the audit allows for it.
+	time.Sleep(50 * time.Millisecond)
+	o, _, errs := run(t, launch.Command{Argv: []string{"sh", "-c", `
+echo 1 > $0; echo 2 > $0; echo 3 > $0.segment; echo 4 > $0.segment; rm $0.segment
+`, old.Name()}, Audit: true})
+	if len(o.Refused) > 0 {
+		t.Skip("refused here: ", o.Refused)
+	}
+	if want := []string{old.Name()}; !slices.Equal(o.Outside, want) {
+		t.Errorf("written outside: %q, want %q\n%s", o.Outside, want, errs)
+	}
+}

@@ -34,8 +34,10 @@ type writeAudit struct {
 	parents map[string]string
 }
 
-// Directories of the kernel's own, in which writing leaves nothing behind.
+// Directories of the kernel's own, in which writing leaves nothing behind, but for shared memory.
 var kernelDirs = []string{"/dev", "/proc", "/sys"}
+
+const sharedMemory = "/dev/shm"
 
 // Bounds of the audit's memory.
 const (
@@ -72,13 +74,25 @@ func (a *writeAudit) see(tid, dirfd int, name string) {
 		path = filepath.Join(base, path)
 	}
 	path = a.resolve(filepath.Clean(path))
-	if a.inside(path) || len(a.seen) >= maxCandidates {
+	shared := within(path, sharedMemory)
+	if a.inside(path) && !shared || len(a.seen) >= maxCandidates {
 		return
 	}
-	if _, known := a.seen[path]; !known {
-		_, err := os.Lstat(path)
-		a.seen[path] = err == nil
+	if _, known := a.seen[path]; known {
+		return
 	}
+	var st unix.Stat_t
+	err := unix.Lstat(path, &st)
+	// Libraries make memory that their processes share by the thousand, for this run only. What an earlier run left there is a file.
+	if shared && (err != nil || !a.before(&st)) {
+		return
+	}
+	a.seen[path] = err == nil
+}
+
+// before reports whether a file was last changed before the command started.
+func (a *writeAudit) before(st *unix.Stat_t) bool {
+	return time.Unix(st.Ctim.Unix()).Before(a.start)
 }
 
 // directoryLink is the link of proc(5) to an open directory of a thread, or to its working directory.
@@ -131,7 +145,7 @@ func (a *writeAudit) outside() []string {
 	for path, was := range a.seen {
 		var st unix.Stat_t
 		switch err := unix.Lstat(path, &st); {
-		case err != nil && !was, err == nil && time.Unix(st.Ctim.Unix()).Before(a.start):
+		case err != nil && !was, err == nil && a.before(&st):
 			continue
 		}
 		paths = append(paths, path)

@@ -287,6 +287,31 @@ print([sorted(n for n in names if n.startswith("x")) == [n for n in names if n.s
 	}
 }
 
+// Memory that NumPy, or the C library, hands out once more is filled as what malloc fills is, and only then.
+func TestSmallArraysAreFilled(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import os, pickle
+import numpy as np
+os.environ["MALLOC_PERTURB_"] = "85"
+for n in range(2000):
+    np.full(9, 3.0)
+    a = np.empty(9)
+b, c = np.empty_like(np.ones((3, 4), "f4").T), np.empty((), "datetime64[s]")
+strings = np.empty(2, np.dtypes.StringDType()).tolist() if hasattr(getattr(np, "dtypes", None), "StringDType") else ["", ""]
+objects = np.empty(2, object).tolist()
+print(set(a.tobytes() + b.tobytes() + c.tobytes()) == {170}, b.shape, objects, strings, np.empty(0).size, pickle.loads(pickle.dumps(np.empty)) is np.empty)
+`})
+	s.needs("numpy")
+	levels := map[seed.ID]seed.ProbeLevel{seed.UninitialisedMemory: {Level: seed.Vary}}
+	rest := " (4, 3) [None, None] ['', ''] 0 True\n"
+	if got := s.watched(probe.Config{Levels: levels}, "run.py").ok(t).stdout; got != "True"+rest {
+		t.Errorf("varied: got %q", got)
+	}
+	if got := s.watched(probe.Config{}, "run.py").ok(t).stdout; got != "False"+rest {
+		t.Errorf("as shipped: got %q", got)
+	}
+}
+
 func TestConcurrencyOneAfterTheOther(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import time

@@ -1,10 +1,16 @@
 """Memory that a user's line asks for without giving it a value."""
 
-from .sightings import Calls, Sightings
+import os
+
+from .sightings import Calls, Sightings, Watched
 
 SOURCE = "uninitialised-memory"
 
 _OF_A_LINE = 4
+
+# NumPy keeps blocks of less than 1024 bytes for itself, and the GNU C library those of up to 1032 in each thread: neither
+# is filled again when it is handed out once more. malloc fills what is larger.
+_UNFILLED = 1040
 
 
 def install(probe):
@@ -30,7 +36,22 @@ def install(probe):
 
     def watch_numpy(numpy):
         for name in ("empty", "empty_like"):
+            if probe.level(SOURCE) is not None:
+                Watched(probe, numpy, name, _filled)
             Calls(probe, numpy, name, asked("numpy." + name))
 
     probe.imports.when("torch", watch_torch)
     probe.imports.when("numpy", watch_numpy)
+
+
+def _filled(original, frame, args, kwargs):
+    array = original(*args, **kwargs)
+    try:
+        # Python's objects, and NumPy's strings of any length, are never left without a value.
+        if 0 < array.nbytes <= _UNFILLED and array.dtype.kind in "biufcSUVmM" and not array.dtype.hasobject:
+            from ctypes import memset
+
+            memset(array.ctypes.data, ~int(os.environ["MALLOC_PERTURB_"]) & 255, array.nbytes)
+    except Exception:
+        pass
+    return array

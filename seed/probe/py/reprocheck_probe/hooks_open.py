@@ -15,8 +15,8 @@ SOURCE = "external-state"
 _IN_ALL = 256
 
 _SYSTEM = ("/dev/", "/proc/", "/sys/", "/usr/", "/lib", "/etc/", "/bin/", "/opt/", "/System/", "/Library/", "/nix/")
-# The kernel's random devices are no state, but reading them is worth telling.
-_RANDOM = ("/dev/urandom", "/dev/random")
+# Shared memory outlives its process, and the kernel's random devices are no state, but reading them is worth telling.
+_TOLD = ("/dev/shm/", "/dev/urandom", "/dev/random")
 _KERNEL = ("/proc/", "/sys/")
 _COMPILED = (".pyc", ".pyi", ".so", ".py")
 
@@ -36,12 +36,12 @@ def install(probe):
                 path = os.fspath(path)
             if type(path) is not str or path.endswith(_COMPILED):
                 return
-            if path.startswith(_SYSTEM) and path not in _RANDOM:
+            if path.startswith(_SYSTEM) and not path.startswith(_TOLD):
                 return
             path = os.path.abspath(path)
             if not frames.outside(path) or path.startswith(import_roots):
                 return
-            if path.startswith(_SYSTEM) and path not in _RANDOM:
+            if path.startswith(_SYSTEM) and not path.startswith(_TOLD):
                 return
             if path.startswith(own) or "site-packages" in path or "dist-packages" in path:
                 return
