@@ -69,13 +69,15 @@ func (c *inquiry) placeDivergence() {
 // limits says what the verdict does not cover.
 func (c *inquiry) limits() {
 	a := c.audit
+	var outside []string
 	for _, o := range c.seen {
 		for _, l := range slices.Concat(o.run.Isolation.Limits, o.run.Refused) {
 			c.limit(l)
 		}
-		if n := len(o.run.Outside); n > 0 {
-			c.limit(fmt.Sprintf("Files outside the workspace were written and are not isolated: %s.", some(o.run.Outside)))
-		}
+		outside = union(outside, o.run.Outside)
+	}
+	if len(outside) > 0 {
+		c.limit(fmt.Sprintf("Files outside the workspace were written and are not isolated: %s.", some(outside)))
 	}
 	if files := c.uncompared(); len(files) > 0 {
 		c.limit(fmt.Sprintf("Files outside the project were not compared: %s (--results DIR has those in DIR compared).", some(files)))

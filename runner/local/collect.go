@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/reprocheck/reprocheck/runner/launch"
@@ -52,6 +53,13 @@ func (c *collector) closeStreams() {
 	}
 }
 
+// compiled reports whether Python keeps what it has compiled of a module in a file: it makes such a file anew whenever the module
+// is another one, so nothing but time depends on it.
+func compiled(path string) bool {
+	const cache = "__pycache__"
+	return filepath.Base(path) == cache || filepath.Base(filepath.Dir(path)) == cache && strings.Contains(filepath.Base(path), ".pyc")
+}
+
 func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces string, outcome launch.Outcome) (*record.Run, error) {
 	for _, s := range []*stream{c.stdout, c.stderr} {
 		if s.eyes != nil {
@@ -63,7 +71,7 @@ func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces
 		Seconds: outcome.Seconds, MaxRSS: outcome.MaxRSS, Machine: machine(),
 		Exit:   record.Exit{Code: outcome.Code, Signal: outcome.Signal, TimedOut: outcome.TimedOut},
 		Stdout: c.stdout.record(), Stderr: c.stderr.record(),
-		Outside: outcome.Outside, Refused: outcome.Refused,
+		Outside: slices.DeleteFunc(outcome.Outside, compiled), Refused: outcome.Refused,
 		Isolation: record.Isolation{Kind: string(ws.Kind()), Limits: ws.Limits()},
 		Metrics:   []record.Series{}, Artifacts: []record.Artifact{}, Processes: []record.Process{},
 	}
