@@ -55,6 +55,12 @@ func (c *inquiry) showsAddresses(agreed *agreement, group []*suspicion, released
 	return e.followsAddresses(*v.origin) || usesAddress.MatchString(line) || callsHash.MatchString(line), nil
 }
 
+// takesAddresses reports whether the layout is to be released of a program whose code asks for addresses. What it makes of them, such
+// as the place in a small table, can come out the same in a run more.
+func (c *inquiry) takesAddresses(group []*suspicion) bool {
+	return len(group) == 1 && group[0].source == seed.ObjectIdentity && userText(c.audit.Dir, c.audit.Command, c.shipped[0]).mentions(callsID)
+}
+
 // showsHash reports whether the layout, which is to be released beside the hash seed, can be no cause by what the traces by line
 // show: the runs as shipped first differ from those in which both are pinned where something is taken out of a container that
 // is not hashed by its address.
