@@ -53,11 +53,12 @@ type Anatomy struct {
 // optimizers, schedulers and random number generators are known by their members, weights by theirs; keys tell the rest.
 func Classify(f *checkpoint.File) *Anatomy {
 	a := &Anatomy{Of: make([]ID, len(f.Entries))}
-	c := classifier{file: f, shapes: shapesOf(f), keys: map[string]promise{}}
+	tf := newTensorFlow(f)
+	c := classifier{file: f, shapes: shapesOf(f, tf), keys: map[string]promise{}}
 	var segments []segment // of one entry after the other
 	a.Layout = c.layout()
 	for i := range f.Entries {
-		e := &f.Entries[i]
+		e := tf.entry(&f.Entries[i])
 		segments = appendSegments(segments[:0], e.Name)
 		a.Of[i] = c.classify(e, segments, a.Layout)
 	}

@@ -33,7 +33,7 @@ var signs = []struct {
 	{Model, []string{"_parameters", "_modules"}},
 }
 
-func shapesOf(f *checkpoint.File) *shapes {
+func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 	s := &shapes{of: map[string]ID{}, containers: map[string]bool{}, weights: map[string]bool{}, generators: generators{}}
 	for _, g := range f.RNG {
 		switch g.Generator {
@@ -54,7 +54,7 @@ func shapesOf(f *checkpoint.File) *shapes {
 	}
 	var segments []segment // of one entry after the other
 	for i := range f.Entries {
-		e := &f.Entries[i]
+		e := tf.entry(&f.Entries[i])
 		if e.Kind == checkpoint.KindObject && e.Type != "None" {
 			s.containers[e.Name] = true
 			s.nested = s.nested || e.Name == ""
@@ -84,7 +84,7 @@ func shapesOf(f *checkpoint.File) *shapes {
 		}
 	}
 	for i := range f.Entries {
-		e := &f.Entries[i]
+		e := tf.entry(&f.Entries[i])
 		if e.Tensor() == nil {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/mosaic"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 )
@@ -123,7 +124,7 @@ func (l *loader) value(v value) error {
 	if _, err := checkpoint.Elements(v.tensor.size); err != nil {
 		return err
 	}
-	var tiles []tile
+	var tiles []mosaic.Tile
 	var dtype checkpoint.DType
 	for _, chunk := range v.tensor.chunks {
 		p, ok := parts[checkpoint.ShapeText(chunk.offsets)]
@@ -145,9 +146,9 @@ func (l *loader) value(v value) error {
 			return checkpoint.Damaged("parts of the types %s and %s", dtype, t.DType)
 		}
 		dtype = t.DType
-		tiles = append(tiles, tile{chunk.offsets, t})
+		tiles = append(tiles, mosaic.Tile{Offsets: chunk.offsets, Tensor: t})
 	}
-	t, err := assemble(v.tensor.size, dtype, tiles)
+	t, err := mosaic.Assemble(v.tensor.size, dtype, dtype.Bits(), tiles)
 	if err != nil {
 		return err
 	}

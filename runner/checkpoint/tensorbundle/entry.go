@@ -20,7 +20,7 @@ type entry struct {
 	shard        int64
 	offset, size int64
 	checksum     uint32 // masked
-	sliced       bool
+	slices       []slice
 }
 
 // eachField calls visit for the fields of a message: with the number of a varint or fixed field, or the bytes.
@@ -94,7 +94,7 @@ func parseEntry(p []byte) (entry, error) {
 		case 6:
 			e.checksum = uint32(v)
 		case 7:
-			e.sliced = true
+			return e.parseSlice(body)
 		default:
 			return checkpoint.Unsupported("entry with a field %d", num)
 		}
@@ -126,57 +126,21 @@ func (e *entry) parseShape(p []byte) error {
 	})
 }
 
-// typeString is DT_STRING.
-const typeString = 7
+// The numbers of DataType (tensorflow/core/framework/types.proto) whose elements have lengths of their own.
+const (
+	typeString  = 7
+	typeVariant = 21
+)
 
-// dtypeOf returns the type with a number of DataType (tensorflow/core/framework/types.proto) whose elements are plain
-// bytes.
-func dtypeOf(n uint64) (checkpoint.DType, error) {
-	switch n {
-	case 1:
-		return checkpoint.Float32, nil
-	case 2:
-		return checkpoint.Float64, nil
-	case 3:
-		return checkpoint.Int32, nil
-	case 4:
-		return checkpoint.Uint8, nil
-	case 5:
-		return checkpoint.Int16, nil
-	case 6:
-		return checkpoint.Int8, nil
-	case 8:
-		return checkpoint.Complex64, nil
-	case 9:
-		return checkpoint.Int64, nil
-	case 10:
-		return checkpoint.Bool, nil
-	case 11:
-		return "qint8", nil
-	case 12:
-		return "quint8", nil
-	case 13:
-		return "qint32", nil
-	case 14:
-		return checkpoint.BFloat16, nil
-	case 17:
-		return checkpoint.Uint16, nil
-	case 18:
-		return checkpoint.Complex128, nil
-	case 19:
-		return checkpoint.Float16, nil
-	case 22:
-		return checkpoint.Uint32, nil
-	case 23:
-		return checkpoint.Uint64, nil
-	case 24:
-		return checkpoint.Float8E5M2, nil
-	case 25:
-		return checkpoint.Float8E4M3FN, nil
-	case 26:
-		return checkpoint.Float8E4M3FNUZ, nil
-	case 28:
-		return checkpoint.Float8E5M2FNUZ, nil
-	}
-	return "", checkpoint.Unsupported("TensorFlow data type %d", n)
+// plainTypes are the numbers of DataType whose elements are plain bytes.
+var plainTypes = map[uint64]struct {
+	dtype checkpoint.DType
+	bits  int
+}{
+	1: {checkpoint.Float32, 32}, 2: {checkpoint.Float64, 64}, 3: {checkpoint.Int32, 32}, 4: {checkpoint.Uint8, 8},
+	5: {checkpoint.Int16, 16}, 6: {checkpoint.Int8, 8}, 8: {checkpoint.Complex64, 64}, 9: {checkpoint.Int64, 64},
+	10: {checkpoint.Bool, 8}, 11: {"qint8", 8}, 12: {"quint8", 8}, 13: {"qint32", 32}, 14: {checkpoint.BFloat16, 16},
+	15: {"qint16", 16}, 16: {"quint16", 16}, 17: {checkpoint.Uint16, 16}, 18: {checkpoint.Complex128, 128},
+	19: {checkpoint.Float16, 16}, 22: {checkpoint.Uint32, 32}, 23: {checkpoint.Uint64, 64},
+	24: {checkpoint.Float8E5M2, 8}, 25: {checkpoint.Float8E4M3FN, 8}, 26: {checkpoint.Float8E4M3FNUZ, 8}, 28: {checkpoint.Float8E5M2FNUZ, 8},
 }

@@ -4,20 +4,15 @@ package tensorbundle
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
@@ -25,8 +20,10 @@ const (
 	suffix = ".index"
 	// maxShards bounds the data files.
 	maxShards = 10_000
-	// maxStrings bounds a tensor of strings, which is held in memory but for its only string.
-	maxStrings = 16 << 20
+	// maxPieces bounds the strings or variants of a tensor, each of which is a value.
+	maxPieces = 1 << 17
+	// maxParts bounds the partitions of all variables, and maxPartKey the key of one.
+	maxParts, maxPartKey = 1 << 16, 8 << 10
 )
 
 // Reader reads the index of a TensorBundle and the data files beside it.
@@ -70,12 +67,12 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 
 // bundle is a checkpoint being read.
 type bundle struct {
-	header  header
-	opener  func(i, n int64) (io.ReaderAt, int64, error)
-	shards  map[int64]shard
-	tree    *tree.Builder
-	stored  []checksum
-	strings int64 // bytes of strings that are held
+	header header
+	opener func(i, n int64) (io.ReaderAt, int64, error)
+	shards map[int64]shard
+	tree   *tree.Builder
+	stored []checksum
+	parts  map[string]entry // of variables in partitions, by their keys
 }
 
 type shard struct {
@@ -86,13 +83,13 @@ type shard struct {
 // checksum is what the index says of a tensor's bytes.
 type checksum struct {
 	name   string
-	data   checkpoint.Data
-	begin  uint32 // sum of what precedes data
+	data   []checkpoint.Data // one behind the other
+	begin  uint32            // sum of what precedes data
 	masked uint32
 }
 
 func read(ctx context.Context, f *checkpoint.File, t *table, opener func(i, n int64) (io.ReaderAt, int64, error)) error {
-	b := &bundle{opener: opener, shards: map[int64]shard{}, tree: tree.NewBuilder(f)}
+	b := &bundle{opener: opener, shards: map[int64]shard{}, parts: map[string]entry{}, tree: tree.NewBuilder(f)}
 	root, err := b.tree.Dict(nil)
 	if err != nil {
 		return err
@@ -120,6 +117,9 @@ func read(ctx context.Context, f *checkpoint.File, t *table, opener func(i, n in
 	if first {
 		return checkpoint.Damaged("index without a header")
 	}
+	if len(b.parts) > 0 {
+		return checkpoint.Damaged("%d partitions that belong to no variable", len(b.parts))
+	}
 	root.End()
 	f.Verify = b.verify
 	return b.tree.Finish()
@@ -146,30 +146,42 @@ func (b *bundle) add(root *tree.Dict, name string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if e.sliced {
-		return checkpoint.Unsupported("variable in partitions")
-	}
-	data, err := b.data(e)
-	if err != nil {
-		return err
+	if strings.HasPrefix(name, partPrefix) {
+		if len(b.parts) >= maxParts || len(name) > maxPartKey {
+			return checkpoint.Limit("more than %d partitions, or one with a name of %d bytes", maxParts, len(name))
+		}
+		b.parts[name] = e
+		return nil
 	}
 	p, err := root.Key(name)
 	if err != nil {
 		return err
 	}
-	if e.dtype == typeString {
-		return b.text(p, e, data)
+	if e.dtype == typeString || e.dtype == typeVariant {
+		return b.pieces(p, e)
 	}
-	b.stored = append(b.stored, checksum{name: name, data: data, masked: e.checksum})
-	dtype, err := dtypeOf(e.dtype)
-	if err != nil {
-		return err
-	}
-	t, err := checkpoint.NewTensor(dtype, dtype.Bits(), e.shape, data)
+	t, err := b.tensor(name, e)
 	if err != nil {
 		return err
 	}
 	return b.tree.Tensor(p, t)
+}
+
+// tensor returns what an entry says, put together where it lies in partitions.
+func (b *bundle) tensor(name string, e entry) (*checkpoint.Tensor, error) {
+	if len(e.slices) > 0 {
+		return b.assemble(name, e)
+	}
+	data, err := b.data(e)
+	if err != nil {
+		return nil, err
+	}
+	b.stored = append(b.stored, checksum{name: name, data: []checkpoint.Data{data}, masked: e.checksum})
+	typ, ok := plainTypes[e.dtype]
+	if !ok {
+		return nil, checkpoint.Unsupported("TensorFlow data type %d", e.dtype)
+	}
+	return checkpoint.NewTensor(typ.dtype, typ.bits, e.shape, data)
 }
 
 // data returns the bytes of an entry.
@@ -192,85 +204,24 @@ func (b *bundle) data(e entry) (checkpoint.Data, error) {
 	return checkpoint.Section(s.r, e.offset, e.size), nil
 }
 
-// text adds strings: the length of each, a checksum of the lengths, the strings. A tensor of one string without
-// dimensions is a value of bytes, one of a dimension a list of them. The checksums cover the lengths as fixed numbers
-// (WriteStringTensor in tensorflow/core/util/tensor_bundle/tensor_bundle.cc).
-func (b *bundle) text(p *keypath.Path, e entry, data checkpoint.Data) error {
-	if len(e.shape) > 1 {
-		return checkpoint.Unsupported("strings of shape %s", checkpoint.ShapeText(e.shape))
-	}
-	n, err := checkpoint.Elements(e.shape)
-	if err != nil {
-		return err
-	}
-	if n > data.Size() {
-		return checkpoint.Damaged("%d strings in %d bytes", n, data.Size())
-	}
-	head := make([]byte, min(data.Size(), n*10+4)) // a length takes up to 10 bytes
-	if b.strings += int64(len(head)); b.strings > maxStrings {
-		return checkpoint.Limit("strings of more than %d MiB", maxStrings>>20)
-	}
-	if err := checkpoint.ReadFull(data, head, 0); err != nil {
-		return err
-	}
-	at := int64(0)
-	var lengths []int64
-	total, sum := int64(0), uint32(0)
-	for range n {
-		v, used := protowire.ConsumeVarint(head[at:])
-		if used < 0 || v > uint64(data.Size()) || total > data.Size() {
-			return checkpoint.Damaged("string with a length that passes the end")
-		}
-		at += int64(used)
-		total += int64(v)
-		lengths = append(lengths, int64(v))
-		fixed := binary.LittleEndian.AppendUint64(nil, v)
-		if v <= math.MaxUint32 {
-			fixed = fixed[:4]
-		}
-		sum = crc32.Update(sum, castagnoli(), fixed)
-	}
-	if at+4 > int64(len(head)) || sum != unmask(binary.LittleEndian.Uint32(head[at:])) {
-		return checkpoint.Damaged("lengths of strings do not have their checksum")
-	}
-	b.stored = append(b.stored, checksum{p.String(), checkpoint.Section(data, at, data.Size()-at), sum, e.checksum})
-	at += 4
-	if at+total != data.Size() {
-		return checkpoint.Damaged("strings of %d bytes in %d", total, data.Size()-at)
-	}
-	if len(e.shape) == 0 {
-		return b.tree.Bytes(p, checkpoint.Section(data, at, total))
-	}
-	l, err := b.tree.List(p)
-	if err != nil {
-		return err
-	}
-	for _, n := range lengths {
-		if err := b.tree.Bytes(l.Next(), checkpoint.Section(data, at, n)); err != nil {
-			return err
-		}
-		at += n
-	}
-	l.End()
-	return nil
-}
-
 // verify compares the bytes of every tensor with the checksum in the index.
 func (b *bundle) verify(ctx context.Context) error {
 	table := castagnoli()
 	buf := make([]byte, 256<<10)
 	for _, c := range b.stored {
 		sum := c.begin
-		for off := int64(0); off < c.data.Size(); {
-			if err := ctx.Err(); err != nil {
-				return err
+		for _, data := range c.data {
+			for off := int64(0); off < data.Size(); {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				p := buf[:min(int64(len(buf)), data.Size()-off)]
+				if err := checkpoint.ReadFull(data, p, off); err != nil {
+					return err
+				}
+				sum = crc32.Update(sum, table, p)
+				off += int64(len(p))
 			}
-			p := buf[:min(int64(len(buf)), c.data.Size()-off)]
-			if err := checkpoint.ReadFull(c.data, p, off); err != nil {
-				return err
-			}
-			sum = crc32.Update(sum, table, p)
-			off += int64(len(p))
 		}
 		if sum != unmask(c.masked) {
 			return checkpoint.Damaged("tensor %q does not have its checksum", checkpoint.Clip(c.name, 80))

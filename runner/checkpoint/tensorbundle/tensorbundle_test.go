@@ -7,7 +7,9 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +106,48 @@ func bundleOf(entry ...any) []byte {
 
 var four = message(2, message(1, 4))
 
+// two is a partition of two elements from a place on.
+func two(start int64) slice { return slice{{start, 2}} }
+
+// partitions is an index of one tensor "w" in parts of two elements each.
+func partitions(shape string, parts ...slice) []byte {
+	entry := []any{1, 1, 2, shape}
+	pairs := map[string]string{}
+	for _, s := range parts {
+		entry = append(entry, 7, message(1, message(1, int(s[0].start), 2, int(s[0].length))))
+		pairs[s.key("w")] = message(1, 1, 2, message(2, message(1, 2)), 5, 8)
+	}
+	list := []pair{{"", message(1, 1)}}
+	for _, key := range slices.Sorted(maps.Keys(pairs)) {
+		list = append(list, pair{key, pairs[key]})
+	}
+	return tableOf(block(0, append(list, pair{"w", message(entry...)})...))
+}
+
+func TestPartitionsMakeOneTensor(t *testing.T) {
+	data := []byte("01234567abcdefgh")
+	f, err := openBytes(partitions(four, two(2), two(0)), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 16)
+	if err := checkpoint.ReadFull(f.Entries[1].Data, got, 0); err != nil || string(got) != "0123456701234567" {
+		t.Errorf("%q: %v", got, err)
+	}
+}
+
+// TestKeysOfPartitionsSortAsTheirPlaces holds the encoding to what it is for, at the lengths at which it grows.
+func TestKeysOfPartitionsSortAsTheirPlaces(t *testing.T) {
+	last := ""
+	for _, v := range []int64{-1 << 63, -1 << 62, -8193, -8192, -65, -64, -1, 0, 1, 63, 64, 8191, 8192, 1<<20 - 1, 1 << 20, 1<<55 - 1, 1 << 55, 1 << 62, 1<<63 - 1} {
+		if next := string(appendOrdered(nil, v)); next <= last {
+			t.Errorf("%d: %x is not behind %x", v, next, last)
+		} else {
+			last = next
+		}
+	}
+}
+
 func TestABundleOfEitherCompressionIsRead(t *testing.T) {
 	for compression := range byte(2) {
 		index := tableOf(block(compression, pair{"", message(1, 1)}, pair{"w", message(1, 1, 2, four, 5, 16)}))
@@ -160,10 +204,23 @@ func hostile() map[string][]byte {
 		"extents of 2^62":        bundleOf(1, 1, 2, message(2, message(1, 1<<62), 2, message(1, 4)), 5, 16),
 		"unknown rank":           bundleOf(1, 1, 2, message(3, 1), 5, 4),
 		"65 dimensions":          bundleOf(1, 1, 2, strings.Repeat(message(2, message(1, 1)), 65), 5, 4),
-		"partitions":             bundleOf(1, 1, 2, four, 7, ""),
-		"variant":                bundleOf(1, 21, 2, four, 5, 16),
+		"partition not there":    bundleOf(1, 1, 2, four, 7, message(1, message(2, 4))),
+		"partition twice":        partitions(four, two(0), two(0)),
+		"partitions overlap":     partitions(four, two(0), two(1)),
+		"partitions with a gap":  partitions(message(2, message(1, 5)), two(0), two(3)),
+		"partition at the end":   partitions(four, two(0), two(3)),
+		"partition before":       partitions(four, two(-1), two(2)),
+		"partition at 2^62":      partitions(four, two(0), two(1<<62)),
+		"other dimensions":       partitions(message(2, message(1, 2), 2, message(1, 2)), two(0), two(2)),
+		"partition of nothing":   tableOf(block(0, pair{"", message(1, 1)}, pair{slice{{0, 2}}.key("w"), message(1, 1, 2, message(2, message(1, 2)), 5, 8)})),
+		"partitioned partition":  bundleOf(1, 1, 2, four, 7, strings.Repeat(message(1, message(2, 4)), 65)),
+		"partitioned strings":    bundleOf(1, 7, 2, four, 7, message(1, message(2, 4))),
+		"variant cut short":      bundleOf(1, 21, 2, four, 5, 16),
+		"2^40 variants":          bundleOf(1, 21, 2, message(2, message(1, 1<<40)), 5, 16),
+		"variants and more":      bundleOf(1, 21, 2, message(2, message(1, 1)), 5, 16),
+		"resource":               bundleOf(1, 20, 2, four, 5, 16),
 		"unknown field":          bundleOf(1, 1, 2, four, 5, 16, 8, 1),
-		"strings of a shape":     bundleOf(1, 7, 2, four+four, 5, 16),
+		"too many strings":       bundleOf(1, 7, 2, four+message(2, message(1, 5)), 5, 16),
 		"2^40 strings":           bundleOf(1, 7, 2, message(2, message(1, 1<<40)), 5, 16),
 		"strings, no checksum":   bundleOf(1, 7, 2, four, 5, 16),
 		"strings cut short":      bundleOf(1, 7, 2, four, 5, 4),
@@ -229,6 +286,9 @@ func FuzzBundle(f *testing.F) {
 	}
 	good := block(0, pair{"", message(1, 1)}, pair{"w", message(1, 1, 2, four, 5, 16)}, pair{"x", message(1, 7, 2, four, 5, 8)})
 	f.Add(good[:len(good)-blockTrailer], data, true)
+	f.Add(partitions(four, two(0), two(2)), data, false)
+	variants := block(0, pair{"", message(1, 1)}, pair{"v", message(1, 21, 2, message(2, message(1, 2)), 5, 12)})
+	f.Add(variants[:len(variants)-blockTrailer], []byte("\x01aSUM1\x01bSUM2"), true)
 	f.Fuzz(func(t *testing.T, index, data []byte, seal bool) {
 		if seal {
 			index = tableOf(sealed(index, 0))

@@ -1,4 +1,5 @@
-package dcp
+// Package mosaic puts tensors together that a checkpoint keeps in parts.
+package mosaic
 
 import (
 	"cmp"
@@ -8,23 +9,23 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
-// tile is a part of a tensor and where it belongs.
-type tile struct {
-	offsets []int64
-	tensor  *checkpoint.Tensor
+// Tile is a part of a tensor and where it belongs: the index of its first element in the whole.
+type Tile struct {
+	Offsets []int64
+	Tensor  *checkpoint.Tensor
 }
 
 // maxTiles bounds the parts of one tensor: one for each rank of a very large job.
 const maxTiles = 4096
 
-// assemble puts tiles together, which must cover the shape without gaps or overlaps.
-func assemble(shape []int64, dtype checkpoint.DType, tiles []tile) (*checkpoint.Tensor, error) {
+// Assemble puts tiles together, elements of bits each, which must cover the shape without gaps or overlaps.
+func Assemble(shape []int64, dtype checkpoint.DType, bits int, tiles []Tile) (*checkpoint.Tensor, error) {
 	total, err := checkpoint.Elements(shape)
 	if err != nil {
 		return nil, err
 	}
-	if len(tiles) == 1 && slices.Equal(tiles[0].tensor.Shape, shape) {
-		return tiles[0].tensor, nil
+	if len(tiles) == 1 && slices.Equal(tiles[0].Tensor.Shape, shape) {
+		return tiles[0].Tensor, nil
 	}
 	if len(tiles) > maxTiles {
 		return nil, checkpoint.Limit("tensor in %d parts", len(tiles))
@@ -32,34 +33,33 @@ func assemble(shape []int64, dtype checkpoint.DType, tiles []tile) (*checkpoint.
 	covered := int64(0)
 	for i, t := range tiles {
 		n := int64(1)
-		for d, size := range t.tensor.Shape {
-			if t.offsets[d] < 0 || size > shape[d] || t.offsets[d] > shape[d]-size {
+		for d, size := range t.Tensor.Shape {
+			if t.Offsets[d] < 0 || size > shape[d] || t.Offsets[d] > shape[d]-size {
 				return nil, checkpoint.Damaged("part at %s of shape %s leaves a tensor of shape %s",
-					checkpoint.ShapeText(t.offsets), checkpoint.ShapeText(t.tensor.Shape), checkpoint.ShapeText(shape))
+					checkpoint.ShapeText(t.Offsets), checkpoint.ShapeText(t.Tensor.Shape), checkpoint.ShapeText(shape))
 			}
 			n *= size
 		}
 		covered += n
 		for _, other := range tiles[:i] {
 			if overlap(t, other) {
-				return nil, checkpoint.Damaged("parts at %s and %s overlap", checkpoint.ShapeText(t.offsets), checkpoint.ShapeText(other.offsets))
+				return nil, checkpoint.Damaged("parts at %s and %s overlap", checkpoint.ShapeText(t.Offsets), checkpoint.ShapeText(other.Offsets))
 			}
 		}
 	}
 	if covered != total || len(shape) == 0 {
 		return nil, checkpoint.Damaged("parts hold %d of %d elements", covered, total)
 	}
-	bits := dtype.Bits()
 	if bits == 0 || bits%8 != 0 {
 		return nil, checkpoint.Unsupported("parts of type %s", dtype)
 	}
-	slices.SortFunc(tiles, func(a, b tile) int { return cmp.Compare(a.offsets[0], b.offsets[0]) })
+	slices.SortFunc(tiles, func(a, b Tile) int { return cmp.Compare(a.Offsets[0], b.Offsets[0]) })
 	return checkpoint.NewTensor(dtype, bits, shape, &mosaic{shape, int64(bits / 8), total * int64(bits/8), tiles})
 }
 
-func overlap(a, b tile) bool {
-	for d := range a.offsets {
-		if a.offsets[d]+a.tensor.Shape[d] <= b.offsets[d] || b.offsets[d]+b.tensor.Shape[d] <= a.offsets[d] {
+func overlap(a, b Tile) bool {
+	for d := range a.Offsets {
+		if a.Offsets[d]+a.Tensor.Shape[d] <= b.Offsets[d] || b.Offsets[d]+b.Tensor.Shape[d] <= a.Offsets[d] {
 			return false
 		}
 	}
@@ -71,14 +71,14 @@ type mosaic struct {
 	shape []int64
 	item  int64
 	size  int64
-	tiles []tile
+	tiles []Tile
 }
 
 func (m *mosaic) Size() int64 { return m.size }
 
 // Sequential holds where a part is to be read from front to back.
 func (m *mosaic) Sequential() bool {
-	return slices.ContainsFunc(m.tiles, func(t tile) bool { return checkpoint.IsSequential(t.tensor) })
+	return slices.ContainsFunc(m.tiles, func(t Tile) bool { return checkpoint.IsSequential(t.Tensor) })
 }
 
 func (m *mosaic) ReadAt(p []byte, off int64) (int, error) {
@@ -108,7 +108,7 @@ func (m *mosaic) run(p []byte, at int64) (int, error) {
 	for _, t := range m.tiles {
 		inside := true
 		for d, i := range index {
-			inside = inside && i >= t.offsets[d] && i < t.offsets[d]+t.tensor.Shape[d]
+			inside = inside && i >= t.Offsets[d] && i < t.Offsets[d]+t.Tensor.Shape[d]
 		}
 		if !inside {
 			continue
@@ -120,17 +120,17 @@ func (m *mosaic) run(p []byte, at int64) (int, error) {
 		length := int64(0)
 		whole := true
 		for d := len(m.shape) - 1; d >= 0; d-- {
-			local := index[d] - t.offsets[d]
+			local := index[d] - t.Offsets[d]
 			from += local * inner
 			if whole {
-				length = inner*(t.tensor.Shape[d]-local) - (from - local*inner)
+				length = inner*(t.Tensor.Shape[d]-local) - (from - local*inner)
 			}
-			whole = whole && t.tensor.Shape[d] == m.shape[d]
-			inner *= t.tensor.Shape[d]
+			whole = whole && t.Tensor.Shape[d] == m.shape[d]
+			inner *= t.Tensor.Shape[d]
 		}
 		skip := at % m.item
 		n := min(int64(len(p)), length*m.item-skip)
-		return int(n), checkpoint.ReadFull(t.tensor, p[:n], from*m.item+skip)
+		return int(n), checkpoint.ReadFull(t.Tensor, p[:n], from*m.item+skip)
 	}
 	return 0, checkpoint.Damaged("no part has element %s", checkpoint.ShapeText(index))
 }
