@@ -162,7 +162,7 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 			d.Class, d.Detail = Different, fmt.Sprintf("links to %q, and to %q", p.a.Link, p.b.Link)
 		}
 		return d
-	case p.a.SHA256 == p.b.SHA256:
+	case p.a.SHA256 == p.b.SHA256 && (p.a.Format != p.b.Format || p.a.Content == p.b.Content):
 		if p.a.Path != p.b.Path {
 			d.Class, d.Detail = SameContent, "the same bytes under another name"
 			masked.add(p.a.Path)
@@ -180,7 +180,7 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 	return d
 }
 
-// content compares two files whose bytes differ.
+// content compares two files whose bytes differ, or whose values do that lie in other files.
 func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSet) {
 	switch {
 	case a.Format != b.Format:

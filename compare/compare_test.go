@@ -128,6 +128,8 @@ func TestRunsArtifacts(t *testing.T) {
 		"tensor called time":     {expected: file("m.pt", "1", "torch-zip", "a", tensor("time", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("time", "2")), want: []Class{Different}},
 		"a key more":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), tensor("v", "1")), want: []Class{Different}},
 		"a key less":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), tensor("v", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1")), want: []Class{Different}},
+		"values in another file": {expected: []record.Artifact{{Path: "m.onnx", SHA256: "1", Format: "onnx", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}}},
+			actual: []record.Artifact{{Path: "m.onnx", SHA256: "1", Format: "onnx", Content: "b", Leaves: []record.Leaf{tensor("w", "2")}}}, want: []Class{Different}},
 		"beyond what is kept": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}},
 			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}}, want: []Class{Different}},
 		"time inside, rest equal": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5, Rest: "r"}},

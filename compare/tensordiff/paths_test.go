@@ -83,6 +83,37 @@ func TestShardsAreComparedAsOneModel(t *testing.T) {
 	}
 }
 
+// TestValuesInFilesBesideAreCompared has two indices of the same bytes, of which one's data differ in a byte.
+func TestValuesInFilesBesideAreCompared(t *testing.T) {
+	const index, data = "model.index", "model.data-00000-of-00001"
+	files := map[string]string{}
+	for _, name := range []string{index, data} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "runner", "checkpoint", "tensorbundle", "testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(text)
+	}
+	a, twin := tree(t, files), tree(t, files)
+	last := len(files[data]) - 1
+	files[data] = files[data][:last] + string(files[data][last]^1)
+	b := tree(t, files)
+	for _, below := range []string{"", index} {
+		for other, want := range map[string]Verdict{twin: SameContent, b: Different} {
+			c, err := Paths(context.Background(), filepath.Join(a, below), filepath.Join(other, below), Options{})
+			if err != nil || c.Verdict != want || len(c.Files) != 1 || len(c.Other) > 0 {
+				t.Errorf("%q: %+v, %v, want %s", below, c, err, want)
+			}
+		}
+	}
+	if err := os.Remove(filepath.Join(b, data)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Paths(context.Background(), a, b, Options{}); err == nil {
+		t.Errorf("without the data: %+v", c)
+	}
+}
+
 func TestAnUnreadableCheckpointIsAnErrorAndNoDifference(t *testing.T) {
 	good := filepath.Join(tree(t, map[string]string{"m.json": `{"w": 1}`}), "m.json")
 	for name, text := range map[string]string{"damaged": `{"w": `, "unknown": "hello"} {

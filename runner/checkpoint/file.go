@@ -83,6 +83,8 @@ type File struct {
 	Findings []Finding
 	// RNG lists entries that hold the state of a random number generator.
 	RNG []RNGState
+	// Beside are the paths of other files in which values lie, where a single file that is no index of shards refers to some.
+	Beside []string
 	// Verify, where set, reads the container and compares its own checksums.
 	Verify func(context.Context) error
 

@@ -17,12 +17,13 @@ const maxFiles = 100_000
 // Item is a file, or a checkpoint of several files that Open opens as one.
 type Item struct {
 	Path   string
-	Name   string // relative to what was listed, with slashes
-	Spread bool   // as Spread says of Path
+	Name   string   // relative to what was listed, with slashes
+	Spread bool     // as Spread says of Path
+	Beside []string // the other files in which values lie, where Path refers to some
 }
 
-// List returns what Open can be tried on at a path: the file itself, or everything below a directory, without the shards
-// that an index stands for. It tells no formats.
+// List returns what Open can be tried on at a path: the file itself, or everything below a directory, without the files
+// that another one stands for, the shards of an index.
 func List(root string) ([]Item, error) {
 	items, err := walk(root)
 	if err != nil {
@@ -60,7 +61,7 @@ func walk(root string) ([]Item, error) {
 		return nil, err
 	}
 	if !info.IsDir() || IsDirectory(root) {
-		return []Item{{root, filepath.Base(root), Spread(root)}}, nil
+		return []Item{newItem(root, filepath.Base(root))}, nil
 	}
 	var items []Item
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -84,7 +85,7 @@ func walk(root string) ([]Item, error) {
 		if err != nil {
 			return err
 		}
-		items = append(items, Item{path, filepath.ToSlash(name), Spread(path)})
+		items = append(items, newItem(path, filepath.ToSlash(name)))
 		if d.IsDir() {
 			return fs.SkipDir
 		}
@@ -93,20 +94,35 @@ func walk(root string) ([]Item, error) {
 	return items, err
 }
 
-// Spread reports whether the checkpoint at path lies in several files: whether it is the index of a sharded model, or a
-// directory of IsDirectory.
-func Spread(path string) bool { return sharded.IsIndex(path) || IsDirectory(path) }
+// Spread reports whether values of the checkpoint at path lie in other files: whether it is the index of a sharded model or
+// of TensorFlow, a model of ONNX with external data, or a directory of IsDirectory.
+func Spread(path string) bool { return newItem(path, "").Spread }
 
-// shards returns the files beside an index that it stands for.
+func newItem(path, name string) Item {
+	x := Item{Path: path, Name: name, Spread: sharded.IsIndex(path) || IsDirectory(path)}
+	if !x.Spread {
+		x.Beside, x.Spread = beside(path)
+	}
+	return x
+}
+
+// shards returns the files beside one that it stands for.
 func (x Item) shards() ([]Item, error) {
+	var shards []Item
+	for _, path := range x.Beside {
+		name, err := filepath.Rel(filepath.Dir(x.Path), path)
+		if err != nil {
+			return nil, err
+		}
+		shards = append(shards, Item{Path: path, Name: filepath.ToSlash(filepath.Join(filepath.Dir(x.Name), name))})
+	}
 	if !sharded.IsIndex(x.Path) {
-		return nil, nil
+		return shards, nil
 	}
 	names, err := sharded.Shards(x.Path)
 	if err != nil {
 		return nil, err
 	}
-	var shards []Item
 	for _, n := range names {
 		shards = append(shards, Item{Path: filepath.Join(filepath.Dir(x.Path), n), Name: filepath.ToSlash(filepath.Join(filepath.Dir(x.Name), n))})
 	}

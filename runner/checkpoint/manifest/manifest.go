@@ -240,8 +240,8 @@ type Outcome struct {
 // Good reports whether the file holds what its line says.
 func (o Outcome) Good() bool { return o.Status == OK || o.Status == SameContent }
 
-// Check compares files with their lines; paths are relative to dir. A file whose bytes are as recorded is not opened,
-// unless it is the index of a sharded model, whose content lies beside it.
+// Check compares files with their lines; paths are relative to dir. Of a file whose bytes are as recorded the content is not
+// digested, unless it lies in other files too, as that of an index does.
 func Check(ctx context.Context, dir string, lines []Line) ([]Outcome, error) {
 	outcomes := make([]Outcome, 0, len(lines))
 	for _, l := range lines {

@@ -48,6 +48,44 @@ func TestAnIndexIsCheckedThroughItsShards(t *testing.T) {
 	}
 }
 
+// TestTensorFlowsIndexIsCheckedThroughItsData changes a tensor, of which the index that stays as it is has a checksum.
+func TestTensorFlowsIndexIsCheckedThroughItsData(t *testing.T) {
+	const index, data = "model.index", "model.data-00000-of-00001"
+	dir := t.TempDir()
+	texts := map[string][]byte{}
+	for _, name := range []string{index, data} {
+		text, err := os.ReadFile(filepath.Join("..", "tensorbundle", "testdata", name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = text
+	}
+	d, err := Hash(context.Background(), filepath.Join(dir, index), false)
+	if err != nil || d.Content == "" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	check := func(want Status) {
+		t.Helper()
+		outcomes, err := Check(context.Background(), dir, []Line{{d.SHA256, d.Content, index}})
+		if err != nil || len(outcomes) != 1 || outcomes[0].Status != want {
+			t.Errorf("%+v, %v, want %s", outcomes, err, want)
+		}
+	}
+	check(OK)
+	texts[data][len(texts[data])-1] ^= 1
+	if err := os.WriteFile(filepath.Join(dir, data), texts[data], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(Changed)
+	if err := os.Remove(filepath.Join(dir, data)); err != nil {
+		t.Fatal(err)
+	}
+	check(Unreadable)
+}
+
 func TestALineWithoutAnyDigestIsRefused(t *testing.T) {
 	if lines, err := Parse(strings.NewReader("-  -  model.pt\n")); err == nil {
 		t.Errorf("%+v", lines)

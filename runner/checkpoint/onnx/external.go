@@ -12,6 +12,7 @@ import (
 // outside reads tensors that lie in other files, in the model's directory or below it and nowhere else.
 type outside struct {
 	model string // path of the model, "" where it is no file
+	file  *checkpoint.File
 	pool  filepool.Pool
 	files map[string]outsideFile
 }
@@ -30,7 +31,7 @@ func (o *outside) section(props map[string]string, want int64) (checkpoint.Data,
 			return nil, checkpoint.Unsupported("external data with the property %q", checkpoint.Clip(key, 40))
 		}
 	}
-	f, err := o.file(props["location"])
+	f, err := o.open(props["location"])
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (o *outside) section(props map[string]string, want int64) (checkpoint.Data,
 	return checkpoint.Section(f.r, offset, length), nil
 }
 
-func (o *outside) file(location string) (outsideFile, error) {
+func (o *outside) open(location string) (outsideFile, error) {
 	name := checkpoint.Clip(location, 80)
 	if !filepath.IsLocal(location) {
 		return outsideFile{}, checkpoint.Damaged("external data in %q, which is not below the model's directory", name)
@@ -73,6 +74,7 @@ func (o *outside) file(location string) (outsideFile, error) {
 		o.files = map[string]outsideFile{}
 	}
 	o.files[location] = outsideFile{r, size}
+	o.file.Beside = append(o.file.Beside, filepath.Join(filepath.Dir(o.model), location))
 	return o.files[location], nil
 }
 

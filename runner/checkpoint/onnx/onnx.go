@@ -50,7 +50,7 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool {
 // file's directory or below it. Producer, documentation and metadata of the model are facts and no content.
 func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
 	f := &checkpoint.File{Format: "onnx"}
-	x := &model{ctx: ctx, file: f, outside: &outside{}, tree: tree.NewBuilder(f)}
+	x := &model{ctx: ctx, file: f, outside: &outside{file: f}, tree: tree.NewBuilder(f)}
 	if named, ok := r.(interface{ Name() string }); ok {
 		x.outside.model = named.Name()
 	}

@@ -53,10 +53,12 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		}
 		prefix := strings.TrimSuffix(filepath.Base(index.Name()), suffix)
 		name := fmt.Sprintf("%s.data-%05d-of-%05d", prefix, i, n)
-		data, size, err := pool.Add(filepath.Join(filepath.Dir(index.Name()), name), homes)
+		path := filepath.Join(filepath.Dir(index.Name()), name)
+		data, size, err := pool.Add(path, homes)
 		if err != nil {
 			return nil, 0, fmt.Errorf("data file %s: %w", name, err)
 		}
+		f.Beside = append(f.Beside, path)
 		return data, size, nil
 	}
 	if err := read(ctx, f, &table{r, size}, shard); err != nil {
