@@ -176,7 +176,7 @@ func (c *inquiry) pin(ids []seed.ID, everything bool) plan.Experiment {
 		e.Levels[id] = seed.Pin
 	}
 	// Where no Python process speaks up the probe can pin nothing, and the launcher has to.
-	e.WholeTree = len(c.shipped[0].run.Processes) == 0
+	e.WholeTree = c.unseen()
 	return e
 }
 

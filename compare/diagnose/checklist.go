@@ -36,7 +36,7 @@ func (c *inquiry) item(s seed.Source) record.ChecklistItem {
 			return item
 		}
 	}
-	if len(c.shipped) == 0 || len(c.shipped[0].run.Processes) == 0 {
+	if len(c.shipped) == 0 || c.unseen() {
 		item.Status, item.Why = "unknown", "no Python process was observed"
 		return item
 	}

@@ -375,7 +375,7 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 		ask.Enough = c.parted(agreed.runs[0], ask.Zoom)
 	}
 	c.lab.Note("Releasing " + list(sources(group)) + " to see whether the runs differ again.")
-	if len(c.shipped[0].run.Processes) == 0 {
+	if c.unseen() {
 		// Nothing shows a clock that such a command reads: this run tells whether one made the others agree.
 		if err := outlastTick(ctx, agreed.runs); err != nil {
 			return nil, nil, err

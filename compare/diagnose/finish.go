@@ -84,7 +84,7 @@ func (c *inquiry) limits() {
 	}
 	if len(c.shipped) > 0 {
 		first := c.shipped[0]
-		if len(first.run.Processes) == 0 && c.lab != nil {
+		if c.unseen() && c.lab != nil {
 			c.limit("No Python process was observed: only what the command printed and wrote was compared.")
 		}
 		if first.summary.Omitted > 0 {

@@ -112,8 +112,8 @@ func (c *inquiry) usual(pinned *observation) (n int, err error) {
 }
 
 // fewest looks for the fewest suspects whose pinning makes as many runs agree as are asked for, the first of them a run with all
-// pinned: with each guess pinned, and at last with all. Guesses
-// are made where the first run's result is fresh, since each is one more chance to agree by luck on a usual one. Without an agreement it returns two runs with all pinned that differ.
+// pinned: with each guess pinned, and at last with all. Guesses are made where no run as shipped came to the first run's result,
+// since each is one more chance to agree by luck on a usual one. Without an agreement it returns two runs with all pinned that differ.
 func (c *inquiry) fewest(ctx context.Context, pair *difference, ask Ask, first *observation, pinned []*suspicion) (*agreement, *difference, error) {
 	usual, err := c.usual(first)
 	if err != nil {

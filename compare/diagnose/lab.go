@@ -101,5 +101,5 @@ func (c *inquiry) pins(id seed.ID) bool {
 		return false
 	}
 	onlyProbe := len(s.Pin.Env) == 0 && s.Pin.Launch == nil && s.Pin.WholeTree == nil && !s.Pin.Workspace
-	return !onlyProbe || len(c.shipped[0].run.Processes) > 0
+	return !onlyProbe || !c.unseen()
 }

@@ -26,7 +26,7 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 		if cause.site != nil && cause.site.File != "" {
 			continue
 		}
-		if len(c.shipped[0].run.Processes) == 0 {
+		if c.unseen() {
 			cause.placeInStarter(startersOf(c.audit.Dir, c.audit.Command))
 			continue // no line of anything else can be traced
 		}

@@ -19,8 +19,7 @@ var imported = map[seed.ID]string{
 // plausible reports whether a source could be at work in the command at all. Pinning one that is not says nothing of it, and
 // a variable more in the environment is enough to move what depends on addresses.
 func (c *inquiry) plausible(id seed.ID) bool {
-	first := c.shipped[0]
-	if len(first.run.Processes) == 0 {
+	if c.unseen() {
 		return slices.Contains(anyLanguage, id)
 	}
 	return imported[id] == "" || c.imports(imported[id])
