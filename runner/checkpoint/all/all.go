@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 
@@ -99,14 +100,11 @@ func IsDirectory(path string) bool { return dcp.IsCheckpoint(path) || orbax.IsCh
 
 // OpenReader opens a checkpoint of size bytes that r holds; name is a base name that may hint at the format.
 func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
-	head := make([]byte, min(size, headSize))
-	if err := checkpoint.ReadFull(r, head, 0); err != nil {
+	readers, head, err := candidates(r, size, name)
+	if err != nil {
 		return nil, err
 	}
-	for _, reader := range Readers() {
-		if !reader.Sniff(head, name, size) {
-			continue
-		}
+	for reader := range readers {
 		f, err := open(ctx, reader, r, size, name)
 		if errors.Is(err, checkpoint.ErrUnknownFormat) {
 			continue
@@ -123,6 +121,21 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*c
 		return nil, fmt.Errorf("%w: it begins with %d zero bytes, as a file does that was never written out", checkpoint.ErrUnknownFormat, len(head))
 	}
 	return nil, checkpoint.ErrUnknownFormat
+}
+
+// candidates are the readers that may know a file by its beginning, which is returned too; each is asked when its turn comes.
+func candidates(r io.ReaderAt, size int64, name string) (readers iter.Seq[checkpoint.Reader], head []byte, err error) {
+	head = make([]byte, min(size, headSize))
+	if err := checkpoint.ReadFull(r, head, 0); err != nil {
+		return nil, nil, err
+	}
+	return func(yield func(checkpoint.Reader) bool) {
+		for _, reader := range Readers() {
+			if reader.Sniff(head, name, size) && !yield(reader) {
+				return
+			}
+		}
+	}, head, nil
 }
 
 // open keeps a fault of a reader from ending the program: untrusted input must never do more than fail to open.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-
-	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
 // referring are the formats of files whose values may lie in other files.
@@ -36,12 +34,12 @@ func refers(path string) bool {
 		return false
 	}
 	defer r.Close()
-	head := make([]byte, min(info.Size(), headSize))
-	if checkpoint.ReadFull(r, head, 0) != nil {
+	readers, _, err := candidates(r, info.Size(), filepath.Base(path))
+	if err != nil {
 		return false
 	}
-	for _, reader := range Readers() {
-		if reader.Sniff(head, filepath.Base(path), info.Size()) && referring[reader.Format()] {
+	for reader := range readers {
+		if referring[reader.Format()] {
 			return true
 		}
 	}
