@@ -47,11 +47,12 @@ def read(path):
 
 
 class _Scan:
-    """What the C scanner of CPython's json asks of its decoder."""
+    """What the C scanner of CPython's json asks of its decoder, array_hook from Python 3.15 on."""
 
     strict = True
     object_hook = None
     object_pairs_hook = None
+    array_hook = None
     parse_float = float
     parse_int = int
     parse_constant = float
@@ -62,9 +63,11 @@ def _parse(text):
     """Parses JSON. The json package would import re and enum, which cost more than all of the probe's start."""
     try:
         from _json import make_scanner
-    except ImportError:
+
+        scan = make_scanner(_Scan())
+    except (ImportError, AttributeError):  # a Python that has none, or one whose scanner asks for more
         import json
 
         return json.loads(text)
-    value, _ = make_scanner(_Scan())(text.strip(), 0)
+    value, _ = scan(text.strip(), 0)
     return value
