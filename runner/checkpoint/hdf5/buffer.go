@@ -27,8 +27,8 @@ func (s *source) block(addr uint64, n int64) (*buffer, error) {
 	if n < 0 || n > maxBlock {
 		return nil, checkpoint.Limit("structure of %d bytes", n)
 	}
-	if s.budget -= n + 64; s.budget < 0 {
-		return nil, checkpoint.Limit("the file's structure is larger than this reader follows")
+	if err := s.charge(n + 64); err != nil {
+		return nil, err
 	}
 	off, err := s.offset(addr, n)
 	if err != nil {
@@ -39,6 +39,14 @@ func (s *source) block(addr uint64, n int64) (*buffer, error) {
 		return nil, err
 	}
 	return &buffer{p: p}, nil
+}
+
+// charge takes n bytes from the budget.
+func (s *source) charge(n int64) error {
+	if s.budget -= n; s.budget < 0 {
+		return checkpoint.Limit("the file's structure, with its strings and references, is larger than this reader follows")
+	}
+	return nil
 }
 
 // offset turns an address into a file offset with n bytes behind it.

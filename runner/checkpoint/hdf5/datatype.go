@@ -1,8 +1,12 @@
 package hdf5
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
@@ -12,14 +16,62 @@ import (
 type datatype struct {
 	name checkpoint.DType
 	size int64
-	swap int64 // size of the units to reverse, 0 for little endian
+	// units are what has to be brought into the canonical form within an element: nothing in one that is little endian.
+	units []unit
 	// text tells strings; of variable length where variable is set, which lie in a global heap.
 	text, variable bool
-	signed         bool
-	// dims are the extents of an element that is an array itself; size counts the whole array, and name, item and swap
-	// are those of its own elements.
+	// reference tells what refers to objects of the file, or to regions of them.
+	reference refersTo
+	// sequence is the type of the members of sequences of variable length, which lie in a global heap.
+	sequence *datatype
+	// members are those of a record of which some lie in a global heap, or refer to objects.
+	members []member
+	// detail is what the name does not tell of a type, and what no value shows: the names of an enumeration, the tag of
+	// opaque elements.
+	detail string
+	// dims are the extents of an element that is an array itself; size counts the whole array, all else tells of its own
+	// elements, of which each has item bytes.
 	dims []int64
 	item int64
+}
+
+// member is one of a record.
+type member struct {
+	name string
+	typ  datatype
+	at   int64
+}
+
+// refersTo is what a reference refers to.
+type refersTo byte
+
+const (
+	toObject refersTo = 1 + iota
+	toRegion
+)
+
+// heapReference is the size of an element that lies in a global heap: a length, an address and a number.
+const heapReference = 4 + 8 + 4
+
+// String returns the type's name, with the extents of elements that are arrays.
+func (t *datatype) String() string {
+	if t.dims == nil {
+		return string(t.name)
+	}
+	return string(t.name) + checkpoint.ShapeText(t.dims)
+}
+
+// describe returns all that is known of the type.
+func (t *datatype) describe() string {
+	if t.detail == "" || t.dims == nil {
+		return cmp.Or(t.detail, t.String())
+	}
+	return t.detail + checkpoint.ShapeText(t.dims)
+}
+
+// plain reports whether the bytes of an element are its value.
+func (t *datatype) plain() bool {
+	return !t.variable && t.reference == 0 && t.sequence == nil && t.members == nil
 }
 
 // parseType reads a datatype message. Types whose meaning is not certain are refused.
@@ -35,48 +87,90 @@ func parseType(b *buffer, depth int) (datatype, error) {
 		return datatype{}, b.err
 	}
 	t := datatype{size: size}
+	if size == 0 {
+		return t, checkpoint.Damaged("elements of no bytes")
+	}
 	switch class {
-	case 0: // integer
-		offset, precision := b.u16(), b.u16()
-		t.signed = bits&8 != 0
-		if offset != 0 || int64(precision) != 8*size {
-			return t, checkpoint.Unsupported("integers of %d bits in %d bytes", precision, size)
-		}
-		prefix := "uint"
-		if t.signed {
-			prefix = "int"
-		}
-		t.name = checkpoint.DType(prefix + strconv.FormatInt(8*size, 10))
-		if size != 1 && size != 2 && size != 4 && size != 8 {
-			return t, checkpoint.Unsupported("integers of %d bytes", size)
-		}
-		if bits&1 != 0 {
-			t.swap = size
-		}
+	case 0, 4: // integer, bit field
+		return integerType(b, t, bits, class == 0 && bits&8 != 0)
 	case 1: // float
 		return floatType(b, t, bits)
 	case 3: // string of fixed length
 		t.name, t.text = checkpoint.DType(fmt.Sprintf("bytes%d", size)), true
 	case 5: // opaque
 		t.name = checkpoint.DType(fmt.Sprintf("void%d", size))
+		t.detail = fmt.Sprintf("%s %q", t.name, bytes.TrimRight(b.bytes(int(bits&0xff)), "\x00"))
 	case 6:
 		return compoundType(b, t, bits&0xffff, version, depth)
+	case 7:
+		return referenceType(b, t, bits&15)
 	case 8:
 		return enumType(b, t, bits&0xffff, version, depth)
-	case 9: // variable length
-		if bits&15 != 1 {
-			return t, checkpoint.Unsupported("sequences of variable length")
-		}
-		t.name, t.text, t.variable = "str", true, true
+	case 9:
+		return variableType(b, t, bits&15, depth)
 	case 10:
 		return arrayType(b, t, version, depth)
 	default:
 		return t, checkpoint.Unsupported("datatype class %d", class)
 	}
-	if t.size == 0 {
-		return t, checkpoint.Damaged("elements of no bytes")
+	return t, b.err
+}
+
+// integerType reads integers, also of fewer bits than their bytes have. Bit fields are such without a sign.
+func integerType(b *buffer, t datatype, bits uint32, signed bool) (datatype, error) {
+	offset, precision := b.u16(), b.u16()
+	if t.size != 1 && t.size != 2 && t.size != 4 && t.size != 8 {
+		return t, checkpoint.Unsupported("integers of %d bytes", t.size)
+	}
+	if precision == 0 || int64(offset)+int64(precision) > 8*t.size {
+		return t, checkpoint.Damaged("integers of %d bits from bit %d on in %d bytes", precision, offset, t.size)
+	}
+	prefix := "uint"
+	if signed {
+		prefix = "int"
+	}
+	t.name = checkpoint.DType(prefix + strconv.FormatInt(8*t.size, 10))
+	u := unit{n: t.size, width: t.size, reversed: bits&1 != 0 && t.size > 1, signed: signed}
+	if int64(precision) < 8*t.size {
+		u.shift, u.bits = uint(offset), uint(precision)
+	}
+	if u.reversed || u.bits > 0 {
+		t.units = []unit{u}
 	}
 	return t, b.err
+}
+
+// referenceType reads the references of HDF5 before 1.12, which are what h5py writes.
+func referenceType(b *buffer, t datatype, kind uint32) (datatype, error) {
+	switch {
+	case kind == 0 && t.size == 8:
+		t.name, t.reference = "reference", toObject
+	case kind == 1 && t.size == 8+4:
+		t.name, t.reference = "region reference", toRegion
+	default:
+		return t, checkpoint.Unsupported("references of kind %d in %d bytes", kind, t.size)
+	}
+	return t, b.err
+}
+
+// variableType reads strings and sequences of variable length.
+func variableType(b *buffer, t datatype, kind uint32, depth int) (datatype, error) {
+	base, err := parseType(b, depth+1)
+	if err != nil {
+		return t, err
+	}
+	switch {
+	case t.size != heapReference:
+		return t, checkpoint.Unsupported("elements of variable length in %d bytes", t.size)
+	case kind == 0:
+		t.name, t.sequence = checkpoint.DType("sequence of "+base.String()), &base
+		t.detail = "sequence of " + base.describe()
+	case kind == 1:
+		t.name, t.text, t.variable = "str", true, true
+	default:
+		return t, checkpoint.Unsupported("elements of variable length of kind %d", kind)
+	}
+	return t, nil
 }
 
 func floatType(b *buffer, t datatype, bits uint32) (datatype, error) {
@@ -104,7 +198,7 @@ func floatType(b *buffer, t datatype, bits uint32) (datatype, error) {
 	}
 	t.name = name
 	if bits&1 != 0 {
-		t.swap = t.size
+		t.units = []unit{{n: t.size, width: t.size, reversed: true}}
 	}
 	return t, nil
 }
@@ -115,19 +209,30 @@ func enumType(b *buffer, t datatype, members uint32, version byte, depth int) (d
 	if err != nil {
 		return t, err
 	}
-	names := [2]string{}
-	for i := range min(int(members), 2) {
-		names[i] = memberName(b, version)
-	}
-	if members == 2 && base.size == 1 && names == [2]string{"FALSE", "TRUE"} {
-		if values := b.bytes(2); values[0] == 0 && values[1] == 1 {
-			t.name = checkpoint.Bool
-			return t, b.err
-		}
-	}
-	if base.name == "" || base.text || base.dims != nil || base.size != t.size {
+	if !base.plain() || base.text || base.dims != nil || base.size != t.size {
 		return t, checkpoint.Damaged("enumeration of something other than integers")
 	}
+	var names []string
+	for range members {
+		names = append(names, memberName(b, version))
+	}
+	values := b.bytes(int(members) * int(base.size))
+	if b.err != nil {
+		return t, b.err
+	}
+	if base.size == 1 && slices.Equal(names, []string{"FALSE", "TRUE"}) && values[0] == 0 && values[1] == 1 {
+		t.name = checkpoint.Bool
+		return t, nil
+	}
+	canonical := make([]byte, len(values))
+	if err := checkpoint.ReadFull(base.canonical(bytes.NewReader(values)), canonical, 0); err != nil {
+		return t, err
+	}
+	for i := range names {
+		names[i] = fmt.Sprintf("%q=%x", names[i], canonical[i*int(base.size):(i+1)*int(base.size)])
+	}
+	slices.Sort(names)
+	base.detail = "enumeration of " + string(base.name) + " " + strings.Join(names, " ")
 	return base, nil
 }
 
@@ -158,68 +263,113 @@ func arrayType(b *buffer, t datatype, version byte, depth int) (datatype, error)
 	if err != nil {
 		return t, err
 	}
-	if rank == 0 || rank > 32 || base.text || base.dims != nil {
-		return t, checkpoint.Unsupported("elements that are arrays of %d dimensions", rank)
+	if rank == 0 || rank > 32 || len(t.dims)+len(base.dims) > 32 {
+		return t, checkpoint.Unsupported("elements that are arrays of %d dimensions", rank+len(base.dims))
 	}
 	if n == 0 || t.size%n != 0 || t.size/n != base.size {
 		return t, checkpoint.Damaged("array of %d elements of %d bytes in %d", n, base.size, t.size)
 	}
-	t.name, t.swap, t.signed, t.item = base.name, base.swap, base.signed, base.size
+	// As for NumPy, an array of arrays is one of more dimensions.
+	dims, size := append(t.dims, base.dims...), t.size
+	if base.dims == nil {
+		base.item = base.size
+	}
+	t = base
+	t.dims, t.size = dims, size
 	return t, nil
 }
 
+// element is the type of the elements of an element that is an array.
+func (t datatype) element() datatype {
+	t.dims, t.size = nil, t.item
+	return t
+}
+
 // compoundType reads records, and complex numbers, which h5py writes as records of a real part r and an imaginary part i.
-func compoundType(b *buffer, t datatype, members uint32, version byte, depth int) (datatype, error) {
-	var fields []npy.Field
-	var parts []datatype
-	for range members {
-		name := memberName(b, version)
-		var offset int64
+func compoundType(b *buffer, t datatype, count uint32, version byte, depth int) (datatype, error) {
+	var fields, detailed []npy.Field
+	var members []member
+	plain := true
+	for range count {
+		m := member{name: memberName(b, version)}
 		switch version {
 		case 1:
-			offset = int64(b.u32())
+			m.at = int64(b.u32())
 			if rank := b.u8(); rank != 0 {
 				return t, checkpoint.Unsupported("record of arrays, of version 1")
 			}
 			b.skip(27)
 		case 2:
-			offset = int64(b.u32())
+			m.at = int64(b.u32())
 		default:
 			width := 1
 			for n := t.size; n > 255; n >>= 8 {
 				width++
 			}
-			offset = int64(b.uint(width))
+			m.at = int64(b.uint(width))
 		}
-		part, err := parseType(b, depth+1)
-		if err != nil {
+		var err error
+		if m.typ, err = parseType(b, depth+1); err != nil {
 			return t, err
 		}
-		if part.variable {
-			return t, checkpoint.Unsupported("record with strings of variable length")
-		}
-		if part.size > t.size || offset > t.size-part.size {
+		if m.typ.size > t.size || m.at > t.size-m.typ.size {
 			return t, checkpoint.Damaged("record of %d bytes with a member behind its end", t.size)
 		}
-		if part.dims != nil {
-			part.name += checkpoint.DType(checkpoint.ShapeText(part.dims))
-		}
-		fields, parts = append(fields, npy.Field{Name: name, Type: part.name, Offset: offset}), append(parts, part)
+		plain = plain && m.typ.plain()
+		fields = append(fields, npy.Field{Name: m.name, Type: checkpoint.DType(m.typ.String()), Offset: m.at})
+		detailed = append(detailed, npy.Field{Name: m.name, Type: checkpoint.DType(m.typ.describe()), Offset: m.at})
+		members = append(members, m)
 	}
+	t.name, t.detail = npy.StructName(fields), string(npy.StructName(detailed))
 	if complex, ok := complexType(t, fields); ok {
-		t.name, t.swap = complex, parts[0].swap
-		if parts[1].swap != t.swap {
-			return t, checkpoint.Unsupported("complex numbers of two byte orders")
-		}
+		t.name = complex
+	}
+	if !plain {
+		t.members = members
 		return t, nil
 	}
-	for _, part := range parts {
-		if part.swap != 0 {
-			return t, checkpoint.Unsupported("record with big-endian members")
+	return t, t.gather(members)
+}
+
+// gather takes over what has to be converted in the members of a record.
+func (t *datatype) gather(members []member) error {
+	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.at, b.at) })
+	for i, m := range members {
+		if i > 0 && members[i-1].at+members[i-1].typ.size > m.at {
+			return checkpoint.Damaged("record whose members overlap")
+		}
+		count := int64(1)
+		if m.typ.dims != nil {
+			count = m.typ.size / m.typ.item
+		}
+		if count*int64(len(m.typ.units)) > maxUnits {
+			return checkpoint.Limit("record of more than %d parts that are not little endian", maxUnits)
+		}
+		for i := range count {
+			for _, u := range m.typ.units {
+				u.at += m.at + i*m.typ.item
+				t.addUnit(u)
+			}
+		}
+		if len(t.units) > maxUnits {
+			return checkpoint.Limit("record of more than %d parts that are not little endian", maxUnits)
 		}
 	}
-	t.name = npy.StructName(fields)
-	return t, nil
+	return nil
+}
+
+// addUnit adds what has to be converted, to the unit in front of it where that is of the same kind.
+func (t *datatype) addUnit(u unit) {
+	if n := len(t.units); n > 0 {
+		last := &t.units[n-1]
+		joined := *last
+		joined.n += u.n
+		if last.at+last.n == u.at && joined == (unit{last.at, joined.n, u.width, u.reversed, u.shift, u.bits, u.signed}) {
+			last.n = joined.n
+			return
+		}
+	}
+	t.units = append(t.units, u)
 }
 
 func complexType(t datatype, fields []npy.Field) (checkpoint.DType, bool) {

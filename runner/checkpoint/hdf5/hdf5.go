@@ -6,15 +6,12 @@ package hdf5
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 )
 
 const (
@@ -60,13 +57,16 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	w := &walker{
 		ctx: ctx, f: &checkpoint.File{Format: "hdf5"}, onPath: map[uint64]bool{},
 		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget},
-		heaps: map[uint64]map[uint16][]byte{},
+		heaps: map[uint64]map[uint16]string{},
 	}
 	root, err := w.superblock()
 	if err != nil {
 		return nil, err
 	}
 	if err := w.object(root, "", 0); err != nil {
+		return nil, err
+	}
+	if err := w.resolve(root); err != nil {
 		return nil, err
 	}
 	return w.f, checkpoint.CheckNames(w.f.Entries)
@@ -77,7 +77,10 @@ type walker struct {
 	f      *checkpoint.File
 	s      source
 	onPath map[uint64]bool // groups between the root and here
-	heaps  map[uint64]map[uint16][]byte
+	heaps  map[uint64]map[uint16]string
+	// inHeaps is how many bytes of values that lie in heaps have been read.
+	inHeaps    int64
+	references []reference
 }
 
 // superblock returns the address of the root group.
@@ -201,13 +204,13 @@ func (w *walker) dataset(messages []message, name string) error {
 	d := &dataset{}
 	var seen int
 	for _, m := range messages {
-		if m.shared && (m.kind == msgDatatype || m.kind == msgDataspace || m.kind == msgFilters || m.kind == msgFill) {
+		if m.shared && (m.kind == msgDataspace || m.kind == msgFilters || m.kind == msgFill) {
 			return checkpoint.Unsupported("message shared between objects")
 		}
 		var err error
 		switch m.kind {
 		case msgDatatype:
-			d.typ, err = parseType(&buffer{p: m.data}, 0)
+			d.typ, err = w.s.datatype(&buffer{p: m.data}, m.shared)
 			seen |= 1
 		case msgDataspace:
 			d.shape, d.most, d.null, err = dataspace(m.data)
@@ -228,6 +231,11 @@ func (w *walker) dataset(messages []message, name string) error {
 			return err
 		}
 	}
+	if seen == 1 { // a committed datatype, which datasets and attributes may refer to
+		return w.add(checkpoint.Entry{
+			Name: name, Kind: checkpoint.KindObject, Type: "datatype", Text: checkpoint.Clip(d.typ.describe(), 200), Data: checkpoint.Text(d.typ.describe()),
+		})
+	}
 	if seen != 7 {
 		return checkpoint.Unsupported("object that is neither a group nor a dataset")
 	}
@@ -236,9 +244,6 @@ func (w *walker) dataset(messages []message, name string) error {
 	}
 	if len(d.fill) > 0 && int64(len(d.fill)) != d.typ.size {
 		return checkpoint.Damaged("fill value of %d bytes for elements of %d", len(d.fill), d.typ.size)
-	}
-	if len(d.filters) > 0 && d.typ.variable {
-		return checkpoint.Unsupported("compressed strings of variable length")
 	}
 	data, err := w.s.data(d)
 	if err != nil {
@@ -258,22 +263,6 @@ func bfloat16(entries []checkpoint.Entry) {
 			entries[0].Type = string(checkpoint.BFloat16)
 		}
 	}
-}
-
-// value adds a dataset or an attribute. Strings become text, one entry if there is one, else one for each.
-func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint.Data) error {
-	if typ.text && len(shape) == 0 || typ.variable {
-		return w.strings(name, typ, shape, data)
-	}
-	item := typ.size
-	if typ.dims != nil { // as h5py does, the extents of arrays within elements are the last of the whole
-		item, shape = typ.item, append(shape[:len(shape):len(shape)], typ.dims...)
-	}
-	t, err := npy.Array(data, typ.name, item, typ.swap, shape, false)
-	if err != nil {
-		return err
-	}
-	return w.add(checkpoint.TensorEntry(name, t))
 }
 
 // fillValue reads the element that stands for what was never written.
@@ -300,199 +289,4 @@ func fillValue(m message) []byte {
 		return nil
 	}
 	return b.bytes(n)
-}
-
-// strings reads strings of fixed or variable length.
-func (w *walker) strings(name string, typ datatype, shape []int64, data checkpoint.Data) error {
-	if data.Size() > maxBlock {
-		return checkpoint.Limit("%d bytes of strings", data.Size())
-	}
-	raw := make([]byte, data.Size())
-	if err := checkpoint.ReadFull(data, raw, 0); err != nil {
-		return err
-	}
-	if len(shape) > 0 {
-		count := checkpoint.ShapeText(shape)
-		if err := w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindObject, Type: "list", Text: count, Structure: true, Data: checkpoint.Text(count)}); err != nil {
-			return err
-		}
-	}
-	for i := 0; int64(len(raw)) >= typ.size; i++ {
-		text, err := w.text(typ, raw[:typ.size])
-		if err != nil {
-			return err
-		}
-		raw = raw[typ.size:]
-		member := name
-		if len(shape) > 0 {
-			member = name + "[" + strconv.Itoa(i) + "]"
-		}
-		if err := w.add(checkpoint.Entry{
-			Name: member, Kind: checkpoint.KindString, Type: "str", Text: checkpoint.Clip(text, 200), Data: checkpoint.Text(text),
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *walker) text(typ datatype, raw []byte) (string, error) {
-	if !typ.variable {
-		return strings.TrimRight(string(raw), "\x00"), nil
-	}
-	if len(raw) != 16 {
-		return "", checkpoint.Unsupported("string references of %d bytes", len(raw))
-	}
-	n, addr, index := binary.LittleEndian.Uint32(raw), binary.LittleEndian.Uint64(raw[4:]), binary.LittleEndian.Uint32(raw[12:])
-	if n == 0 || addr == 0 || addr == undefined {
-		return "", nil
-	}
-	heap, err := w.globalHeap(addr)
-	if err != nil {
-		return "", err
-	}
-	object, ok := heap[uint16(index)]
-	if !ok || index > 0xffff || int64(n) > int64(len(object)) {
-		return "", checkpoint.Damaged("string that is not in its heap")
-	}
-	return string(object[:n]), nil
-}
-
-// globalHeap reads a collection of objects of variable length.
-func (w *walker) globalHeap(addr uint64) (map[uint16][]byte, error) {
-	if heap, ok := w.heaps[addr]; ok {
-		return heap, nil
-	}
-	head, err := w.s.block(addr, 16)
-	if err != nil {
-		return nil, err
-	}
-	if err := head.expect("GCOL"); err != nil {
-		return nil, err
-	}
-	head.skip(4)
-	size := head.u64()
-	if size < 16 || size > maxBlock {
-		return nil, checkpoint.Damaged("heap of %d bytes", size)
-	}
-	b, err := w.s.block(addr+16, int64(size-16))
-	if err != nil {
-		return nil, err
-	}
-	heap := map[uint16][]byte{}
-	for len(b.p) >= 16 {
-		index := b.u16()
-		b.skip(6)
-		n := b.u64()
-		if index == 0 {
-			break // free space
-		}
-		if n > uint64(len(b.p)) {
-			return nil, checkpoint.Damaged("object of %d bytes passes the end of its heap", n)
-		}
-		heap[index] = b.bytes(int(n))
-		if pad := (8 - int(n%8)) % 8; pad <= len(b.p) {
-			b.skip(pad)
-		}
-	}
-	w.heaps[addr] = heap
-	return heap, nil
-}
-
-// attributes adds an object's attributes as "name@attribute". One that is not understood is no reason to refuse the
-// file; it is reported.
-func (w *walker) attributes(messages []message, name string) error {
-	for _, m := range messages {
-		switch m.kind {
-		case msgAttributes:
-			if err := w.denseAttributes(m, name); err != nil {
-				return fmt.Errorf("attributes of %q: %w", checkpoint.Clip(name, 80), err)
-			}
-		case msgAttribute:
-			w.tryAttribute(m, name)
-		}
-	}
-	return nil
-}
-
-// tryAttribute adds an attribute, or reports why not.
-func (w *walker) tryAttribute(m message, name string) {
-	before := len(w.f.Entries)
-	attribute, err := w.attribute(m, name)
-	if err != nil {
-		w.f.Entries = w.f.Entries[:before]
-		w.skipped(name, "attribute "+strconv.Quote(checkpoint.Clip(attribute, 80))+": "+err.Error())
-	}
-}
-
-// denseAttributes adds the attributes of an object that has many.
-func (w *walker) denseAttributes(m message, name string) error {
-	b := &buffer{p: m.data}
-	b.skip(1)
-	if flags := b.u8(); flags&1 != 0 {
-		b.skip(2)
-	}
-	addr, tree := b.u64(), b.u64()
-	if b.err != nil || addr == undefined {
-		return b.err
-	}
-	heap, err := w.s.fractalHeap(addr)
-	if err != nil {
-		return err
-	}
-	var ids []heapID
-	if err := w.s.records(tree, []byte{treeAttributes}, func(_ byte, r *buffer) error {
-		ids = append(ids, heapID{r.bytes(8), r.u8()})
-		return r.err
-	}); err != nil {
-		return err
-	}
-	return heap.objects(ids, func(id heapID, b *buffer) error {
-		w.tryAttribute(message{msgAttribute, id.flags&2 != 0, b.p}, name)
-		return nil
-	})
-}
-
-func (w *walker) skipped(name, what string) {
-	if len(w.f.Findings) < 100 {
-		w.f.Findings = append(w.f.Findings, checkpoint.Finding{ID: "not-compared", Name: name, Text: "not read, and not compared: " + what})
-	}
-}
-
-func (w *walker) attribute(m message, object string) (name string, err error) {
-	b := &buffer{p: m.data}
-	version, flags := b.u8(), b.u8()
-	nameSize, typeSize, spaceSize := int(b.u16()), int(b.u16()), int(b.u16())
-	pad := 1
-	switch version {
-	case 1:
-		pad = 8
-	case 2:
-	case 3:
-		b.skip(1)
-	default:
-		return "", checkpoint.Unsupported("attribute version %d", version)
-	}
-	round := func(n int) int { return (n + pad - 1) / pad * pad }
-	name = strings.TrimRight(string(b.bytes(round(nameSize))), "\x00")
-	if m.shared || version > 1 && flags&3 != 0 {
-		return name, checkpoint.Unsupported("a type shared between objects")
-	}
-	typ, err := parseType(b.sub(round(typeSize)), 0)
-	if err != nil {
-		return name, err
-	}
-	shape, _, null, err := dataspace(b.bytes(round(spaceSize)))
-	if err != nil {
-		return name, err
-	}
-	full := object + "@" + name
-	if null {
-		return name, w.add(checkpoint.Entry{Name: full, Kind: checkpoint.KindObject, Type: "None", Text: "None", Data: checkpoint.Text("")})
-	}
-	n, err := checkpoint.Elements(shape)
-	if err != nil || b.err != nil || n > int64(len(b.p))/typ.size {
-		return name, checkpoint.Damaged("its value is cut short")
-	}
-	return name, w.value(full, typ, shape, bytes.NewReader(b.p[:n*typ.size]))
 }

@@ -155,3 +155,40 @@ func (s *source) header2(addr uint64) ([]message, error) {
 	}
 	return list, nil
 }
+
+// committed returns the datatype of the object that a shared message points at.
+func (s *source) committed(b *buffer) (*buffer, error) {
+	version, kind := b.u8(), b.u8()
+	switch {
+	case version == 1:
+		b.skip(6)
+	case version == 2, version == 3 && kind == 2:
+	default:
+		return nil, checkpoint.Unsupported("message that is shared between objects (version %d, kind %d)", version, kind)
+	}
+	addr := b.u64()
+	if b.err != nil {
+		return nil, b.err
+	}
+	messages, err := s.header(addr)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		if m.kind == msgDatatype && !m.shared {
+			return &buffer{p: m.data}, nil
+		}
+	}
+	return nil, checkpoint.Damaged("type of an object that is none")
+}
+
+// datatype reads the message of a type, which may point at a committed one.
+func (s *source) datatype(b *buffer, shared bool) (datatype, error) {
+	if shared {
+		var err error
+		if b, err = s.committed(b); err != nil {
+			return datatype{}, err
+		}
+	}
+	return parseType(b, 0)
+}
