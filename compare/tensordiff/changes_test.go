@@ -34,11 +34,15 @@ func TestAllChangesAreKeptForJSON(t *testing.T) {
 		}
 		i := 0
 		for line, err := range r.Changed.Elements() {
-			var c Change
+			var c struct {
+				Name      string
+				Component string
+				Stats     *ChangeStats
+			}
 			if err == nil {
 				err = json.Unmarshal(line, &c)
 			}
-			if want := fmt.Sprintf("layers.%d.weight", i); err != nil || c.Name != want || c.Stats == nil || c.Stats.MaxAbs != 1 {
+			if want := fmt.Sprintf("layers.%d.weight", i); err != nil || c.Name != want || c.Component != "model" || c.Stats == nil || c.Stats.MaxAbs != 1 {
 				t.Fatalf("%d changes, the %dth: %v, %s", n, i, err, line)
 			}
 			i++

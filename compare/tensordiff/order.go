@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -22,15 +21,6 @@ type ordering struct {
 	part    []component.ID
 	place   []int32 // of each entry, in a file that keeps the order in which layers were defined; -1 where it is not known
 }
-
-// ranks are the places of components.
-var ranks = sync.OnceValue(func() map[component.ID]int {
-	of := map[component.ID]int{}
-	for i, id := range component.IDs() {
-		of[id] = i
-	}
-	return of
-})
 
 func newOrdering(f *checkpoint.File, of []component.ID) *ordering {
 	o := &ordering{entries: f.Entries, part: of}
@@ -56,7 +46,7 @@ func (o *ordering) follow(other *ordering, matches []match) {
 
 func (o *ordering) compare(x, y int32) int {
 	if p, q := o.part[x], o.part[y]; p != q {
-		return ranks()[p] - ranks()[q]
+		return int(p) - int(q)
 	}
 	if o.place != nil && o.place[x] >= 0 && o.place[y] >= 0 {
 		return int(o.place[x]) - int(o.place[y])

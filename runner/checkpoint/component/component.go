@@ -9,35 +9,50 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
-// ID names a component; those that a resume audit reports have the names of docs and reports there.
-type ID string
+// ID is a component. It is a number, because a file may have a hundred thousand values; the zero ID is none.
+type ID uint8
 
 // The components, in the order in which they are shown.
 const (
-	Model            ID = "model"
-	Optimizer        ID = "optimizer"
-	Scheduler        ID = "scheduler"
-	Scaler           ID = "scaler"
-	EMA              ID = "ema"
-	Epoch            ID = "epoch"
-	Step             ID = "step"
-	GradAccumulation ID = "grad-accumulation"
-	Sampler          ID = "sampler"
-	BestMetric       ID = "best-metric"
-	RNGPython        ID = "rng-python"
-	RNGNumPy         ID = "rng-numpy"
-	RNGTorch         ID = "rng-torch"
-	RNGCUDA          ID = "rng-cuda"
-	Metrics          ID = "metrics"
-	Config           ID = "config"
-	Version          ID = "version"
-	Unknown          ID = "unknown"
+	Model ID = iota + 1
+	Optimizer
+	Scheduler
+	Scaler
+	EMA
+	Epoch
+	Step
+	GradAccumulation
+	Sampler
+	BestMetric
+	RNGPython
+	RNGNumPy
+	RNGTorch
+	RNGCUDA
+	Metrics
+	Config
+	Version
+	Unknown
 )
+
+// names are those of the components; those that a resume audit reports have the names of docs and reports there.
+var names = [...]string{
+	"", "model", "optimizer", "scheduler", "scaler", "ema", "epoch", "step", "grad-accumulation", "sampler", "best-metric",
+	"rng-python", "rng-numpy", "rng-torch", "rng-cuda", "metrics", "config", "version", "unknown",
+}
+
+// String returns the component's name, "" for none.
+func (id ID) String() string { return names[id] }
+
+// MarshalText makes JSON hold the name.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
 // IDs returns all components in the order in which they are shown.
 func IDs() []ID {
-	return []ID{Model, Optimizer, Scheduler, Scaler, EMA, Epoch, Step, GradAccumulation, Sampler, BestMetric,
-		RNGPython, RNGNumPy, RNGTorch, RNGCUDA, Metrics, Config, Version, Unknown}
+	var ids []ID
+	for id := Model; id <= Unknown; id++ {
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // Anatomy is what a file is made of.

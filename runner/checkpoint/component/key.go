@@ -15,7 +15,7 @@ func ofKey(key string) (ID, bool) {
 	case "native_amp_scaling_state", "MixedPrecision":
 		return Scaler, true
 	case "random_state", "rng", "rng_state", "rng_states", "random_states", "cuda", "cpu", "python", "numpy", "torch", "state", "noise_scheduler":
-		return "", false // known by what they hold
+		return 0, false // known by what they hold
 	}
 	w := wordsOf(key)
 	settings := w.one("args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
@@ -25,7 +25,7 @@ func ofKey(key string) (ID, bool) {
 	case w.one("version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
 		return Version, true
 	case w.one("checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
-		return "", false
+		return 0, false
 	case settings || w.one("batch") && w.one("size"):
 		return Config, true
 	case w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow"):
@@ -41,7 +41,7 @@ func ofKey(key string) (ID, bool) {
 		case w.one("torch", "cpu"):
 			return RNGTorch, true
 		}
-		return "", false
+		return 0, false
 	case w.one("scheduler", "schedulers", "sched", "scheds"):
 		return Scheduler, true
 	case w.one("optimizer", "optimizers", "optimiser", "optim", "optims", "opt"):
@@ -72,7 +72,7 @@ func ofKey(key string) (ID, bool) {
 		"generator", "discriminator", "encoder", "decoder", "backbone", "head") || key == "state_dict" || strings.HasSuffix(key, "_state_dict"):
 		return Model, true
 	}
-	return "", false
+	return 0, false
 }
 
 // fits reports whether a value can be what its key promises. A part of the training is no number and no text: those at

@@ -130,7 +130,7 @@ type generators map[string]ID
 
 func (g generators) find(name string, segments []segment) (ID, bool) {
 	if len(g) == 0 {
-		return "", false
+		return 0, false
 	}
 	if id, ok := g[""]; ok {
 		return id, true
@@ -143,7 +143,7 @@ func (g generators) find(name string, segments []segment) (ID, bool) {
 			return id, true
 		}
 	}
-	return "", false
+	return 0, false
 }
 
 // generator recognises PyTorch's generator states by what they are, as uint8: the CPU's is 5056 bytes
@@ -152,7 +152,7 @@ func (g generators) find(name string, segments []segment) (ID, bool) {
 func generator(e *checkpoint.Entry, path []segment) (ID, bool) {
 	t := e.Tensor()
 	if t == nil || t.DType != checkpoint.Uint8 || len(t.Shape) != 1 {
-		return "", false
+		return 0, false
 	}
 	switch t.Shape[0] {
 	case 5056:
@@ -166,7 +166,7 @@ func generator(e *checkpoint.Entry, path []segment) (ID, bool) {
 			}
 		}
 	}
-	return "", false
+	return 0, false
 }
 
 // isParameter knows the names of parameters and buffers in PyTorch, Flax and Keras.

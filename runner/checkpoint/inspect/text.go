@@ -49,7 +49,7 @@ func (d *Document) groups() *table {
 			if g.Tensors > 0 {
 				size = Size(g.Bytes)
 			}
-			if !yield(row{string(g.Component), strconv.Itoa(g.Values), strconv.Itoa(g.Tensors), size}) {
+			if !yield(row{g.Component.String(), strconv.Itoa(g.Values), strconv.Itoa(g.Tensors), size}) {
 				return
 			}
 		}
@@ -68,7 +68,7 @@ func (d *Document) values(o TextOptions) *table {
 			if v.Kind == checkpoint.KindTensor.String() {
 				what, size = checkpoint.ShapeText(v.Shape), Size(v.Bytes)
 			}
-			if !yield(row{checkpoint.Display(v.Name, 200), checkpoint.Display(v.Type, 40), checkpoint.Display(what, 60), size, string(v.Component)}) {
+			if !yield(row{checkpoint.Display(v.Name, 200), checkpoint.Display(v.Type, 40), checkpoint.Display(what, 60), size, v.Component.String()}) {
 				return
 			}
 		}

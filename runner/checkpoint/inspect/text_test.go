@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 )
 
 func TestTextFitsTheWidth(t *testing.T) {
 	d := &Document{Path: "x", Format: "pickle", Values: []Value{
-		{Name: strings.Repeat("a.", 60) + "weight", Kind: "tensor", Type: "float32", Shape: []int64{2, 3}, Bytes: 24, Component: "model"},
-		{Name: "損失" + strings.Repeat("値", 60), Kind: "string", Type: "str", Text: strings.Repeat("long ", 20), Component: "unknown"},
-		{Name: "esc\x1b[2J", Kind: "string", Type: "str", Text: "a\nforged line\tb", Component: "unknown"},
+		{Name: strings.Repeat("a.", 60) + "weight", Kind: "tensor", Type: "float32", Shape: []int64{2, 3}, Bytes: 24, Component: component.Model},
+		{Name: "損失" + strings.Repeat("値", 60), Kind: "string", Type: "str", Text: strings.Repeat("long ", 20), Component: component.Unknown},
+		{Name: "esc\x1b[2J", Kind: "string", Type: "str", Text: "a\nforged line\tb", Component: component.Unknown},
 	}}
 	for _, width := range []int{60, 80, 120} {
 		var b strings.Builder

@@ -253,7 +253,7 @@ func (c *Checker) countsSteps() bool {
 
 // judge applies one rule about a part of the training. What is optional in a training cannot be told missing.
 func (c *Checker) judge(rule Rule) (Status, string) {
-	if where, ok := c.found[rule.Component]; ok && rule.Component != "" {
+	if where, ok := c.found[rule.Component]; ok && rule.Component != 0 {
 		return Present, where
 	}
 	if slices.ContainsFunc(c.damage, func(x Damage) bool { return x.Rule == "CK101" }) {
