@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
@@ -59,8 +61,9 @@ from torch.utils.data import DataLoader
 class Data:
     def __len__(self): return 4
     def __getitem__(self, i): return random.random(), torch.rand(1)
-for epoch in range(2):
-    print(list(DataLoader(Data(), num_workers=2)))
+if __name__ == "__main__":
+    for epoch in range(2):
+        print(list(DataLoader(Data(), num_workers=2)))
 `},
 		{"entropy", "", pin(seed.OSEntropy), `
 import os, random, secrets, uuid
@@ -458,6 +461,37 @@ print(pick(words), total)
 	// 32 times, then at 64.
 	if len(one["total"]) != 33 {
 		t.Errorf("total was written %d times, want 33", len(one["total"]))
+	}
+}
+
+// Each form of walking a set is compiled in its own way, and from Python 3.15 on in another.
+func TestZoomSeesWhatIsWalked(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+words = {"a", "b", "c"}
+for word in words: pass
+[word for word in words]
+{word: 1 for word in words}
+sum(1 for word in words)
+sorted(words, key=lambda word: word)
+def walk(words):
+    for word in words: pass
+    [word for word in words]
+    any(word is None for word in words)
+    return max(words)
+walk(words)
+`})
+	found := s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t)
+	walked := make(map[int64]bool)
+	for _, event := range found.of(probe.KindLine) {
+		for _, v := range event.Variables() {
+			if v.Name == "order of words" {
+				walked[event.Line] = true
+			}
+		}
+	}
+	want := map[int64]bool{3: true, 4: true, 5: true, 6: true, 9: true, 10: true, 11: true}
+	if diff := cmp.Diff(want, walked); diff != "" {
+		t.Errorf("lines that walk words (-want +got):\n%s", diff)
 	}
 }
 

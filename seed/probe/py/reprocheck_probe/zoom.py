@@ -9,6 +9,9 @@ from . import digest, values
 # A line is written each of the first times that it runs, then at powers of two.
 _DENSELY = 32
 
+# What Python 3.15 has between the name of what a comprehension walks and its GET_ITER.
+_BEFORE_ITER = ("LOAD_FAST_AND_CLEAR", "SWAP", "BUILD_LIST", "BUILD_SET", "BUILD_MAP")
+
 _SKIPPED_CODE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 _UNKNOWN = (None, None)
 _NOTHING = {}
@@ -179,13 +182,19 @@ def _names(code):
     lines, walked = {}, {}
     line = code.co_firstlineno
     last = None
+    function = False  # a function has just been made, and at most a name loaded since
     for instruction in get_instructions(code):
         line = starts.get(instruction.offset) or line
         operation = instruction.opname
-        if operation == "GET_ITER" and last is not None:
+        # From Python 3.15 on a generator expression is called with what it walks.
+        walks = operation == "GET_ITER" or operation == "CALL" and instruction.arg == 0 and function
+        if walks and last is not None:
             walked.setdefault(line, []).append(last)
+        if operation in _BEFORE_ITER:
+            continue
+        function = operation == "MAKE_FUNCTION" or function and operation.startswith("LOAD_")
         last = None
-        if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "CLEAR", "BORROW")):
+        if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "BORROW")):
             mentioned = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
             known = lines.setdefault(line, {})
             stores = operation.startswith("STORE_")
