@@ -53,16 +53,22 @@ func (c *chunks) load(index int64) error {
 			return err
 		}
 	}
-	from := sort.Search(len(c.list), func(i int) bool { return c.list[i].origin[0] >= first })
+	perBand := int64(1)
+	for _, n := range c.counts[1:] {
+		perBand *= n
+	}
+	from := sort.Search(len(c.list), func(i int) bool { return c.list[i].number >= index*perBand })
+	origin := make([]int64, len(c.dims))
 	for _, x := range c.list[from:] {
-		if x.origin[0] != first {
+		if x.number >= (index+1)*perBand {
 			break
 		}
-		data, err := c.read(x)
+		c.origin(x, origin)
+		data, err := c.read(x, origin)
 		if err != nil {
 			return err
 		}
-		c.place(out, data, x.origin, first)
+		c.place(out, data, origin, first)
 	}
 	c.band.index, c.band.data = index, out
 	return nil
@@ -155,11 +161,8 @@ func parseFilters(data []byte) ([]filter, error) {
 }
 
 // read returns a chunk with its filters undone, last one first; a bit of the mask tells a filter that was left out.
-func (c *chunks) read(x chunk) ([]byte, error) {
-	if x.size > 2*c.chunkBytes+4096 {
-		return nil, checkpoint.Damaged("chunk of %d bytes stored in %d", c.chunkBytes, x.size)
-	}
-	off, err := c.s.offset(x.addr, x.size)
+func (c *chunks) read(x placed, origin []int64) ([]byte, error) {
+	off, err := c.s.offset(x.addr, int64(x.size))
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +171,7 @@ func (c *chunks) read(x chunk) ([]byte, error) {
 		return nil, err
 	}
 	filters := c.d.filters
-	if c.partialPlain && c.partial(x) {
+	if c.partialPlain && c.partial(origin) {
 		filters = nil
 	}
 	for i, f := range slices.Backward(filters) {
@@ -196,8 +199,8 @@ func (c *chunks) read(x chunk) ([]byte, error) {
 }
 
 // partial reports whether a chunk passes the end of the dataset.
-func (c *chunks) partial(x chunk) bool {
-	for i, o := range x.origin {
+func (c *chunks) partial(origin []int64) bool {
+	for i, o := range origin {
 		if o+c.dims[i] > c.d.shape[i] {
 			return true
 		}

@@ -8,10 +8,11 @@ import (
 )
 
 // maxRecords bounds the records of a tree.
-const maxRecords = 1 << 17
+const maxRecords = maxChunks
 
 // The kinds of version 2 B-trees that are read, by their records.
 const (
+	treeHuge       = 1
 	treeLinkNames  = 5
 	treeAttributes = 8
 	treeChunks     = 10

@@ -20,6 +20,7 @@ type source struct {
 	size   int64
 	front  uint64 // bytes in front of r, the user block
 	budget int64
+	chunks int // of all datasets
 }
 
 // block reads n bytes at an address.

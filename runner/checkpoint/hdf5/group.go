@@ -77,6 +77,9 @@ func (s *source) denseLinks(addr, tree uint64, list *[]link) error {
 	var ids []heapID
 	if err := s.records(tree, []byte{treeLinkNames}, func(_ byte, r *buffer) error {
 		r.skip(4) // a hash of the name
+		if len(ids) >= maxLinks {
+			return checkpoint.Limit("group of more than %d members", maxLinks)
+		}
 		ids = append(ids, heapID{bytes: r.bytes(7)})
 		return r.err
 	}); err != nil {

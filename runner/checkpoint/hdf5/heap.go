@@ -23,7 +23,12 @@ type fractalHeap struct {
 	checked           bool // blocks of data have checksums
 	blockFrom, blockN uint64
 	held              *buffer
+	hugeTree          uint64
+	huge              map[uint64]extent // objects that are too large for a block, by their numbers
 }
+
+// extent is where something lies in the file.
+type extent struct{ addr, size uint64 }
 
 func (s *source) fractalHeap(addr uint64) (*fractalHeap, error) {
 	// Signature, version, two lengths, flags, then 4 bytes and twelve numbers, the doubling table and the checksum.
@@ -37,8 +42,10 @@ func (s *source) fractalHeap(addr uint64) (*fractalHeap, error) {
 	version := b.u8()
 	b.skip(2)
 	filters, flags, most := b.u16(), b.u8(), b.u32()
-	b.skip(12 * 8)
-	h := &fractalHeap{s: s, addr: addr, perRow: int(b.u16()), first: b.u64(), largest: b.u64()}
+	b.skip(8)
+	hugeTree := b.u64()
+	b.skip(10 * 8)
+	h := &fractalHeap{s: s, addr: addr, hugeTree: hugeTree, perRow: int(b.u16()), first: b.u64(), largest: b.u64()}
 	h.space = uint(b.u16())
 	b.skip(2)
 	h.root, h.rows = b.u64(), int(b.u16())
@@ -92,12 +99,33 @@ func (h *fractalHeap) object(id *buffer) (*buffer, error) {
 			return nil, id.err
 		}
 		return h.managed(offset, n)
+	case 1:
+		return h.large(id.uint(min(len(id.p), 8)))
 	case 2:
 		b := id.sub(int(first&15) + 1)
 		return b, b.err
 	default:
-		return nil, checkpoint.Unsupported("object of a heap that has no block (kind %d)", kind)
+		return nil, checkpoint.Unsupported("object of a heap of kind %d", kind)
 	}
+}
+
+// large returns an object that lies by itself in the file.
+func (h *fractalHeap) large(number uint64) (*buffer, error) {
+	if h.huge == nil {
+		h.huge = map[uint64]extent{}
+		if err := h.s.records(h.hugeTree, []byte{treeHuge}, func(_ byte, r *buffer) error {
+			x := extent{r.u64(), r.u64()}
+			h.huge[r.u64()] = x
+			return r.err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	x, ok := h.huge[number]
+	if !ok || x.size > uint64(h.s.size) {
+		return nil, checkpoint.Damaged("object %d of %d bytes is not in its heap", number, x.size)
+	}
+	return h.s.block(x.addr, int64(x.size))
 }
 
 func (h *fractalHeap) managed(offset, n uint64) (*buffer, error) {

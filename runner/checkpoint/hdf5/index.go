@@ -90,11 +90,7 @@ func (x *chunkIndex) add(c chunk) error {
 	if c.addr == undefined {
 		return nil
 	}
-	if err := x.layout.check(c); err != nil {
-		return err
-	}
-	x.layout.add(c)
-	return nil
+	return x.layout.add(c)
 }
 
 // measure finds how the chunks are numbered.

@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"slices"
 
@@ -193,18 +194,17 @@ func (s *source) walkChunks(addr uint64, rank, level int, layout *chunks) error 
 			return b.err
 		}
 		// HDF5 finds a chunk by its place in the order: one that is out of it is not there for HDF5.
-		if n := len(layout.list); within != 0 || n > 0 && slices.Compare(layout.list[n-1].origin, c.origin) >= 0 {
+		first := len(layout.list)
+		if within != 0 || first > 0 && layout.compare(layout.list[first-1], c.origin) >= 0 {
 			return checkpoint.Damaged("tree of chunks out of their order")
 		}
-		first := len(layout.list)
 		if own > 0 {
 			err = s.walkChunks(c.addr, rank, own, layout)
-			if first < len(layout.list) && slices.Compare(layout.list[first].origin, c.origin) < 0 {
+			if first < len(layout.list) && layout.compare(layout.list[first], c.origin) < 0 {
 				return checkpoint.Damaged("tree of chunks out of their order")
 			}
 		} else {
-			err = layout.check(c)
-			layout.add(c)
+			err = layout.add(c)
 		}
 		if err != nil {
 			return err
@@ -213,6 +213,7 @@ func (s *source) walkChunks(addr uint64, rank, level int, layout *chunks) error 
 	return nil
 }
 
+// chunk is a part of a dataset, as an index of chunks has it.
 type chunk struct {
 	addr   uint64
 	size   int64 // as stored
@@ -220,11 +221,19 @@ type chunk struct {
 	origin []int64
 }
 
+// placed is a chunk as it is held, in 24 bytes: there may be a million.
+type placed struct {
+	number int64 // of the place in the grid of chunks, in C order
+	addr   uint64
+	size   uint32
+	mask   uint32
+}
+
 // maxBand bounds the chunks that are held in memory at a time: those that share their first coordinate.
 const maxBand = 32 << 20
 
-// maxChunks bounds the chunks of one dataset.
-const maxChunks = 1 << 17
+// maxChunks bounds the chunks of all datasets together.
+const maxChunks = 1 << 20
 
 // chunks yields a chunked dataset in C order, a band of chunks at a time.
 type chunks struct {
@@ -233,8 +242,9 @@ type chunks struct {
 	dims       []int64 // of a chunk
 	total      int64
 	chunkBytes int64
-	rowBytes   int64 // of all of the dataset at one first index
-	list       []chunk
+	rowBytes   int64   // of all of the dataset at one first index
+	counts     []int64 // of chunks along each dimension
+	list       []placed
 	band       band
 	// partialPlain tells that chunks that pass the end of the dataset went through no filters.
 	partialPlain bool
@@ -246,6 +256,7 @@ func newChunks(s *source, d *dataset, dims []int64, total int64) (*chunks, error
 	}
 	c := &chunks{s: s, d: d, dims: dims, total: total, rowBytes: d.typ.size, chunkBytes: d.typ.size}
 	for i, n := range dims {
+		c.counts = append(c.counts, (d.shape[i]-1)/max(n, 1)+1)
 		if n < 1 || n > maxBand || c.chunkBytes > maxBand/n {
 			return nil, checkpoint.Unsupported("chunks of shape %s, over %d MiB", checkpoint.ShapeText(dims), maxBand>>20)
 		}
@@ -260,35 +271,52 @@ func newChunks(s *source, d *dataset, dims []int64, total int64) (*chunks, error
 	return c, nil
 }
 
-func (c *chunks) add(x chunk) { c.list = append(c.list, x) }
-
-// check requires a chunk to lie on the grid.
-func (c *chunks) check(x chunk) error {
-	if len(c.list) >= maxChunks {
-		return checkpoint.Limit("dataset of more than %d chunks", maxChunks)
+// add takes a chunk, which must lie on the grid.
+func (c *chunks) add(x chunk) error {
+	if c.s.chunks++; c.s.chunks > maxChunks {
+		return checkpoint.Limit("more than %d chunks", maxChunks)
 	}
+	if x.size < 0 || x.size > 2*c.chunkBytes+4096 {
+		return checkpoint.Damaged("chunk of %d bytes stored in %d", c.chunkBytes, x.size)
+	}
+	number := int64(0)
 	for i, o := range x.origin {
 		if o < 0 || o%c.dims[i] != 0 || o >= c.d.shape[i] {
 			return checkpoint.Damaged("chunk at %s of a dataset of shape %s", checkpoint.ShapeText(x.origin), checkpoint.ShapeText(c.d.shape))
 		}
+		number = number*c.counts[i] + o/c.dims[i]
 	}
+	c.list = append(c.list, placed{number, x.addr, uint32(x.size), x.mask})
 	return nil
+}
+
+// origin fills at with the place of a chunk.
+func (c *chunks) origin(x placed, at []int64) {
+	for i, n := len(at)-1, x.number; i >= 0; i-- {
+		at[i] = n % c.counts[i] * c.dims[i]
+		n /= c.counts[i]
+	}
+}
+
+// compare orders the place of a chunk and another place.
+func (c *chunks) compare(x placed, place []int64) int {
+	var at [32]int64
+	c.origin(x, at[:len(c.dims)])
+	return slices.Compare(at[:len(c.dims)], place)
 }
 
 // finish sorts the chunks and refuses two at one place.
 func (c *chunks) finish() (checkpoint.Data, error) {
-	slices.SortFunc(c.list, func(a, b chunk) int { return slices.Compare(a.origin, b.origin) })
-	for i := 1; i < len(c.list); i++ {
-		if slices.Equal(c.list[i-1].origin, c.list[i].origin) {
-			return nil, checkpoint.Damaged("two chunks at %s", checkpoint.ShapeText(c.list[i].origin))
-		}
-	}
+	slices.SortFunc(c.list, func(a, b placed) int { return cmp.Compare(a.number, b.number) })
 	stored := int64(0)
-	for _, x := range c.list {
-		if _, err := c.s.offset(x.addr, x.size); err != nil {
+	for i, x := range c.list {
+		if i > 0 && c.list[i-1].number == x.number {
+			return nil, checkpoint.Damaged("two chunks at place %d", x.number)
+		}
+		if _, err := c.s.offset(x.addr, int64(x.size)); err != nil {
 			return nil, err
 		}
-		stored += x.size
+		stored += int64(x.size)
 	}
 	if c.total > 256<<20+1100*stored {
 		return nil, checkpoint.Limit("dataset of %d bytes of which %d are stored", c.total, stored)

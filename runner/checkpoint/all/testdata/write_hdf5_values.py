@@ -194,4 +194,14 @@ for libver in ("earliest", "latest"):
         for name, t in (("B8", h5py.h5t.STD_B8LE), ("B32", h5py.h5t.STD_B32BE)):
             d = h5py.h5d.create(f["big"].id, name.encode(), t, h5py.h5s.create_simple((3,)))
             d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([1, 0, 200], "u1" if name == "B8" else ">u4"), t)
+
+        # Attributes that do not fit into an object header, which is what the first version of the format keeps all in.
+        if libver == "latest":
+            f["grid"].attrs["large"] = rng.random(20000)
+            f["grid"].attrs["larger"] = ["é" * 70000, "b"]
+            f["grid"].attrs["numbers"] = np.arange(100000)
+
+        # More chunks than there may be values.
+        f.create_dataset("chunks/plain", data=np.arange(140000, dtype="u1"), chunks=(1,))
+        f.create_dataset("chunks/growing", data=np.arange(140000, dtype="u2").reshape(2, -1), chunks=(1, 2), maxshape=(None, None))
     Walk(path)
