@@ -87,6 +87,9 @@ func (c *inquiry) limits() {
 		if c.unseen() && c.lab != nil {
 			c.limit("No Python process was observed: only what the command printed and wrote was compared.")
 		}
+		if c.unobserved() != nil {
+			c.limit("Python started with -I, -E or -S, or with an environment of its own, does not read PYTHONPATH, by which the probe comes in: start it without them.")
+		}
 		if first.summary.Omitted > 0 {
 			c.limit(fmt.Sprintf("%d events of the trace come from more places in the code than are kept.", first.summary.Omitted))
 		}

@@ -34,7 +34,12 @@ func osEntropy() rule {
 func readsDevice(e *evidence) *suspicion {
 	if len(e.expected.run.Processes) == 0 {
 		// No probe is there to see it, and whatever is not seeded takes it from there.
-		return &suspicion{source: seed.OSEntropy, strength: possibleOnly}
+		s := &suspicion{source: seed.OSEntropy, strength: possibleOnly}
+		if silent := e.expected.run.Silent; len(silent) > 0 {
+			s.story = fmt.Sprintf("%s could not be observed. In Python the seed of string hashes and the state of every generator that nobody seeds come from the operating system's entropy, and so does what secrets and uuid4 return: which of them it was is not known.", silent[0])
+			s.fix = "Have the process observed, to see the line. Else give it PYTHONHASHSEED and seeds for random, NumPy and PyTorch."
+		}
+		return s
 	}
 	device := e.seen(func(s *trace.Seen) bool {
 		path := s.First.DetailString("path")
