@@ -99,7 +99,6 @@ func TestHDF5FeaturesThatAreNotReadAreRefused(t *testing.T) {
 		t.Skip("no h5py")
 	}
 	for name, program := range map[string]string{
-		"scale offset":    `f.create_dataset("d", data=np.arange(1000), scaleoffset=0, chunks=True)`,
 		"external data":   `f.create_dataset("d", shape=(4,), dtype="f4", external=[("/etc/hostname", 0, 16)])`,
 		"virtual dataset": `f.create_virtual_dataset("d", h5py.VirtualLayout((4,), "f4"))`,
 		"external link":   `f["d"] = h5py.ExternalLink("/etc/hostname", "/")`,
@@ -116,8 +115,8 @@ func TestHDF5FeaturesThatAreNotReadAreRefused(t *testing.T) {
 				defer f.Close()
 				t.Fatalf("read as\n%s", entriesText(f))
 			}
-			if !refusal(err) {
-				t.Errorf("untyped error: %v", err)
+			if !refusal(err) || name != "group in itself" && !strings.Contains(err.Error(), `"d"`) {
+				t.Errorf("untyped error, or one that does not say where: %v", err)
 			}
 		})
 	}
