@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
@@ -34,7 +33,7 @@ func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	if callsHash.MatchString(line) {
 		return false
 	}
-	walked := takesOne.MatchString(line) || strings.HasPrefix(origin.Name, "order of ")
+	walked := takesOne.MatchString(line) || origin.Walked()
 	taken := origin.Name != "self" && (walked && byAddress.MatchString(origin.Values[0]) ||
 		takesAll.MatchString(line) && allByAddress.MatchString(origin.Values[0]))
 	return usesAddress.MatchString(line) || taken

@@ -60,7 +60,7 @@ func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
 		return c.onGPU(s)
 	case s.NeedsGPU:
 		return "unused", "no GPU was used"
-	case s.ID == seed.PythonHash && facts["hash_seed"] != "random":
+	case s.ID == seed.PythonHash && !c.shipped[0].anyFact("hash_seed", "random"):
 		return "controlled", "PYTHONHASHSEED is " + facts["hash_seed"]
 	case (s.ID == seed.PythonHash || s.ID == seed.ObjectIdentity) && agreed:
 		return "controlled", fmt.Sprintf("was another in each of %d runs, and the results stayed the same", len(c.shipped))

@@ -82,6 +82,16 @@ func (e *evidence) line(s *trace.Seen) string { return sourceLine(e.dir, s.File,
 // fact is a fact of the main process.
 func (e *evidence) fact(name string) string { return e.expected.summary.Facts["main"][name] }
 
+// anyFact reports whether a fact has a value in some process.
+func (o *observation) anyFact(name, value string) bool {
+	for _, facts := range o.summary.Facts {
+		if facts[name] == value {
+			return true
+		}
+	}
+	return false
+}
+
 // inWorker reports whether a site belongs to a DataLoader worker.
 func inWorker(s *trace.Seen) bool {
 	last := s.Process[strings.LastIndexByte(s.Process, '/')+1:]

@@ -102,15 +102,15 @@ func (v *conviction) place(dir string, pinned []*observation, free *observation)
 // placeAt takes over the line at which a value first differs, or the one before it that uses the source.
 func (v *conviction) placeAt(dir string, free *observation, origin trace.LocalDifference) error {
 	v.suspicion = &suspicion{source: v.source, strength: v.strength, cover: v.cover, fix: v.fix,
-		site: &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step, Order: origin.Order}}
+		site: &trace.Seen{Site: siteAt(origin), Step: origin.Step, Order: origin.Order}}
 	v.origin = &origin
-	for _, calls := range v.calls(sourceLine(dir, origin.File, origin.Line)) {
-		call, ran, err := lastCall(dir, free, calls, origin.Order)
+	for _, calls := range v.calls(origin, sourceLine(dir, origin.File, origin.Line)) {
+		call, ran, err := lastCall(dir, free, calls, origin)
 		if err != nil {
 			return err
 		}
 		if ran {
-			v.site.File, v.site.Line, v.site.Func = call.File, call.Line, call.Func
+			v.site.Site = siteAt(call)
 			v.story = fmt.Sprintf("%s:%d is where it enters; it first shows at %s:%d, where %s", call.File, call.Line, origin.File, origin.Line, heldDifferently(origin))
 			return nil
 		}
@@ -149,20 +149,29 @@ func originOf(pinned []*observation, free *observation, late bool) (origin trace
 	return origin, found, nil
 }
 
-// afterShared leaves out the differences before the last state of the training that two runs share in the main process.
+// afterShared leaves the differences after the last state of the training that two runs share, in the process in which they part.
 func afterShared(expected, actual trace.Source, differences []trace.LocalDifference) ([]trace.LocalDifference, error) {
 	training, err := trace.State(expected, actual)
-	if err != nil || training.First == nil || training.First.Process != "main" {
+	if err != nil || training.First == nil {
 		return differences, err
 	}
-	return slices.DeleteFunc(differences, func(d trace.LocalDifference) bool { return d.Order <= training.First.Shared }), nil
+	return slices.DeleteFunc(differences, func(d trace.LocalDifference) bool {
+		return d.Process != training.First.Process || d.Order <= training.First.Shared
+	}), nil
 }
 
 // calls are what to look for on the lines before one at which a value first differs, in this order: where that line does
 // not use the source itself, another has.
-func (v *conviction) calls(line string) []*regexp.Regexp {
+func (v *conviction) calls(origin trace.LocalDifference, line string) []*regexp.Regexp {
 	var wanted []*regexp.Regexp
-	for _, calls := range ruleOf(v.source).calls {
+	rule := ruleOf(v.source)
+	if rule.passes != nil {
+		if origin.Walked() || rule.telltale.MatchString(line) || takesOne.MatchString(line) || takesAll.MatchString(line) {
+			return nil
+		}
+		wanted = append(wanted, rule.passes)
+	}
+	for _, calls := range rule.calls {
 		if calls.MatchString(line) {
 			return nil
 		}
@@ -174,15 +183,15 @@ func (v *conviction) calls(line string) []*regexp.Regexp {
 	return wanted
 }
 
-// lastCall is the last line before a place in a zoomed trace whose text matches.
-func lastCall(dir string, o *observation, calls *regexp.Regexp, before int64) (trace.LocalDifference, bool, error) {
+// lastCall is the last line before a difference whose text matches, in the run that was traced as the actual one.
+func lastCall(dir string, o *observation, calls *regexp.Regexp, before trace.LocalDifference) (trace.LocalDifference, bool, error) {
 	lines, err := trace.Executed(o.trace)
 	if err != nil {
 		return trace.LocalDifference{}, false, err
 	}
 	var last trace.LocalDifference
 	for _, l := range lines {
-		if l.Order < before && calls.MatchString(sourceLine(dir, l.File, l.Line)) {
+		if text := sourceLine(dir, l.File, l.Line); l.Before(before) && calls.MatchString(text) && !sorts.MatchString(text) {
 			last = l
 		}
 	}
@@ -210,7 +219,7 @@ func (v *conviction) placeByText(dir string, free *observation) error {
 		}
 		l := lines[i]
 		s := *v.suspicion
-		s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
+		s.site = &trace.Seen{Site: siteAt(l), Step: l.Step}
 		s.story = fmt.Sprintf("%s:%d is the likeliest line, by its text: no local value was seen to differ there.", l.File, l.Line)
 		v.suspicion, v.origin, v.byText = &s, &l, true
 		return nil
@@ -229,10 +238,14 @@ func (v *conviction) placeByContainer(dir string, traced *observation) error {
 		return cmp.Or(err, v.placeByText(dir, traced))
 	}
 	s := *v.suspicion
-	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}, Step: l.Step}
+	s.site = &trace.Seen{Site: siteAt(l), Step: l.Step}
 	s.story = fmt.Sprintf("%s:%d is the likeliest line: it takes objects out of a container that orders them by their address.", l.File, l.Line)
 	v.suspicion, v.origin = &s, &l
 	return nil
+}
+
+func siteAt(l trace.LocalDifference) trace.Site {
+	return trace.Site{Process: l.Process, Kind: probe.KindLine, File: l.File, Line: l.Line, Func: l.Func}
 }
 
 // sourceLine is the text of one line of the user's code, empty when it cannot be read.

@@ -14,15 +14,17 @@ import (
 var (
 	callsHash = regexp.MustCompile(`\bhash\(`)
 	// A set is also written in braces: of strings, or of what a loop gives.
-	ordersByHash = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
+	// passesUnnamed matches a line that hands on the order of a set which it makes, or a hash, and gives it no name.
+	passesUnnamed = regexp.MustCompile(`^\s*[\w.]+\(.*(\b(list|tuple|enumerate|iter|join|fromkeys|str)\((frozen)?set\(|\[\*(frozen)?set\(|\bhash\()`)
+	ordersByHash  = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
 )
 
 func pythonHash() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.PythonHash, random: true, telltale: ordersByHash, words: words, suspect: func(e *evidence) *suspicion {
-		if e.fact("hash_seed") != "random" {
+	return rule{source: seed.PythonHash, random: true, telltale: ordersByHash, passes: passesUnnamed, words: words, suspect: func(e *evidence) *suspicion {
+		if !e.expected.anyFact("hash_seed", "random") {
 			return nil
 		}
 		if seeding := e.seedOfUnknownOrigin(); seeding != nil && e.code.mentions(callsHash) && e.seedOrigin("clock", "entropy", "uuid", "pid") == nil && e.startedOtherwise(seed.PythonHash) == nil {

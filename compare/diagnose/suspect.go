@@ -68,6 +68,9 @@ type rule struct {
 	// calls match lines that use the source, the surest first: where such a line ran before a value was seen to differ
 	// at a line that does not, it is the origin.
 	calls []*regexp.Regexp
+	// passes matches lines that hand on what they take from the source without giving it a name, so that it first shows where
+	// another line, perhaps of another process, has read it.
+	passes *regexp.Regexp
 	// random says that the source takes another value in every run unless it is controlled, so that one run
 	// without control is enough to see its effect.
 	random bool

@@ -249,7 +249,7 @@ func (v *conviction) narrow(differences, noise []trace.LocalDifference, listings
 		return
 	}
 	s := *v.suspicion
-	s.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: origin.File, Line: origin.Line, Func: origin.Func}, Step: origin.Step}
+	s.site = &trace.Seen{Site: siteAt(origin), Step: origin.Step}
 	s.story = fmt.Sprintf("%s:%d is where it first shows: %s", origin.File, origin.Line, heldDifferently(origin))
 	if v.source == seed.FileOrder {
 		if listing := listings.last(origin); listing != nil && at(listing) != at(s.site) {
@@ -273,7 +273,7 @@ var sorts = regexp.MustCompile(`\b(nat)?sorted\(|\.sort\(`)
 func (l lister) last(origin trace.LocalDifference) (last *trace.Seen) {
 	var order int64
 	for _, s := range l.run.summary.Sites {
-		if s.Kind != probe.KindList || s.Process != "main" || s.File == "" || ofPackages(s) || importing(s) || sorts.MatchString(sourceLine(l.dir, s.File, s.Line)) {
+		if s.Kind != probe.KindList || s.Process != origin.Process || s.File == "" || ofPackages(s) || importing(s) || sorts.MatchString(sourceLine(l.dir, s.File, s.Line)) {
 			continue
 		}
 		if s.File == origin.File && s.Line == origin.Line {

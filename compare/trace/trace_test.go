@@ -3,6 +3,7 @@ package trace_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -262,12 +263,12 @@ func TestZoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []trace.LocalDifference{
-		{File: "train.py", Line: 2, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 1},
-		{File: "train.py", Line: 3, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 2},
-		{File: "train.py", Line: 3, Func: "main", Name: "z", Values: [2]string{"3", ""}, Order: 2},
-		{File: "train.py", Line: 3, Func: "main", Name: "w", Values: [2]string{"", "7"}, Order: 2},
+		{Process: "main", File: "train.py", Line: 2, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 1},
+		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 2},
+		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "z", Values: [2]string{"3", ""}, Order: 2},
+		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "w", Values: [2]string{"", "7"}, Order: 2},
 		// Line 2 is told once; then the runs go different ways, which ends the comparison.
-		{File: "train.py", Line: 5, Func: "main", Order: 4},
+		{Process: "main", File: "train.py", Line: 5, Func: "main", Order: 4},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -296,6 +297,67 @@ func TestOrigin(t *testing.T) {
 		if got != c.want || found != c.found {
 			t.Errorf("of %v without %v: %v, %v", c.differences, c.noise, got, found)
 		}
+	}
+}
+
+// clocked is a line event that was written at a time, and given an argument that came from outside of the user's lines.
+func clocked(t *testing.T, clock int64, e probe.Event, given bool) probe.Event {
+	t.Helper()
+	fields := map[string]any{"clock": clock, "given": given}
+	if vars := e.Variables(); len(vars) > 0 {
+		fields["vars"] = [][]string{{vars[0].Name, vars[0].Digest, vars[0].Text}}
+	}
+	return detail(t, e, fields)
+}
+
+// TestZoomAcrossProcesses has a child that begins after main's first line and ends before its second is written.
+func TestZoomAcrossProcesses(t *testing.T) {
+	argv := func(argument string) probe.Event {
+		return detail(t, probe.Event{Kind: probe.KindProcess}, map[string]any{"argv": []string{"python", "prep.py", argument}})
+	}
+	family := func(path, word, task string) run {
+		call := line(t, 8, "task", task)
+		call.Kind = probe.KindCall
+		return run{[]string{"main", "main/exec-1", "main/mp-2"}, map[string][]probe.Event{
+			"main":        {clocked(t, 10, line(t, 1, "x", "1"), false), clocked(t, 40, line(t, 2, "words", word), false)},
+			"main/exec-1": {argv(path), clocked(t, 20, line(t, 5, "word", word), false), clocked(t, 30, line(t, 6, "out", word), false)},
+			"main/mp-2":   {clocked(t, 15, call, true), clocked(t, 16, line(t, 9, "result", task), false)},
+		}}
+	}
+	origin := func(a, b run, noise ...trace.LocalDifference) string {
+		t.Helper()
+		found, err := trace.Zoom(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := trace.Origin(found, noise)
+		return fmt.Sprintf("%s:%d %s", first.Process, first.Line, first.Name)
+	}
+	for _, c := range []struct{ name, got, want string }{
+		{"the child's first", origin(family("in", "a", "1"), family("in", "b", "1")), "main/exec-1:5 word"},
+		{"what a pool gives its worker is the parent's doing", origin(family("in", "a", "1"), family("in", "b", "2")), "main/exec-1:5 word"},
+		{"and so are arguments", origin(family("in", "a", "1"), family("other", "b", "1")), "main:2 words"},
+		{"unless they differ anyway", origin(family("in", "a", "1"), family("other", "b", "1"), trace.LocalDifference{Name: "argv"}), "main/exec-1:5 word"},
+		{"where nothing else does, what was given is named", origin(family("in", "a", "1"), family("in", "a", "2")), "main/mp-2:8 task"},
+		{"a process that only one run has is passed over", origin(family("in", "a", "1"), alone(line(t, 1, "x", "2"))), "main:1 x"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, c.got, c.want)
+		}
+	}
+	lines, err := trace.Executed(family("in", "a", "1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers []int
+	for _, l := range lines {
+		numbers = append(numbers, l.Line)
+	}
+	if diff := cmp.Diff([]int{1, 9, 5, 6, 2}, numbers); diff != "" {
+		t.Errorf("lines in the order of the shared clock (-want +got):\n%s", diff)
+	}
+	if !lines[2].Before(lines[4]) || lines[4].Before(lines[0]) {
+		t.Error("the child's line is before main's second, and that is not before its first")
 	}
 }
 

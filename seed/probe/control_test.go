@@ -495,6 +495,60 @@ walk(words)
 	}
 }
 
+// TestZoomSeesWhatIsHandedOn tells lines that hand on the order of a set without giving it a name from those that do not.
+func TestZoomSeesWhatIsHandedOn(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+words = {"a", "b", "c"}
+print([*words])
+print(",".join(words))
+print({"x": tuple(words)})
+print(sorted(list(words)))
+print("a" in words, len(words))
+print(list(reversed("ab")))
+`})
+	found := s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t)
+	var lines []int64
+	last := int64(0)
+	for _, event := range found.of(probe.KindLine) {
+		for _, v := range event.Variables() {
+			if v.Name == "order of words" {
+				lines = append(lines, event.Line)
+			}
+		}
+		if clock := event.DetailInt("clock"); clock <= last {
+			t.Errorf("line %d was written at %d, the one before at %d", event.Line, clock, last)
+		} else {
+			last = clock
+		}
+	}
+	if diff := cmp.Diff([]int64{3, 4, 5}, lines); diff != "" {
+		t.Errorf("lines that hand on the order of words (-want +got):\n%s", diff)
+	}
+}
+
+// TestZoomTellsWhatAProcessIsGiven from what its own lines call with.
+func TestZoomTellsWhatAProcessIsGiven(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import multiprocessing
+def twice(x): return 2 * x
+def work(x): return twice(x) + 1
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(3,))
+    process.start()
+    process.join()
+`})
+	found := s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t)
+	given := map[string]bool{}
+	for _, event := range found.events["main/mp-1"] {
+		if event.Kind == probe.KindCall {
+			given[event.Func] = event.DetailBool("given")
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"work": true, "twice": false}, given); diff != "" {
+		t.Errorf("calls by no line of the user's (-want +got):\n%s", diff)
+	}
+}
+
 func TestZoomLooksIntoObjects(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import os

@@ -5,12 +5,17 @@ Only the thread that starts Python is traced: the order of lines in others is no
 import sys
 
 from . import digest, values
+from .trace import shared_now
 
 # A line is written each of the first times that it runs, then at powers of two.
 _DENSELY = 32
 
 # What Python 3.15 has between the name of what a comprehension walks and its GET_ITER.
 _BEFORE_ITER = ("LOAD_FAST_AND_CLEAR", "SWAP", "BUILD_LIST", "BUILD_SET", "BUILD_MAP")
+# What takes the members of the set that was loaded last, one by one: operations, and functions and methods called with it alone.
+_WALKS = ("GET_ITER", "LIST_EXTEND", "BUILD_LIST_UNPACK")
+_TAKES = ("list", "tuple", "enumerate", "iter", "join", "fromkeys")
+_BESIDE = ("PUSH_NULL", "PRECALL", "RESUME", "CACHE", "EXTENDED_ARG")
 
 _SKIPPED_CODE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 _UNKNOWN = (None, None)
@@ -82,10 +87,11 @@ class Zoom:
         local = frame.f_locals
         seen = [(name,) + values.seen(local[name], values.CLOSE) for name in names if name in local]
         above = frame.f_back
-        where = self._probe.where(above if above is not None and self._probe.frames.is_user(above) else frame)
+        given = above is None or not self._probe.frames.is_user(above)
+        where = self._probe.where(frame if given else above)
         where.lib = None
         where.function = code.co_name
-        self._write("call", where, seen)
+        self._write("call", where, seen, given)
 
     def line(self, frame, line, changed):
         where = self._probe.where(frame)
@@ -93,17 +99,22 @@ class Zoom:
         where.line = line
         self._write("line", where, changed)
 
-    def _write(self, kind, where, seen):
+    def _write(self, kind, where, seen, given=False):
         if self._left <= 0:
             self._stop()
             return
         self._left -= 1
         value = digest.of_text(";".join(["%s=%s" % (name, known) for name, known, _ in seen])) if seen else None
-        self._probe.emit(kind, None, where, value, {"vars": seen} if seen else None)
+        detail = {"clock": shared_now()}
+        if seen:
+            detail["vars"] = seen
+        if given:
+            detail["given"] = True
+        self._probe.emit(kind, None, where, value, detail)
 
     def mentioned(self, code):
         """Returns the names that each line of a code object mentions, and whether it gives them a value, since what a line
-        changes, it names; and those of them that it walks."""
+        changes, it names; and those of them that it walks in an order that it does not sort."""
         lines = self._mentions.get(code)
         if lines is None:
             lines = self._mentions[code] = _names(code)
@@ -179,21 +190,26 @@ def _names(code):
     from dis import findlinestarts, get_instructions
 
     starts = dict(findlinestarts(code))
-    lines, walked = {}, {}
+    lines, walked, sorts = {}, {}, set()
     line = code.co_firstlineno
-    last = None
+    last = callee = before = None
     function = False  # a function has just been made, and at most a name loaded since
     for instruction in get_instructions(code):
         line = starts.get(instruction.offset) or line
         operation = instruction.opname
+        if operation in _BESIDE:
+            continue
         # From Python 3.15 on a generator expression is called with what it walks.
-        walks = operation == "GET_ITER" or operation == "CALL" and instruction.arg == 0 and function
-        if walks and last is not None:
+        taken = operation.startswith("CALL") and before in _TAKES or operation == "CALL" and instruction.arg == 0 and function
+        if last is not None and (operation in _WALKS or taken):
             walked.setdefault(line, []).append(last)
         if operation in _BEFORE_ITER:
             continue
         function = operation == "MAKE_FUNCTION" or function and operation.startswith("LOAD_")
-        last = None
+        before, last = callee, None
+        callee = instruction.argval if operation.startswith("LOAD_") else None
+        if callee == "sorted":
+            sorts.add(line)
         if operation.startswith(("LOAD_", "STORE_")) and operation.endswith(("FAST", "NAME", "GLOBAL", "DEREF", "CHECK", "BORROW")):
             mentioned = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
             known = lines.setdefault(line, {})
@@ -202,4 +218,4 @@ def _names(code):
                 if isinstance(name, str) and not name.startswith(("__", ".")):
                     known[name] = known.get(name, False) or stores
             last = mentioned[-1]
-    return lines, walked
+    return lines, {line: names for line, names in walked.items() if line not in sorts}
