@@ -30,6 +30,9 @@ def install(probe):
     thread = probe.thread
 
     def look(frame, path, mode):
+        # A temporary file is new in every run, whichever library asked for it: multiprocessing does for shared arrays.
+        if frame.f_globals.get("__name__") == "tempfile":
+            return
         thread.busy = True
         try:
             if isinstance(path, os.PathLike):
@@ -49,9 +52,6 @@ def install(probe):
             if found is None or len(seen) >= _IN_ALL:
                 return
             where = frames.place(found, below)
-            # A temporary file is new in every run.
-            if where.lib == "tempfile":
-                return
             key = (path, mode, where.file, where.line)
             if key in seen:
                 return

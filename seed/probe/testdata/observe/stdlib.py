@@ -1,5 +1,5 @@
 # Each line marked with "#!" is to be seen as the mark says; no other line is to be seen at all.
-import glob, logging, os, pathlib, random, secrets, shutil, socket, sqlite3, tempfile, threading, time, uuid
+import glob, logging, multiprocessing.sharedctypes, os, pathlib, random, secrets, shutil, socket, sqlite3, tempfile, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from random import shuffle
@@ -22,6 +22,7 @@ random.seed(uuid.uuid4().int % 2**32)  #! entropy os-entropy api=uuid.uuid4; see
 random.seed(os.getpid() * 10007)  #! host host api=os.getpid; seed python-random origin=pid
 
 tempfile.TemporaryFile().close()
+multiprocessing.RawArray("d", 4)
 uuid.uuid5(uuid.NAMESPACE_DNS, "x")
 secrets.token_bytes(8)  #! entropy os-entropy
 random.SystemRandom().random()  #! entropy os-entropy api=random.SystemRandom
