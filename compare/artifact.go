@@ -35,7 +35,7 @@ const maxLeafDiffs = 64
 // pairing is a file of the expected run and its counterpart; one may be nil.
 type pairing struct{ a, b *record.Artifact }
 
-func diffArtifacts(expected, actual []record.Artifact, metrics []MetricDiff, o Options, masked maskedSet) []ArtifactDiff {
+func diffArtifacts(expected, actual []record.Artifact, pairs folders, metrics []MetricDiff, o Options, masked maskedSet) []ArtifactDiff {
 	// A text that is a file of metrics is as close as its metrics are.
 	origins := map[string]Class{}
 	for _, m := range metrics {
@@ -46,8 +46,8 @@ func diffArtifacts(expected, actual []record.Artifact, metrics []MetricDiff, o O
 		}
 	}
 	var out []ArtifactDiff
-	for _, p := range pairArtifacts(expected, actual) {
-		d := diffArtifact(p, o, masked)
+	for _, p := range pairArtifacts(expected, actual, pairs) {
+		d := diffArtifact(p, pairs, o, masked)
 		if p.a != nil {
 			d.Unread = p.a.Unread
 		}
@@ -60,13 +60,14 @@ func diffArtifacts(expected, actual []record.Artifact, metrics []MetricDiff, o O
 }
 
 // pairArtifacts finds the counterparts: by path, then, among what is left, by the path without its volatile parts, then by content.
-func pairArtifacts(expected, actual []record.Artifact) []pairing {
+// Folders that pairs knows count as one.
+func pairArtifacts(expected, actual []record.Artifact, pairs folders) []pairing {
 	out := make([]pairing, len(expected), len(expected)+len(actual))
 	free := make([]*record.Artifact, len(actual))
 	byPath := map[string]int{}
 	for j := range actual {
 		free[j] = &actual[j]
-		byPath[actual[j].Path] = j
+		byPath[pairs.path(actual[j].Path)] = j
 	}
 	for i := range expected {
 		out[i].a = &expected[i]
@@ -75,8 +76,8 @@ func pairArtifacts(expected, actual []record.Artifact) []pairing {
 		}
 	}
 	for _, key := range []func(*record.Artifact) string{
-		func(a *record.Artifact) string { return volatile.MaskPath(a.Path) + "\x00" + identity(a) },
-		func(a *record.Artifact) string { return volatile.MaskPath(a.Path) },
+		func(a *record.Artifact) string { return volatile.MaskPath(pairs.path(a.Path)) + "\x00" + identity(a) },
+		func(a *record.Artifact) string { return volatile.MaskPath(pairs.path(a.Path)) },
 		identity,
 	} {
 		matchFree(out, free, key)
@@ -128,7 +129,7 @@ func identity(a *record.Artifact) string {
 	return "bytes:" + a.SHA256
 }
 
-func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
+func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) ArtifactDiff {
 	d := ArtifactDiff{Class: Equal}
 	if p.a != nil {
 		d.Path, d.Format = p.a.Path, p.a.Format
@@ -156,8 +157,8 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 		}
 		return d
 	case p.a.Link != "" || p.b.Link != "":
-		a, _ := volatile.Mask(p.a.Link)
-		b, _ := volatile.Mask(p.b.Link)
+		a, _ := volatile.Mask(target(p.a))
+		b, _ := volatile.Mask(pairs.path(target(p.b)))
 		if volatile.MaskPath(a) != volatile.MaskPath(b) {
 			d.Class, d.Detail = Different, fmt.Sprintf("links to %q, and to %q", p.a.Link, p.b.Link)
 		}
@@ -173,7 +174,7 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 		masked.add(p.a.Path)
 		return d
 	}
-	d.content(p.a, p.b, o, masked)
+	d.content(p.a, p.b, pairs, o, masked)
 	if p.a.Path != p.b.Path {
 		masked.add(p.a.Path)
 	}
@@ -181,14 +182,14 @@ func diffArtifact(p pairing, o Options, masked maskedSet) ArtifactDiff {
 }
 
 // content compares two files whose bytes differ, or whose values do that lie in other files.
-func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSet) {
+func (d *ArtifactDiff) content(a, b *record.Artifact, pairs folders, o Options, masked maskedSet) {
 	switch {
 	case a.Format != b.Format:
 		d.Class, d.Detail = Different, fmt.Sprintf("format %s against %s", named(a.Format), named(b.Format))
 		return
 	case a.Content != "" && a.Content == b.Content:
 		d.Class, d.Detail = SameContent, "the same content in other bytes"
-		diffLeaves(a, b, o, masked) // names what is volatile inside
+		diffLeaves(a, b, pairs, o, masked) // names what is volatile inside
 		return
 	case a.Unread != "" || b.Unread != "":
 		d.Class, d.Detail = Different, "other bytes, and the content could not be read: "+a.Unread+b.Unread
@@ -207,7 +208,7 @@ func (d *ArtifactDiff) content(a, b *record.Artifact, o Options, masked maskedSe
 		d.Class, d.Detail = Different, "the text differs in more than times and identifiers"
 		return
 	}
-	leaves, maskedAny := diffLeaves(a, b, o, masked)
+	leaves, maskedAny := diffLeaves(a, b, pairs, o, masked)
 	d.Leaves = leaves[:min(len(leaves), maxLeafDiffs)]
 	within := 0
 	for _, l := range leaves {

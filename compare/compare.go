@@ -63,8 +63,9 @@ type Result struct {
 func Runs(expected, actual *record.Run, o Options) *Result {
 	r := &Result{}
 	masked := maskedSet{}
-	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, o, masked)
-	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, r.Metrics, o, masked)
+	pairs := pairFolders(expected.Artifacts, actual.Artifacts)
+	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, pairs, o, masked)
+	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, pairs, r.Metrics, o, masked)
 	for _, a := range r.Artifacts {
 		if a.Class != Volatile {
 			r.Files++

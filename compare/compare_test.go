@@ -161,6 +161,30 @@ func TestRunsArtifacts(t *testing.T) {
 		"swapped names": {expected: append(file("ckpt-100.pt", "1", "torch-zip", "a"), file("ckpt-200.pt", "2", "torch-zip", "b")...),
 			actual: append(file("ckpt-101.pt", "2", "torch-zip", "b"), file("ckpt-201.pt", "1", "torch-zip", "a")...), want: []Class{SameContent, SameContent}, masked: []string{"ckpt-100.pt", "ckpt-200.pt"}},
 		"link to a time": {expected: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-11", SHA256: "1"}}, actual: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-12", SHA256: "2"}}, want: []Class{Equal}},
+		"folders with random names": {
+			expected: append(append(file("runs/run-20261123_160411-3dji89lk/events.jsonl", "1", "text", "a"), file("runs/run-20261123_160411-3dji89lk/ckpt/m.pt", "2", "torch-zip", "b")...),
+				record.Artifact{Path: "runs/latest", Link: "run-20261123_160411-3dji89lk", SHA256: "3"}),
+			actual: append(append(file("runs/run-20261123_160412-cl2mps3q/events.jsonl", "1", "text", "a"), file("runs/run-20261123_160412-cl2mps3q/ckpt/m.pt", "4", "torch-zip", "c", tensor("w", "1"))...),
+				record.Artifact{Path: "runs/latest", Link: "run-20261123_160412-cl2mps3q", SHA256: "5"}),
+			want:   []Class{Equal, Different, SameContent},
+			masked: []string{"runs/run-20261123_160411-3dji89lk/ckpt/m.pt", "runs/run-20261123_160411-3dji89lk/events.jsonl"}},
+		"a folder's random name inside": {
+			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", value("out", "string", "calm-sun/m.pt"), value("tag", "string", "calm")),
+			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", value("out", "string", "hot-moon/m.pt"), value("tag", "string", "calm")),
+			want:     []Class{SameContent}, masked: []string{"calm-sun/m.pt", "calm-sun/m.pt: out"}},
+		"long texts in folders with random names": {
+			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", record.Leaf{Name: "card", Kind: "string", Digest: "1"}),
+			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", record.Leaf{Name: "card", Kind: "string", Digest: "2"}),
+			want:     []Class{Different}, masked: []string{"calm-sun/m.pt"}},
+		"another folder's name inside": {
+			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", value("out", "string", "calm-sun/m.pt")),
+			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", value("out", "string", "calm-sun/m.pt")),
+			want:     []Class{Different}, masked: []string{"calm-sun/m.pt"}},
+		"folders with other files": {
+			expected: file("runs/calm-sun/m.pt", "1", "torch-zip", "a"), actual: file("runs/brisk-moon/best.pt", "2", "torch-zip", "b"), want: []Class{Missing, Missing}},
+		"two folders alike": {
+			expected: append(file("calm/m.pt", "1", "torch-zip", "a"), file("hot/m.pt", "2", "torch-zip", "b")...),
+			actual:   append(file("eager/m.pt", "3", "torch-zip", "c"), file("warm/m.pt", "4", "torch-zip", "d")...), want: []Class{Missing, Missing, Missing, Missing}},
 		"link elsewhere": {expected: []record.Artifact{{Path: "latest", Link: "a.pt", SHA256: "1"}}, actual: []record.Artifact{{Path: "latest", Link: "b.pt", SHA256: "2"}}, want: []Class{Different}},
 	}
 	for name, tt := range tests {
@@ -260,12 +284,16 @@ func TestSeriesOfRunFolders(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Metrics = append(r.Metrics, series...)
+			r.Artifacts = append(r.Artifacts, record.Artifact{Path: origin, Format: "text", SHA256: text})
 		}
 		return r
 	}
 	a := run("2026-11-23_16-04-11", "0.5", "0.25")
 	if r := Runs(a, run("2026-11-23_17-04-11", "0.5", "0.25"), Options{}); r.Verdict() != Equal || len(r.Metrics) != 2 {
 		t.Errorf("equal runs in folders of their own: %s, %+v", r.Verdict(), r.Metrics)
+	}
+	if r := Runs(a, run("calm-sun-x7q", "0.5", "0.25"), Options{}); r.Verdict() != Equal || len(r.Metrics) != 2 {
+		t.Errorf("equal runs, one in a folder with a name of words: %s, %+v", r.Verdict(), r.Metrics)
 	}
 	if r := Runs(a, run("2026-11-23_17-04-11", "0.5", "0.26"), Options{}); r.Verdict() != Different || r.FirstMetric().Actual != "0.26" {
 		t.Errorf("different runs in folders of their own: %s", r.Verdict())

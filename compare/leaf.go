@@ -12,7 +12,7 @@ import (
 )
 
 // diffLeaves compares the parts of two files by name, and reports whether any difference was masked as volatile.
-func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []LeafDiff, maskedAny bool) {
+func diffLeaves(a, b *record.Artifact, pairs folders, o Options, masked maskedSet) (diffs []LeafDiff, maskedAny bool) {
 	others := make(map[string]*record.Leaf, len(b.Leaves))
 	for i := range b.Leaves {
 		others[b.Leaves[i].Name] = &b.Leaves[i]
@@ -40,7 +40,7 @@ func diffLeaves(a, b *record.Artifact, o Options, masked maskedSet) (diffs []Lea
 		if x.Digest == y.Digest && x.Kind == y.Kind && x.DType == y.DType {
 			continue
 		}
-		if volatileLeaf(x, y) || y.Kind == x.Kind && momentOf(x.Name, objects) {
+		if volatileLeaf(x, y, pairs) || y.Kind == x.Kind && momentOf(x.Name, objects) {
 			note(x.Name)
 			continue
 		}
@@ -78,7 +78,7 @@ func momentOf(name string, objects map[string]string) bool {
 }
 
 // volatileLeaf reports whether the difference between two parts is expected. A tensor's never is.
-func volatileLeaf(x, y *record.Leaf) bool {
+func volatileLeaf(x, y *record.Leaf, pairs folders) bool {
 	if x.Kind == "tensor" || y.Kind == "tensor" {
 		return false
 	}
@@ -93,7 +93,12 @@ func volatileLeaf(x, y *record.Leaf) bool {
 	}
 	a, whyA := volatile.Mask(x.Text)
 	b, whyB := volatile.Mask(y.Text)
-	return whyA != "" && whyB != "" && a == b
+	if whyA != "" && whyB != "" && a == b {
+		return true
+	}
+	translated := pairs.text(y.Text)
+	named, _ := volatile.Mask(translated)
+	return x.Kind == "string" && translated != y.Text && a == named
 }
 
 func classifyLeaf(a, b *record.Artifact, x, y *record.Leaf, o Options) Class {

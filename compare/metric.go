@@ -39,9 +39,9 @@ func (m *MetricDiff) before(other *MetricDiff) bool {
 // seriesPair is a series of the expected run and its counterpart; one may be nil.
 type seriesPair struct{ a, b *record.Series }
 
-func diffMetrics(expected, actual []record.Series, o Options, masked maskedSet) []MetricDiff {
+func diffMetrics(expected, actual []record.Series, pairs folders, o Options, masked maskedSet) []MetricDiff {
 	var out []MetricDiff
-	for _, p := range pairSeries(expected, actual, masked) {
+	for _, p := range pairSeries(expected, actual, pairs, masked) {
 		out = append(out, p.diff(o))
 	}
 	return out
@@ -58,11 +58,11 @@ func (p seriesPair) diff(o Options) MetricDiff {
 }
 
 // pairSeries finds the counterparts among the series that count: by origin and name, then by name and the origin without its volatile
-// parts, because the folder of a run may be named after the time. A name that is volatile in either run does not count in the other.
-func pairSeries(expected, actual []record.Series, masked maskedSet) []seriesPair {
+// parts, because the folder of a run may be named after the time; pairs knows those that are named otherwise. A name that is volatile in either run does not count in the other.
+func pairSeries(expected, actual []record.Series, pairs folders, masked maskedSet) []seriesPair {
 	type key struct{ origin, name string }
-	exact := func(s *record.Series) key { return key{s.Origin, s.Name} }
-	loose := func(s *record.Series) key { return key{maskedOrigin(s.Origin), s.Name} }
+	exact := func(s *record.Series) key { return key{pairs.path(s.Origin), s.Name} }
+	loose := func(s *record.Series) key { return key{maskedOrigin(pairs.path(s.Origin)), s.Name} }
 
 	volatile := map[key]bool{}
 	for _, list := range [][]record.Series{expected, actual} {

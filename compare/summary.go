@@ -16,7 +16,8 @@ func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, m
 	names := maskedSet{}
 	var all summaries
 	for _, run := range runs {
-		for _, p := range pairSeries(runs[0].Metrics, run.Metrics, names) {
+		pairs := pairFolders(runs[0].Artifacts, run.Artifacts)
+		for _, p := range pairSeries(runs[0].Metrics, run.Metrics, pairs, names) {
 			all.add(p, p.diff(o))
 		}
 	}
