@@ -14,6 +14,8 @@ type ArtifactDiff struct {
 	Path, ActualPath string
 	Format           string
 	Class            Class
+	// Of is the path of the file of which values lie in this one, if there is one.
+	Of string
 	// Leaves are the parts that differ, in the order of the file, at most maxLeafDiffs.
 	Leaves []LeafDiff
 	// Detail says in words how the files differ.
@@ -56,7 +58,21 @@ func diffArtifacts(expected, actual []record.Artifact, pairs folders, metrics []
 		}
 		out = append(out, d)
 	}
+	followOwners(out)
 	return out
+}
+
+// followOwners lets a file in which only values of another one lie differ as that one does.
+func followOwners(diffs []ArtifactDiff) {
+	classes := map[string]Class{}
+	for _, d := range diffs {
+		classes[d.Path] = d.Class
+	}
+	for i, d := range diffs {
+		if d.Of != "" && d.Class == Different && classes[d.Of] == Within {
+			diffs[i].Class, diffs[i].Detail = Within, "holds values of "+d.Of+", which differ within tolerance"
+		}
+	}
 }
 
 // pairArtifacts finds the counterparts: by path, then, among what is left, by the path without its volatile parts, then by content.
@@ -132,7 +148,7 @@ func identity(a *record.Artifact) string {
 func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) ArtifactDiff {
 	d := ArtifactDiff{Class: Equal}
 	if p.a != nil {
-		d.Path, d.Format = p.a.Path, p.a.Format
+		d.Path, d.Format, d.Of = p.a.Path, p.a.Format, p.a.Of
 	}
 	if p.b != nil {
 		d.ActualPath = p.b.Path
@@ -163,7 +179,7 @@ func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) Artifac
 			d.Class, d.Detail = Different, fmt.Sprintf("links to %q, and to %q", p.a.Link, p.b.Link)
 		}
 		return d
-	case p.a.SHA256 == p.b.SHA256 && (p.a.Format != p.b.Format || p.a.Content == p.b.Content):
+	case p.a.SHA256 == p.b.SHA256 && (p.a.Format != p.b.Format || p.a.Content == p.b.Content || p.a.Of != ""):
 		if p.a.Path != p.b.Path {
 			d.Class, d.Detail = SameContent, "the same bytes under another name"
 			masked.add(p.a.Path)
@@ -190,6 +206,9 @@ func (d *ArtifactDiff) content(a, b *record.Artifact, pairs folders, o Options, 
 	case a.Content != "" && a.Content == b.Content:
 		d.Class, d.Detail = SameContent, "the same content in other bytes"
 		diffLeaves(a, b, pairs, o, masked) // names what is volatile inside
+		return
+	case a.Of != "" && b.Of != "":
+		d.Class, d.Detail = Different, "holds values of "+a.Of+", which differ"
 		return
 	case a.Unread != "" || b.Unread != "":
 		d.Class, d.Detail = Different, "other bytes, and the content could not be read: "+a.Unread+b.Unread

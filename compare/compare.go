@@ -82,13 +82,17 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	return r
 }
 
-// Abridge keeps the first artifact of each class: Verdict and FirstArtifact stay what they are.
+// Abridge keeps the first artifact of each class, and of those that are parts of others: Verdict and FirstArtifact stay what they are.
 func (r *Result) Abridge() {
-	known := map[Class]bool{}
+	type kind struct {
+		class Class
+		part  bool
+	}
+	known := map[kind]bool{}
 	var first []ArtifactDiff
 	for _, a := range r.Artifacts {
-		if !known[a.Class] {
-			known[a.Class] = true
+		if k := (kind{a.Class, a.Of != ""}); !known[k] {
+			known[k] = true
 			first = append(first, a)
 		}
 	}
@@ -146,14 +150,20 @@ func (r *Result) FirstMetric() *MetricDiff {
 	return first
 }
 
-// FirstArtifact is the first artifact that differs, in the order of paths, nil where none does.
-func (r *Result) FirstArtifact() *ArtifactDiff {
+// FirstArtifact is the first artifact that differs, in the order of paths, nil where none does. A file in which values of
+// another one lie comes after those that say what differs.
+func (r *Result) FirstArtifact() (first *ArtifactDiff) {
 	for i := range r.Artifacts {
-		if r.Artifacts[i].Class.verdict() == Different {
-			return &r.Artifacts[i]
+		a := &r.Artifacts[i]
+		switch {
+		case a.Class.verdict() != Different:
+		case a.Of == "":
+			return a
+		case first == nil:
+			first = a
 		}
 	}
-	return nil
+	return first
 }
 
 // maskedSet gathers the names of what is not compared.

@@ -52,7 +52,7 @@ func (t *tally) add(r *record.Run) {
 			t.files[a.Path] = v
 		}
 		v.runs++
-		v.sameBytes = v.sameBytes && a.SHA256 == v.sha256 && a.Link == v.link && a.Content == v.content
+		v.sameBytes = v.sameBytes && a.SHA256 == v.sha256 && a.Link == v.link && (a.Content == v.content || a.Of != "")
 		v.sameContent = v.sameContent && a.Content == v.content
 	}
 }

@@ -64,7 +64,8 @@ func writeHashes(p process, c *cli.Context) error {
 	}
 	result := hashes{manifest.SchemaVersion, []*manifest.Document{}}
 	var lines []manifest.Line
-	var failed []error // of files that the others need not wait for
+	var failed []error                        // of files that the others need not wait for
+	owners := map[string]*manifest.Document{} // of files in which nothing but values of others lie
 	for _, arg := range args {
 		items, err := all.Files(arg)
 		if err != nil {
@@ -91,9 +92,17 @@ func writeHashes(p process, c *cli.Context) error {
 				}
 			}
 			result.Files = append(result.Files, d)
-			if d.SHA256 != "" || d.Content != "" {
-				lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: item.Path})
+			for _, path := range item.Beside {
+				owners[filepath.Clean(path)] = d
 			}
+		}
+	}
+	for _, d := range result.Files {
+		if owner := owners[filepath.Clean(d.Path)]; owner != nil && d.Content == "" {
+			d.Content, d.Unread = owner.Content, ""
+		}
+		if d.SHA256 != "" || d.Content != "" {
+			lines = append(lines, manifest.Line{SHA256: d.SHA256, Content: d.Content, Path: d.Path})
 		}
 	}
 	if path := c.String("write"); path != "" {

@@ -23,6 +23,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 
+	"github.com/reprocheck/reprocheck/fixtures"
 	"github.com/reprocheck/reprocheck/runner/launch"
 )
 
@@ -47,6 +48,27 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   exitStatus,
 			"tmpfs":    tmpfs,
+			"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
+		},
+	})
+}
+
+// TestScriptsOfTensorFlow runs testdata/tensorflow with $PYTHON, which has TensorFlow.
+func TestScriptsOfTensorFlow(t *testing.T) {
+	python := fixtures.Python(t)
+	if !fixtures.HasModule(t, python, "tensorflow") {
+		t.Skip("no TensorFlow")
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/tensorflow",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PYTHON", python)
+			return setup(env, interpreter(t))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":   exitStatus,
 			"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
 		},
 	})

@@ -12,6 +12,8 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
+	"github.com/reprocheck/reprocheck/runner/metrics"
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 )
 
 // ComparisonVersion names the JSON form of a Comparison.
@@ -29,6 +31,8 @@ type Comparison struct {
 	Files []*Result `json:"files"`
 	// Other are files that are no checkpoints and have other bytes; OnlyA and OnlyB are there on one side only.
 	Other []string `json:"other_files_that_differ"`
+	// Alike are such files of which only times and other values differ that do so by nature.
+	Alike []string `json:"other_files_that_differ_by_nature"`
 	OnlyA []string `json:"only_in_a"`
 	OnlyB []string `json:"only_in_b"`
 }
@@ -36,7 +40,7 @@ type Comparison struct {
 // Paths compares two checkpoints, each a file or a directory. In directories files are paired by path, and the shards of
 // an index are compared as one model. It reads one pair at a time.
 func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
-	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, OnlyA: []string{}, OnlyB: []string{}}
+	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, Alike: []string{}, OnlyA: []string{}, OnlyB: []string{}}
 	listA, err := all.List(a)
 	if err != nil {
 		return nil, err
@@ -111,8 +115,13 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 		}
 	}
 	if x.Path != c.A && x.Name == y.Name && all.Foreign(x.Name, errA) && all.Foreign(y.Name, errB) {
-		c.Other = append(c.Other, x.Name)
-		return nil
+		alike, err := alike(x, y)
+		if alike {
+			c.Alike = append(c.Alike, x.Name)
+		} else {
+			c.Other = append(c.Other, x.Name)
+		}
+		return err
 	}
 	if errA != nil {
 		return errA
@@ -127,6 +136,37 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 	r.A.Path, r.B.Path = x.Path, y.Path
 	c.Files = append(c.Files, r)
 	return nil
+}
+
+// alike reports whether two files that are no checkpoints differ only in what does so by nature, as the times in TensorFlow's list of
+// checkpoints.
+func alike(x, y all.Item) (bool, error) {
+	var digests [2]string
+	for i, item := range []all.Item{x, y} {
+		var err error
+		if digests[i], err = lasting(item); err != nil {
+			return false, err
+		}
+	}
+	return digests[0] != "" && digests[0] == digests[1], nil
+}
+
+// lasting is the digest of what in a file does not differ by nature, "" where that cannot be told.
+func lasting(item all.Item) (string, error) {
+	info, err := os.Stat(item.Path)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", err
+	}
+	f, err := os.Open(item.Path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if digest := volatile.Fingerprint(f, item.Name, info.Size()); digest != "" {
+		return digest, nil
+	}
+	digest, _, err := metrics.MaskedDigest(f)
+	return digest, err
 }
 
 // verdict is the worst of all files.
@@ -194,7 +234,7 @@ func sameBytes(ctx context.Context, a, b string) (bool, error) {
 
 // WriteText writes a comparison for people.
 func (c *Comparison) WriteText(w io.Writer) error {
-	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.OnlyA)+len(c.OnlyB) == 0 {
+	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.Alike)+len(c.OnlyA)+len(c.OnlyB) == 0 {
 		_, err := fmt.Fprintf(w, "identical: %s and %s have the same bytes\n", display(c.A), display(c.B))
 		return err
 	}
@@ -206,7 +246,8 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	for _, x := range []struct {
 		what  string
 		names []string
-	}{{"only in " + display(c.A), c.OnlyA}, {"only in " + display(c.B), c.OnlyB}, {"no checkpoint, and other bytes", c.Other}} {
+	}{{"only in " + display(c.A), c.OnlyA}, {"only in " + display(c.B), c.OnlyB}, {"no checkpoint, and other bytes", c.Other},
+		{"no checkpoint, and other bytes only in what differs by nature", c.Alike}} {
 		for _, name := range x.names {
 			if _, err := fmt.Fprintf(w, "%s: %s\n", x.what, checkpoint.Display(name, 200)); err != nil {
 				return err
@@ -214,7 +255,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		}
 	}
 	for i, r := range c.Files {
-		if i > 0 || c.Identical+len(c.OnlyA)+len(c.OnlyB)+len(c.Other) > 0 {
+		if i > 0 || c.Identical+len(c.OnlyA)+len(c.OnlyB)+len(c.Other)+len(c.Alike) > 0 {
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}

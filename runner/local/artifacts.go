@@ -41,6 +41,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 		return err
 	}
 	var rest surplus
+	var spread spread
 	printed := len(run.Metrics)
 	for change, err := range ws.Changes() {
 		if err != nil {
@@ -63,18 +64,20 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 			}
 			continue
 		}
-		artifact, series, err := readArtifact(ctx, change)
+		artifact, series, beside, err := readArtifact(ctx, change)
 		if err != nil {
 			return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
 		}
 		if keep != "" && hasTensors(artifact) {
-			if artifact.Kept, err = keepCopy(change.OnDisk, filepath.Join(keep, artifact.SHA256)); err != nil {
+			if artifact.Kept, err = keepCopies(change.OnDisk, beside, filepath.Join(keep, artifact.SHA256)); err != nil {
 				return fmt.Errorf("keeping %q for comparing its values: %w", change.Path, err)
 			}
 		}
 		run.Artifacts = append(run.Artifacts, artifact)
+		spread.add(change.OnDisk, artifact, beside)
 		run.Metrics = append(run.Metrics, series...)
 	}
+	spread.settle(run.Artifacts)
 	slices.Sort(run.Deleted)
 	slices.SortFunc(run.Artifacts, func(a, b record.Artifact) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortStableFunc(run.Metrics[printed:], func(a, b record.Series) int { return cmp.Compare(a.Origin, b.Origin) })
@@ -123,47 +126,31 @@ func hasTensors(a record.Artifact) bool {
 	return slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == checkpoint.KindTensor.String() })
 }
 
-// keepCopy copies a file and returns the path of the copy.
-func keepCopy(from, to string) (string, error) {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return "", err
-	}
-	in, err := os.Open(from)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(out, in)
-	return to, errors.Join(err, out.Close())
-}
-
-func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, error) {
+// readArtifact returns also the paths of the other files in which values of this one lie.
+func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, []string, error) {
 	artifact := record.Artifact{Path: name(change.Path), Size: change.Size, Link: name(change.Link)}
 	if change.Link != "" {
 		sum := sha256.Sum256([]byte(change.Link))
 		artifact.SHA256, artifact.Format = hex.EncodeToString(sum[:]), "symlink"
-		return artifact, nil, nil
+		return artifact, nil, nil, nil
 	}
 	f, err := os.Open(change.OnDisk)
 	if err != nil {
-		return artifact, nil, err
+		return artifact, nil, nil, err
 	}
 	defer f.Close()
 	sum := sha256.New()
 	// A buffer no larger than the file, as a run may write a million small ones; and the reader alone, as a file would bring its own.
 	if _, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, make([]byte, min(change.Size+1, 64<<10))); err != nil {
-		return artifact, nil, err
+		return artifact, nil, nil, err
 	}
 	artifact.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	if err := readContent(ctx, f, &artifact); err != nil {
-		return artifact, nil, err
+	beside, err := readContent(ctx, f, &artifact)
+	if err != nil {
+		return artifact, nil, nil, err
 	}
 	series, err := metricsOf(f, artifact)
-	return artifact, series, err
+	return artifact, series, beside, err
 }
 
 // name is a file's name as a record can hold it: JSON holds no bytes that are not UTF-8, and names that differ in such alone
@@ -187,22 +174,23 @@ func name(path string) string {
 
 // readContent adds what a checkpoint reader makes of the file. That a file is of no known format, or damaged, is a
 // fact about the run and no failure of ours.
-func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) error {
+func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) (beside []string, err error) {
 	file, err := checkpoints.OpenReader(ctx, f, artifact.Size, artifact.Path)
 	if errors.Is(err, checkpoint.ErrUnknownFormat) {
-		return maskText(f, artifact)
+		return nil, maskText(f, artifact)
 	}
 	if err == nil {
 		defer file.Close()
+		beside = file.Beside
 		err = addContent(ctx, file, artifact)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		artifact.Unread = err.Error()
 	}
-	return nil
+	return beside, nil
 }
 
 func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Artifact) error {
@@ -257,6 +245,11 @@ func maskText(f *os.File, artifact *record.Artifact) error {
 	if artifact.Format = volatile.Sniff(head[:n]); artifact.Format == "" {
 		artifact.Format, artifact.Content = packedDigest(f, artifact.Size)
 	}
+	if artifact.Format == "" {
+		if artifact.Content = volatile.Fingerprint(f, artifact.Path, artifact.Size); artifact.Content != "" {
+			artifact.Format = volatile.FingerprintFormat
+		}
+	}
 	return nil
 }
 
@@ -291,7 +284,7 @@ func (s *digestSum) add(path, digest string) {
 }
 
 func (s *surplus) add(ctx context.Context, change workspace.Change) error {
-	artifact, _, err := readArtifact(ctx, change)
+	artifact, _, _, err := readArtifact(ctx, change)
 	if err != nil {
 		return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
 	}

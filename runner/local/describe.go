@@ -22,6 +22,7 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 		return nil, fmt.Errorf("%s is neither a file nor a directory: save what it gives to a file first", path)
 	}
 	run := &record.Run{Version: record.Version, ID: path, Experiment: "described"}
+	var spread spread
 	add := func(name, onDisk string, info fs.FileInfo) error {
 		change := workspace.Change{Path: filepath.ToSlash(name), Op: workspace.Added, OnDisk: onDisk, Size: info.Size()}
 		if info.Mode()&fs.ModeSymlink != 0 {
@@ -29,7 +30,7 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 				return err
 			}
 		}
-		artifact, series, err := readArtifact(ctx, change)
+		artifact, series, beside, err := readArtifact(ctx, change)
 		if err != nil {
 			return fmt.Errorf("reading %q: %w", onDisk, err)
 		}
@@ -39,6 +40,7 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 			}
 		}
 		run.Artifacts = append(run.Artifacts, artifact)
+		spread.add(onDisk, artifact, beside)
 		run.Metrics = append(run.Metrics, series...)
 		return nil
 	}
@@ -49,7 +51,7 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return nil, err
 	}
-	return run, filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -66,4 +68,6 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 		}
 		return add(rel, name, info)
 	})
+	spread.settle(run.Artifacts)
+	return run, err
 }

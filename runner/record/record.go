@@ -153,6 +153,8 @@ type Artifact struct {
 	Unread string `json:"unread,omitempty"`
 	// Kept is the absolute path of a copy of the file, kept where values are compared within a tolerance; empty otherwise.
 	Kept string `json:"kept,omitempty"`
+	// Of is the path of the artifact of which values lie in this one, whose content is that one's; empty for most.
+	Of string `json:"of,omitempty"`
 	// Link is the target, where the artifact is a symbolic link.
 	Link string `json:"link,omitempty"`
 }

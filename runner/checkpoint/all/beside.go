@@ -2,25 +2,34 @@ package all
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
 
 // referring are the formats of files whose values may lie in other files.
 var referring = map[string]bool{"onnx": true, "tensorbundle": true}
 
 // beside returns the paths of the other files in which values of the checkpoint at path lie, and whether there are any. A
-// file that may have some and cannot be opened counts as one that has.
+// file that may have some and cannot be opened counts as one that has, unless it is of no known format.
 func beside(path string) (paths []string, spread bool) {
 	if !refers(path) {
 		return nil, false
 	}
 	f, err := Open(context.Background(), path)
 	if err != nil {
-		return nil, true
+		return nil, !errors.Is(err, checkpoint.ErrUnknownFormat)
 	}
 	defer f.Close()
 	return f.Beside, len(f.Beside) > 0
+}
+
+// Beside returns the paths of the other files in which values of the checkpoint at path lie.
+func Beside(path string) []string {
+	paths, _ := beside(path)
+	return paths
 }
 
 // refers reports whether the file at path may be of a format of which values may lie in other files.

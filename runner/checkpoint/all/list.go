@@ -9,6 +9,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/tensorbundle"
 )
 
 // maxFiles bounds the files of a directory.
@@ -23,7 +24,7 @@ type Item struct {
 }
 
 // List returns what Open can be tried on at a path: the file itself, or everything below a directory, without the files
-// that another one stands for, the shards of an index.
+// that another one stands for, the shards of an index. The prefix of a TensorFlow checkpoint and its data files stand for the index.
 func List(root string) ([]Item, error) {
 	items, err := walk(root)
 	if err != nil {
@@ -56,6 +57,7 @@ func Files(root string) ([]Item, error) {
 }
 
 func walk(root string) ([]Item, error) {
+	root = tensorbundle.Index(root)
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, err

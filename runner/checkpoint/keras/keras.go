@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
@@ -35,8 +37,8 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool {
 	return false
 }
 
-// Open reads the structure of the weights. The configuration is content, as one string; the metadata, which hold the
-// time of saving, are not.
+// Open reads the structure of the weights. The configuration is content, as one string in which shared objects are numbered;
+// the metadata, which hold the time of saving, are not.
 func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
 	a, err := ziparchive.Open(r, size)
 	if err != nil {
@@ -59,7 +61,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 	if err != nil {
 		return nil, err
 	}
-	e := pyobject.StringEntry(text)
+	e := pyobject.StringEntry(numbered(text))
 	e.Name = configName
 	f.Entries = append(f.Entries, e)
 	if metadata, ok := a.Lookup(metadataName); ok {
@@ -70,6 +72,24 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 		f.Facts = append(f.Facts, checkpoint.Fact{Key: metadataName, Value: checkpoint.Clip(text, 1000)})
 	}
 	return f, checkpoint.CheckNames(f.Entries)
+}
+
+// sharedObject is what the configuration says of an object that several layers share: its address in memory, as id() gives it, which
+// is another one in every process. Within a string of JSON the quotes would be escaped.
+var sharedObject = regexp.MustCompile(`("shared_object_id":\s*)([0-9]+)`)
+
+// numbered numbers shared objects as they appear, from 0, where the configuration has their addresses.
+func numbered(config string) string {
+	numbers := map[string]int{}
+	return sharedObject.ReplaceAllStringFunc(config, func(found string) string {
+		parts := sharedObject.FindStringSubmatch(found)
+		n, known := numbers[parts[2]]
+		if !known {
+			n = len(numbers)
+			numbers[parts[2]] = n
+		}
+		return parts[1] + strconv.Itoa(n)
+	})
 }
 
 func read(rec *ziparchive.Record) (string, error) {

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -235,6 +236,8 @@ type Outcome struct {
 	Path   string `json:"path"`
 	Status Status `json:"status"`
 	Why    string `json:"why,omitempty"`
+
+	foreign bool // the file is no checkpoint itself
 }
 
 // Good reports whether the file holds what its line says.
@@ -245,18 +248,37 @@ func (o Outcome) Good() bool { return o.Status == OK || o.Status == SameContent 
 func Check(ctx context.Context, dir string, lines []Line) ([]Outcome, error) {
 	outcomes := make([]Outcome, 0, len(lines))
 	for _, l := range lines {
-		path := l.Path
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		o, err := check(ctx, path, l)
+		o, err := check(ctx, located(dir, l.Path), l)
 		if err != nil {
 			return nil, err
 		}
 		o.Path = l.Path
 		outcomes = append(outcomes, o)
 	}
+	for i := range outcomes {
+		if outcomes[i].foreign {
+			settle(dir, lines, outcomes, i)
+		}
+	}
 	return outcomes, nil
+}
+
+// settle judges a file of other bytes that is no checkpoint itself: it is as the one of that content is whose values lie in it.
+func settle(dir string, lines []Line, outcomes []Outcome, i int) {
+	for j, l := range lines {
+		if j != i && l.Content == lines[i].Content && outcomes[j].Good() && slices.Contains(all.Beside(located(dir, l.Path)), located(dir, lines[i].Path)) {
+			outcomes[i] = Outcome{Path: outcomes[i].Path, Status: SameContent}
+			return
+		}
+	}
+	outcomes[i] = Outcome{Path: outcomes[i].Path, Status: Changed}
+}
+
+func located(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
 }
 
 func check(ctx context.Context, path string, l Line) (Outcome, error) {
@@ -278,7 +300,7 @@ func check(ctx context.Context, path string, l Line) (Outcome, error) {
 	case ctx.Err() != nil:
 		return Outcome{}, ctx.Err()
 	case err != nil:
-		return Outcome{Status: Unreadable, Why: err.Error()}, nil
+		return Outcome{Status: Unreadable, Why: err.Error(), foreign: errors.Is(err, checkpoint.ErrUnknownFormat)}, nil
 	case content != l.Content:
 		return Outcome{Status: Changed}, nil
 	case sha != l.SHA256:

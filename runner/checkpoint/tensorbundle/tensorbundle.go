@@ -4,10 +4,14 @@ package tensorbundle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -25,6 +29,24 @@ const (
 	// maxParts bounds the partitions of all variables, and maxPartKey the key of one.
 	maxParts, maxPartKey = 1 << 16, 8 << 10
 )
+
+// dataName is how data files are named after the prefix.
+var dataName = regexp.MustCompile(`\.data-\d{5}-of-\d{5}$`)
+
+// Index returns the path of the index where path is the prefix by which TensorFlow names a checkpoint, or one of its data
+// files; else path itself.
+func Index(path string) string {
+	prefix := path
+	if at := dataName.FindStringIndex(path); at != nil {
+		prefix = path[:at[0]]
+	} else if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return path
+	}
+	if info, err := os.Stat(prefix + suffix); err == nil && info.Mode().IsRegular() {
+		return prefix + suffix
+	}
+	return path
+}
 
 // Reader reads the index of a TensorBundle and the data files beside it.
 type Reader struct{}
