@@ -78,8 +78,7 @@ type Checker struct {
 	epochs    string // what shows that the training counts epochs
 	position  bool   // a position within an epoch was saved
 	schedule  int64  // the furthest last_epoch of a scheduler
-	torch     bool   // PyTorch wrote a file
-	other     bool   // another framework wrote a file
+	family    family // whose files these are: the first of those that are seen, and PyTorch where it wrote one
 }
 
 // NewChecker returns a Checker for the checkpoint at path.
@@ -97,12 +96,8 @@ func (c *Checker) AddUnreadable(name string, err error) {
 func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anatomy *component.Anatomy) error {
 	c.files = append(c.files, name)
 	c.layouts = append(c.layouts, anatomy.Layout)
-	switch {
-	case strings.HasPrefix(f.Format, "torch-"):
-		c.torch = true
-	case f.Format == "keras" || f.Format == "hdf5" || f.Format == "msgpack" || f.Format == "orbax" || f.Format == "tensorbundle" ||
-		f.Format == "xgboost" || f.Format == "lightgbm":
-		c.other = true
+	if of := familyOf(f.Format); of == pyTorch || c.family == "" {
+		c.family = of
 	}
 	var path []string // of one entry after the other
 	for i := range f.Entries {
@@ -207,10 +202,11 @@ func (c *Checker) Document() *Document {
 			default:
 				missing = true
 			}
-			p.Without, p.Hides, p.Fix = rule.Without, rule.Hides, rule.Fix
+			p.Without, p.Fix = rule.worded(c.family)
+			p.Hides = rule.Hides
 		case CannotTell:
 			unclear = true
-			p.Without, p.Fix = rule.Without, rule.Fix
+			p.Without, p.Fix = rule.worded(c.family)
 		}
 		d.Parts = append(d.Parts, p)
 	}
@@ -226,7 +222,7 @@ func (c *Checker) Document() *Document {
 	if _, ok := c.found[component.Model]; ok && !fatal {
 		d.GoodFor = append(d.GoodFor, "inference", "transfer learning")
 		switch {
-		case !c.optimizer.seen:
+		case !c.optimizer.seen && c.family != boosting:
 			d.NotFor = append(d.NotFor, "resuming the training")
 		case missing:
 			d.GoodFor = append(d.GoodFor, "continuing the training")
@@ -259,6 +255,16 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	if slices.ContainsFunc(c.damage, func(x Damage) bool { return x.Rule == "CK101" }) {
 		return CannotTell, "a file could not be read"
 	}
+	if c.family == boosting {
+		switch rule.ID {
+		case "CK002", "CK003":
+			return Present, "not needed: boosting adds to the model, and has no optimizer"
+		case "CK006", "CK007":
+			return Present, "the model counts its rounds"
+		case "CK012", "CK013":
+			return CannotTell, "needed only if code of the training's own draws from it; the library has its own"
+		}
+	}
 	switch rule.ID {
 	case "CK003":
 		return c.optimizer.moments()
@@ -268,6 +274,9 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 		}
 		return CannotTell, "nothing shows whether the training had a scheduler"
 	case "CK005":
+		if c.family != "" && c.family != pyTorch {
+			return CannotTell, "nothing shows whether the training scaled its loss"
+		}
 		return CannotTell, "nothing shows whether the training used a GradScaler"
 	case "CK006":
 		name := filepath.Base(c.path)
@@ -291,7 +300,7 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	case "CK010", "CK011":
 		return CannotTell, "nothing shows whether the training keeps one"
 	case "CK014":
-		if c.other && !c.torch {
+		if c.family != "" && c.family != pyTorch {
 			return CannotTell, "not PyTorch's; needed only if PyTorch draws numbers too"
 		}
 	case "CK015":

@@ -55,6 +55,9 @@ func Estimate(t Training) (Size, error) {
 	if !ok {
 		return Size{}, fmt.Errorf("element type %q is not known: use fp64, fp32, bf16, fp16 or fp8", t.DType)
 	}
+	if t.Masters && width >= 4 {
+		return Size{}, fmt.Errorf("weights of %s have no float32 masters, which are copies of narrower ones: use another element type, such as bf16", t.DType)
+	}
 	o, ok := optimizers[t.Optimizer]
 	if !ok {
 		return Size{}, fmt.Errorf("optimizer %q is not known: use %s", t.Optimizer, strings.Join(Optimizers(), ", "))
@@ -62,7 +65,7 @@ func Estimate(t Training) (Size, error) {
 	s := Size{Model: n * width, Source: fmt.Sprintf("%d parameters of %s, %s", n, t.DType, t.Optimizer)}
 	s.Formulas = append(s.Formulas, fmt.Sprintf("model: N*%d", width))
 	momentWidth := width
-	if t.Masters && width < 4 {
+	if t.Masters {
 		s.Masters, momentWidth = 4*n, 4
 		s.Source += ", float32 masters"
 		s.Formulas = append(s.Formulas, "float32 masters: N*4 (Micikevicius et al., 2018; Rajbhandari et al., 2020)")

@@ -173,3 +173,11 @@ for dtype in ("float32", "bfloat16"):
 		}
 	}
 }
+
+func TestMastersOfWideWeightsAreRefused(t *testing.T) {
+	for dtype, refused := range map[string]bool{"fp64": true, "fp32": true, "bf16": false, "fp8": false} {
+		if _, err := Estimate(Training{Parameters: 10, DType: dtype, Optimizer: "adamw", Masters: true}); (err != nil) != refused {
+			t.Errorf("%s: %v", dtype, err)
+		}
+	}
+}
