@@ -27,10 +27,27 @@ func (c *inquiry) delays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reference, alike := c.shipped[0], ""
+	if c.verdict(d) == record.Diverged && computes(reference.summary) {
+		// Delayed runs compute with a fixed number of threads, which rounds otherwise by itself.
+		counted, byCount, err := c.against(ctx, reference, c.pin([]seed.ID{seed.Threads}, false))
+		if err != nil {
+			return err
+		}
+		if d, err = c.differ(counted, free); err != nil {
+			return err
+		}
+		reference, alike = counted, " and one with their number of threads"
+		says := "agrees with the number of threads that delayed runs have"
+		if byCount.any() {
+			says = "differs by the number of threads that delayed runs have"
+		}
+		c.setExperiment(counted.run.Experiment, c.verdict(byCount), says)
+	}
 	if c.verdict(d) == record.Diverged {
 		// One run alone may differ for a reason that is only seldom met.
 		var again *difference
-		if free, again, err = c.against(ctx, c.shipped[0], delayed); err != nil {
+		if free, again, err = c.against(ctx, reference, delayed); err != nil {
 			return err
 		}
 		if c.verdict(again) != record.Diverged {
@@ -43,13 +60,13 @@ func (c *inquiry) delays(ctx context.Context) error {
 	name := free.run.Experiment
 	sensitivity := record.Sensitivity{Source: seed.Concurrency, Changed: c.verdict(d) == record.Diverged, Values: []string{"as it comes", "delayed"}}
 	if !sensitivity.Changed {
-		c.setExperiment(name, record.Reproducible, "a run whose parts are delayed agrees")
+		c.setExperiment(name, record.Reproducible, "a run whose parts are delayed agrees"+strings.Replace(alike, " and one", " with one", 1))
 		c.audit.Sensitivities = append(c.audit.Sensitivities, sensitivity)
 		return nil
 	}
 	c.setExperiment(name, record.Diverged, "2 runs whose parts are delayed differ")
 	cause := conviction{suspicion: ruleOf(seed.Concurrency).suspicionFor(c.evidence(d)), proof: record.Observed,
-		evidence: []string{fmt.Sprintf("with parts of the work delayed, 2 runs differ (%s) from %d that agree as shipped", name, len(c.shipped))}}
+		evidence: []string{fmt.Sprintf("with parts of the work delayed, 2 runs differ (%s) from %d that agree as shipped%s", name, len(c.shipped), alike)}}
 	pinned, err := c.observe(ctx, Ask{Experiment: c.pin([]seed.ID{seed.Concurrency}, false), Runs: 2})
 	if err != nil {
 		return err
@@ -69,6 +86,18 @@ func (c *inquiry) delays(ctx context.Context) error {
 		c.audit.Reason = "plain repeats agree, and a run in which parts of the work are delayed differs: results depend on what is done first"
 	}
 	return nil
+}
+
+// computes reports whether a process uses a library whose kernels share their work out to threads.
+func computes(sum *trace.Summary) bool {
+	for _, facts := range sum.Facts {
+		for _, library := range []string{"numpy", "torch", "jax", "tensorflow"} {
+			if facts[library] != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // together reports whether lines of the user's own started several things that go on at the same time.
