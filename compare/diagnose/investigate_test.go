@@ -458,6 +458,11 @@ func TestDelays(t *testing.T) {
 			return slices.Repeat([]probe.Event{{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Detail: json.RawMessage(then)}}, n)
 		}
 	}
+	computing := func(n int, then string) func(valueOf) []probe.Event {
+		return func(v valueOf) []probe.Event {
+			return append(threads(n, then)(v), probe.Event{Kind: probe.KindFact, Value: "2.4.6", Detail: json.RawMessage(`{"name":"numpy"}`)})
+		}
+	}
 	const thread, pool = `{"api":"threading.Thread.start"}`, `{"api":"multiprocessing.pool.Pool","workers":%d}`
 	tests := []struct {
 		name     string
@@ -472,6 +477,10 @@ func TestDelays(t *testing.T) {
 		{"one thread alone", world{together: []seed.ID{seed.Concurrency}, events: threads(1, thread)}, record.Settings{}, record.Reproducible, "", 3},
 		{"a pool of several", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 3))}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 7},
 		{"a run that differs for another reason", world{reaches: []seed.ID{seed.Host}, luck: []int{0, 0, 0, 1, 0}, events: threads(2, thread)}, record.Settings{}, record.Inconclusive, "", 5},
+		{"the number of threads matters", world{reaches: []seed.ID{seed.Threads}, steady: []seed.ID{seed.Threads}, events: computing(2, thread)},
+			record.Settings{}, record.Reproducible, "", 5},
+		{"order and the number of threads matter", world{reaches: []seed.ID{seed.Threads}, steady: []seed.ID{seed.Threads}, together: []seed.ID{seed.Concurrency},
+			events: computing(2, thread)}, record.Settings{}, record.Diverged, "concurrency proven train.py:4", 8},
 		{"a pool of one", world{together: []seed.ID{seed.Concurrency}, events: threads(1, fmt.Sprintf(pool, 1))}, record.Settings{}, record.Reproducible, "", 3},
 		{"pinned by the user", world{together: []seed.ID{seed.Concurrency}, events: threads(2, thread)}, record.Settings{Pin: []seed.ID{seed.Concurrency}}, record.Reproducible, "", 3},
 	}

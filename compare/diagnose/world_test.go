@@ -98,11 +98,19 @@ func (w *world) list(ask Ask, run *record.Run) {
 }
 
 func (w *world) launch(ask Ask) *record.Run {
+	beside := map[seed.ID]bool{} // pinned beside what is varied
+	for id, level := range ask.Experiment.Levels {
+		if s, known := seed.Lookup(id); known && level == seed.Vary {
+			for _, companion := range s.Vary.Companions {
+				beside[companion] = true
+			}
+		}
+	}
 	value := func(id seed.ID) string {
 		switch level := ask.Experiment.Levels[id]; {
 		case w.hides && ask.Zoom != nil:
 			return "traced"
-		case level == seed.Pin, id == seed.CudnnDeterministic && ask.Experiment.Levels[seed.TorchNondeterministicOps] == seed.Pin:
+		case level == seed.Pin, beside[id] && level != seed.Vary, id == seed.CudnnDeterministic && ask.Experiment.Levels[seed.TorchNondeterministicOps] == seed.Pin:
 			return "pinned"
 		case level == seed.Vary:
 			return "varied" + strconv.Itoa(w.run)
