@@ -18,14 +18,13 @@ func TestEstimate(t *testing.T) {
 		training                            Training
 		model, masters, optimizer, averages int64
 	}{
-		"fp32 adamw":               {Training{Parameters: 3e9, DType: "fp32", Optimizer: "adamw"}, 12e9, 0, 24e9, 0},
-		"pure bf16":                {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw"}, 6e9, 0, 12e9, 0},
-		"bf16 with masters":        {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw", Masters: true}, 6e9, 12e9, 24e9, 0},
-		"masters of fp32 are none": {Training{Parameters: 1e6, DType: "fp32", Optimizer: "adam", Masters: true}, 4e6, 0, 8e6, 0},
-		"sgd":                      {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd"}, 4e6, 0, 0, 0},
-		"adafactor":                {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adafactor"}, 2e6, 0, 2e4, 0},
-		"8 bits":                   {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adamw8bit", Masters: true}, 2e6, 4e6, 2e6 + 2*4*1e6/256, 0},
-		"momentum and EMA":         {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd-momentum", EMA: true}, 4e6, 0, 4e6, 4e6},
+		"fp32 adamw":        {Training{Parameters: 3e9, DType: "fp32", Optimizer: "adamw"}, 12e9, 0, 24e9, 0},
+		"pure bf16":         {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw"}, 6e9, 0, 12e9, 0},
+		"bf16 with masters": {Training{Parameters: 3e9, DType: "bf16", Optimizer: "adamw", Masters: true}, 6e9, 12e9, 24e9, 0},
+		"sgd":               {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd"}, 4e6, 0, 0, 0},
+		"adafactor":         {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adafactor"}, 2e6, 0, 2e4, 0},
+		"8 bits":            {Training{Parameters: 1e6, DType: "bf16", Optimizer: "adamw8bit", Masters: true}, 2e6, 4e6, 2e6 + 2*4*1e6/256, 0},
+		"momentum and EMA":  {Training{Parameters: 1e6, DType: "float32", Optimizer: "sgd-momentum", EMA: true}, 4e6, 0, 4e6, 4e6},
 	} {
 		s, err := Estimate(test.training)
 		if err != nil || s.Model != test.model || s.Masters != test.masters || s.Optimizer != test.optimizer || s.Averages != test.averages || s.Other != 0 {
