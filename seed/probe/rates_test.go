@@ -43,6 +43,23 @@ for step in range(200):
 	}
 }
 
+// An optimizer that lies where another one did that is gone, as in the next fold, has its rate written as well.
+func TestEachOptimizersRateIsWritten(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import torch
+model = torch.nn.Linear(2, 1)
+for fold in range(8):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    del optimizer
+`})
+	s.needs("torch")
+	if n := len(s.watched(probe.Config{}, "run.py").ok(t).of(probe.KindLR)); n != 8 {
+		t.Errorf("the rates of %d of 8 optimizers were written", n)
+	}
+}
+
 // The probe's compiled code spares every later process of a run the compiler, also where the user wants none to be kept.
 func TestCompiledCodeIsKept(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": "import random, own\n", "own.py": ""})

@@ -51,6 +51,8 @@ class _Optimizers:
         try:
             self._watch_step(type(optimizer))
             self._alive.append(weakref.ref(optimizer))
+            # It may lie where one did that is gone.
+            self._rates.pop(id(optimizer), None)
             parameters = _parameters(optimizer)
             event = _digested(parameters, None, type(optimizer).__name__)
             if probe.steps == 0 and probe.weights is not None:
