@@ -56,6 +56,7 @@ func NewCollector(origin string, o Options) *Collector {
 	}
 	c.budget = 2 * c.maxPoints
 	c.Lines = NewLines(c.line)
+	c.Lines.textOnly = len(o.Regex) == 0 // a pattern of the user's knows what it looks for
 	return c
 }
 

@@ -1,6 +1,9 @@
 package metrics
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // maxLine bounds the part of a line that is kept; what is beyond it is dropped, and the next line is read as usual.
 const maxLine = 1 << 20
@@ -13,9 +16,10 @@ const maxLine = 1 << 20
 type Lines struct {
 	emit func(number int64, line []byte)
 
-	pending []byte // the beginning of a line whose end has not been written
-	skip    bool   // the line has outgrown maxLine; drop until its end
-	number  int64  // complete lines so far
+	pending  []byte // the beginning of a line whose end has not been written
+	textOnly bool   // lines that are no text are emitted empty
+	skip     bool   // the line has outgrown maxLine; drop until its end
+	number   int64  // complete lines so far
 }
 
 // NewLines calls emit for each complete line with its 1-based number. The line is valid until emit returns,
@@ -74,7 +78,11 @@ func (l *Lines) hold(p []byte) {
 
 func (l *Lines) finish(line []byte) {
 	l.number++
-	if needsCleaning(line) {
+	switch {
+	case !needsCleaning(line):
+	case l.textOnly && !utf8.Valid(line) && bytes.IndexFunc(line, noText) >= 0:
+		line = nil
+	default:
 		if len(l.pending) == 0 {
 			l.pending = append(l.pending, line...) // a private copy, in a buffer that is there anyway
 			line = l.pending
@@ -94,6 +102,10 @@ func needsCleaning(line []byte) bool {
 	}
 	return false
 }
+
+// noText reports control characters that no text has and that draw nothing. With bytes that are no UTF-8 either, a line is no text: what
+// stands before a number there is no name.
+func noText(r rune) bool { return r < '\a' || r > '\r' && r < '\x1b' || r > '\x1b' && r < ' ' }
 
 // clean reduces a line, in place, to what a terminal leaves of it.
 func clean(line []byte) []byte {
