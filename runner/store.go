@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"syscall"
@@ -191,8 +192,12 @@ func Runs(dir string, a *record.Audit) iter.Seq2[*record.Run, error] {
 	}
 }
 
+// probeFrame is a frame of the probe in a traceback of Python, with the lines that quote it: where the program called what the probe
+// stands in for, the program's own frame says so.
+var probeFrame = regexp.MustCompile(`\n  File "[^"\n]*/reprocheck_probe/[^"\n]*", line \d+, in [^\n]*(?:\n    [^\n]*)*`)
+
 // LastLines reads the end of a run's kept output: at most 20 lines of at most 16 KiB, none when it cannot be read. Of a
-// line that was written over, as progress bars are, it gives what stood there last.
+// line that was written over, as progress bars are, it gives what stood there last; frames of the probe are left out.
 func (s *Store) LastLines(audit string, stream record.Stream, run string) []string {
 	const lines, bytes = 20, 16 << 10
 	f, err := os.Open(filepath.Join(s.RunDir(audit, run), filepath.Base(stream.Path)))
@@ -213,7 +218,7 @@ func (s *Store) LastLines(audit string, stream record.Stream, run string) []stri
 	if text == "" {
 		return nil
 	}
-	all := strings.Split(text, "\n")
+	all := strings.Split(strings.TrimLeft(probeFrame.ReplaceAllString("\n"+text, ""), "\n"), "\n")
 	all = all[max(0, len(all)-lines):]
 	for i, line := range all {
 		line = strings.TrimRight(line, "\r")
