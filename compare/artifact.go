@@ -197,6 +197,12 @@ func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) Artifac
 	return d
 }
 
+// differsAsAWhole says what differs of formats that are recorded by one digest of what counts.
+var differsAsAWhole = map[string]string{
+	"text":     "the text differs in more than times and identifiers",
+	"notebook": "what the cells printed or returned differs in more than times and identifiers",
+}
+
 // content compares two files whose bytes differ, or whose values do that lie in other files.
 func (d *ArtifactDiff) content(a, b *record.Artifact, pairs folders, o Options, masked maskedSet) {
 	switch {
@@ -223,8 +229,8 @@ func (d *ArtifactDiff) content(a, b *record.Artifact, pairs folders, o Options, 
 		}
 		return
 	}
-	if a.Format == "text" && len(a.Leaves)+len(b.Leaves) == 0 {
-		d.Class, d.Detail = Different, "the text differs in more than times and identifiers"
+	if whole := differsAsAWhole[a.Format]; whole != "" && len(a.Leaves)+len(b.Leaves) == 0 {
+		d.Class, d.Detail = Different, whole
 		return
 	}
 	leaves, maskedAny := diffLeaves(a, b, pairs, o, masked)

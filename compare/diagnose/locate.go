@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -291,11 +289,7 @@ func excerpt(dir, file string, line int) []record.SourceLine {
 	if file == "" || line <= 0 {
 		return nil
 	}
-	path := file
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, file)
-	}
-	f, err := os.Open(path)
+	f, err := openSource(dir, file)
 	if err != nil {
 		return nil
 	}

@@ -42,15 +42,11 @@ func startersOf(dir string, command []string) []starter {
 	}
 	var all []starter
 	for _, name := range names {
-		if filepath.Ext(name) == ".py" {
+		if ext := filepath.Ext(name); ext == ".py" || ext == ".ipynb" {
 			continue
 		}
-		path := name
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
 		s := starter{lines: []string{name}}
-		if data := head(path, each); len(data) > 0 {
+		if data := head(dir, name, each); len(data) > 0 {
 			if bytes.IndexByte(data, 0) >= 0 {
 				continue
 			}

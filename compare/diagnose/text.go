@@ -1,8 +1,6 @@
 package diagnose
 
 import (
-	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,29 +26,9 @@ func userText(dir string, command []string, o *observation) text {
 	}
 	var all text
 	for _, name := range files {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		all = append(all, head(name, each)...)
+		all = append(all, head(dir, name, each)...)
 	}
 	return all
-}
-
-// head reads the beginning of a regular file, nothing when it cannot be read.
-func head(name string, most int64) []byte {
-	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
-		return nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return nil
-	}
-	return append(data, '\n')
 }
 
 func (t text) mentions(pattern *regexp.Regexp) bool { return pattern.Match(t) }

@@ -175,6 +175,11 @@ func name(path string) string {
 // readContent adds what a checkpoint reader makes of the file. That a file is of no known format, or damaged, is a
 // fact about the run and no failure of ours.
 func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) (beside []string, err error) {
+	if metrics.IsNotebook(artifact.Path) {
+		if done, err := addNotebook(f, artifact); done || err != nil {
+			return nil, err
+		}
+	}
 	file, err := checkpoints.OpenReader(ctx, f, artifact.Size, artifact.Path)
 	if errors.Is(err, checkpoint.ErrUnknownFormat) {
 		return nil, maskText(f, artifact)
@@ -222,6 +227,20 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 		artifact.Rest = hex.EncodeToString(rest.Sum(nil))
 	}
 	return nil
+}
+
+// addNotebook gives a notebook the digest of its cells and of what they gave, without what is expected to differ. done is false where
+// the file is none.
+func addNotebook(f *os.File, artifact *record.Artifact) (done bool, err error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	digest, err := metrics.NotebookDigest(f)
+	if errors.Is(err, metrics.ErrNoNotebook) {
+		return false, nil
+	}
+	artifact.Format, artifact.Content = "notebook", digest
+	return err == nil, err
 }
 
 // maskText gives a text file the digest of its text without what is expected to differ, such as times.

@@ -15,7 +15,8 @@ const maxFile = 64 << 20
 // fileFormat reads one kind of file into a Collector made by open; it returns nil where the file is not of this kind, or not of metrics.
 type fileFormat func(open func() *Collector, in io.Reader, size int64) (*Collector, error)
 
-// ReadFile reads the metrics of a file that a run wrote: a JSON document, JSON lines, or a table with a header as CSV or TSV. A file that
+// ReadFile reads the metrics of a file that a run wrote: a JSON document, JSON lines, a table with a header as CSV or TSV, or a
+// notebook by what its cells printed. A file that
 // is of none of these, or is data rather than metrics by its size and shape, has no series, and that is no error. r is read at
 // most once, and not at all when the name and the size already decide.
 func ReadFile(file string, r io.Reader, size int64) ([]record.Series, error) {
@@ -28,6 +29,8 @@ func ReadFile(file string, r io.Reader, size int64) ([]record.Series, error) {
 		format = readJSON
 	case ".jsonl", ".ndjson":
 		format = readJSONLines
+	case ".ipynb":
+		format = readNotebook
 	case ".csv":
 		format = readTable(',')
 	case ".tsv":

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -17,6 +18,9 @@ import (
 
 // sniffed is how much of a file decides whether it is text.
 const sniffed = 8 << 10
+
+// unfinishedBar is a bar of tqdm's on its way, which a log or a page may hold on a line of its own: how often it is drawn is chance.
+var unfinishedBar = regexp.MustCompile(`(^|[\s>])\d{1,2}%\|.*\| *\d+/\d+ \[`)
 
 // readers are used again: a run may write very many short texts.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
@@ -39,6 +43,9 @@ func MaskedDigest(r io.Reader) (digest string, isText bool, err error) {
 	sum := sha256.New()
 	m := masker{reader: lineReader{formats: formats(nil)}, reasons: map[string]string{}}
 	lines := NewLines(func(_ int64, line []byte) {
+		if bytes.Contains(line, []byte("%|")) && unfinishedBar.Match(line) {
+			return
+		}
 		if masked := m.mask(line); len(masked) > 0 {
 			sum.Write(masked)
 			sum.Write([]byte{'\n'})

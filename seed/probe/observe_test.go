@@ -256,6 +256,32 @@ if __name__ == "__main__":
 	}
 }
 
+// A cell is named by the notebook and its place in it, and its lines are its own.
+func TestCellsOfANotebook(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import subprocess, sys, nbformat
+code = nbformat.v4.new_code_cell
+cells = [nbformat.v4.new_markdown_cell("# Training"), code("import random"), code(""),
+         code("\n\ndef draw():\n    return random.Random().random()"), code("%time draw()")]
+nbformat.write(nbformat.v4.new_notebook(cells=cells), "train.ipynb")
+subprocess.run([sys.executable, "-m", "jupyter", "execute", "train.ipynb"], check=True)
+`})
+	s.needs("ipykernel")
+	s.needs("nbclient")
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	places := make(map[string]bool)
+	for _, events := range found.events {
+		for _, e := range events {
+			if e.Kind == probe.KindNew {
+				places[fmt.Sprintf("%s:%d", e.File, e.Line)] = true
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"train.ipynb:In[2]:2": true}, places); diff != "" {
+		t.Errorf("lines that made a generator (-want +got):\n%s", diff)
+	}
+}
+
 // The first draws of each line are written, however many there are of another.
 func TestDrawsAreBounded(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `

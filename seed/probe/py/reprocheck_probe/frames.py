@@ -41,6 +41,7 @@ class Frames:
         self._outside = (os.path.dirname(os.__file__) + os.sep,)
         self._probe = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
         self._kinds = {}
+        self._notebook = None
 
     def user(self, frame):
         """Returns the Where of the innermost user frame from frame outwards, or None."""
@@ -128,8 +129,9 @@ class Frames:
                 return _IMPORT
             if file.startswith("<frozen runpy"):
                 return _NEUTRAL
-            # A notebook's cells are the user's; other frozen or generated code is not.
-            return file if file.startswith("<ipython-input") else _LIBRARY
+            return self._cell(file) if file.startswith("<ipython-input") else _LIBRARY  # frozen or generated
+        if os.path.basename(os.path.dirname(file)).startswith("ipykernel_"):
+            return self._cell(file)
         file = os.path.normpath(os.path.join(self._start, file))
         if file.startswith(self._probe):
             return _NEUTRAL
@@ -143,6 +145,15 @@ class Frames:
                     return _LIBRARY
                 return rest
         return _LIBRARY
+
+
+    def _cell(self, file):
+        """Returns the name under which a notebook's cell is shown, to which IPython has given this file name."""
+        if self._notebook is None:
+            from .notebook import Notebook
+
+            self._notebook = Notebook(self.below_root)
+        return self._notebook.name(file)
 
 
 def _typed(frame):

@@ -68,7 +68,7 @@ class _Tasks:
             where.lib = None
             if direct:
                 return
-        if direct and where.lib is not None and where.lib.split(".")[0] in ("torch", "subprocess", "tqdm"):
+        if direct and where.lib is not None and where.lib.split(".")[0] in ("torch", "subprocess", "tqdm", "IPython"):
             return
         if self._sightings.first(api, found):
             detail["api"] = api

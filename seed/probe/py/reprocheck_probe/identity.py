@@ -166,14 +166,14 @@ def _ancestor(directory):
     for _ in range(_FURTHEST):
         if str(pid) in traced:
             return pid, child
-        above = _parent(pid)
+        above = parent(pid)
         if above <= 0:
             break
         pid, child = above, pid
     return 0, 0
 
 
-def _parent(pid):
+def parent(pid):
     """Returns the parent of a process, 0 where the system does not tell."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as file:
