@@ -150,6 +150,30 @@ if __name__ == "__main__":
     main()
 `
 
+// What an alarm's handler raises reaches the user's code wherever it strikes, and the handler is found where it was set.
+func TestHandlersOfSignalsAreHeard(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+import random, signal, time
+class Late(Exception): pass
+def stop(*_): raise Late
+assert signal.signal(signal.SIGALRM, stop) is signal.SIG_DFL and signal.getsignal(signal.SIGALRM) is stop
+lost = 0
+for k in range(100):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.00001 * k)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            random.seed(k); random.Random(k).random()
+        lost += 1
+    except Late: pass
+assert signal.signal(signal.SIGALRM, signal.SIG_DFL) is stop
+print("lost", lost)
+`})
+	if out := s.watched(probe.Config{}, "run.py").ok(t).stdout; out != "lost 0\n" {
+		t.Errorf("printed %q", out)
+	}
+}
+
 // The probe may watch as closely as it likes: the same seeds give the same bits as without it.
 func TestInvisible(t *testing.T) {
 	for _, training := range trainings {

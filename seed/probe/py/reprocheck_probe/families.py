@@ -3,7 +3,8 @@
 from importlib import import_module
 
 # For these the modules are there when Python starts.
-_AT_ONCE = ("hooks_entropy", "hooks_clock", "hooks_host", "hooks_listing", "hooks_open", "hooks_environment")
+_AT_ONCE = ("hooks_entropy", "hooks_clock", "hooks_host", "hooks_listing", "hooks_open", "hooks_environment",
+            "hooks_signal")
 
 _BEFORE = {
     "hooks_random": ("random",),

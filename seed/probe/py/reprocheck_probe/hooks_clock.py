@@ -122,6 +122,8 @@ class _Clock:
         return value
 
     def note(self, frame, api, value, shown):
+        thread = self._probe.thread
+        thread.busy = True
         try:
             if value is not None:
                 self._probe.origins.hand_out("clock", value, self._probe.frames.line(frame))
@@ -129,6 +131,8 @@ class _Clock:
                 self._probe.emit("clock", SOURCE, self._probe.where(frame), shown, {"api": api})
         except Exception:
             pass
+        finally:
+            thread.busy = False
 
 
 class _Asked(Watched):

@@ -13,8 +13,26 @@ from .trace import Trace
 
 
 class _Thread(_local):
-    # True while the probe itself works in this thread: what it calls is not the user's doing.
-    busy = False
+    _busy = False
+    # Handlers of signals that came meanwhile, with what each is called with.
+    held = ()
+
+    @property
+    def busy(self):
+        """True while the probe itself works in this thread: what it calls is not the user's doing."""
+        return self._busy
+
+    @busy.setter
+    def busy(self, busy):
+        self._busy = busy
+        if self.held and not busy:
+            (handler, number, frame), *rest = self.held
+            self.held = tuple(rest)
+            try:
+                handler(number, frame)  # what it raises is the user's
+            finally:
+                if rest:
+                    self.busy = False
 
 
 class Probe:
