@@ -48,8 +48,8 @@ func (e *RefusedError) Error() string {
 // Option changes how [Resolve] controls sources.
 type Option func(*resolution)
 
-// WholeTree controls entropy and directory order in every process of the tree, in any language, where the probe alone
-// would do it for Python.
+// WholeTree has the launcher control entropy and directory order in Python interpreters too, in whatever they run, where the probe
+// alone would do it for the lines of a program.
 func WholeTree(r *resolution) { r.wholeTree = true }
 
 // Lenient lets a source inherit when one of the user's values is refused, and lists the value in Settings.Refused. It is for
@@ -238,15 +238,16 @@ func (v Variable) accepted(ours string) string {
 
 // launch applies the control's launcher settings and returns them in words.
 func (r *resolution) launch(control Control) []string {
-	sets := []func(*Launch, uint64, int){control.Launch}
-	if r.wholeTree {
-		sets = append(sets, control.WholeTree)
-	}
 	var alone Launch
-	for _, set := range sets {
-		if set != nil {
-			set(&alone, r.seed, r.run)
-			set(&r.settings.Launch, r.seed, r.run)
+	if control.Launch != nil {
+		control.Launch(&alone, r.seed, r.run)
+		control.Launch(&r.settings.Launch, r.seed, r.run)
+	}
+	if control.Tree != nil {
+		control.Tree(&r.settings.Launch, r.seed, r.run)
+		r.settings.Launch.SparePython = !r.wholeTree
+		if r.wholeTree {
+			control.Tree(&alone, r.seed, r.run)
 		}
 	}
 	return alone.words()

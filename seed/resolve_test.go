@@ -299,7 +299,7 @@ func TestLauncher(t *testing.T) {
 		"addresses":                   {levels: pin(seed.ObjectIdentity), want: seed.Launch{NoASLR: true}},
 		"host":                        {levels: pin(seed.Host), want: seed.Launch{FixedPIDs: true, Hostname: "localhost"}},
 		"processors":                  {levels: vary(seed.Concurrency), run: 1, want: seed.Launch{CPUs: 1}},
-		"the probe is enough":         {levels: pin(seed.OSEntropy, seed.FileOrder), want: seed.Launch{}},
+		"all but Python":              {levels: pin(seed.OSEntropy, seed.FileOrder, seed.WallClock), want: seed.Launch{Entropy: true, EntropySeed: seed.Derive(seed.OSEntropy, 7), DirOrder: "sorted", Clock: true, SparePython: true}},
 		"listings of the whole tree":  {levels: pin(seed.FileOrder), options: []seed.Option{seed.WholeTree}, want: seed.Launch{DirOrder: "sorted"}},
 		"shuffled for the whole tree": {levels: vary(seed.FileOrder), run: 3, options: []seed.Option{seed.WholeTree}, want: seed.Launch{DirOrder: "shuffled", DirSeed: 3}},
 		"entropy of the whole tree": {

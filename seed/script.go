@@ -31,7 +31,7 @@ func EnvScript(s Settings) string {
 
 // beyondEnvironment says which part of a control a shell cannot set; empty where the variables are all there is.
 func beyondEnvironment(c Control) string {
-	if !c.Probe && c.Launch == nil && c.WholeTree == nil && !c.Workspace {
+	if !c.Probe && c.Launch == nil && c.Tree == nil && !c.Workspace {
 		return ""
 	}
 	if len(c.Env) > 0 {

@@ -79,9 +79,9 @@ type Control struct {
 	// Launch sets what the launcher controls for the whole process tree; nil where it does nothing.
 	// It receives the audit's seed and the number of the run within its experiment (0-based); pinning ignores the run.
 	Launch func(l *Launch, seed uint64, run int)
-	// WholeTree is Launch for what the probe does alone inside Python: it is applied only when the caller asks
-	// for the whole process tree, because it slows every process down.
-	WholeTree func(l *Launch, seed uint64, run int)
+	// Tree is Launch for what the probe does inside Python: the launcher does it in every other program, and in Python
+	// only when the caller asks for it (see [WholeTree]).
+	Tree func(l *Launch, seed uint64, run int)
 	// Probe says that the probe enforces this level inside Python processes.
 	Probe bool
 	// Seed is the seed that the probe is told, 0 for none; nil where the level needs none.
@@ -98,7 +98,7 @@ type Control struct {
 
 // Possible reports whether the level can be set at all.
 func (c Control) Possible() bool {
-	return len(c.Env) > 0 || c.Launch != nil || c.WholeTree != nil || c.Probe || c.Workspace
+	return len(c.Env) > 0 || c.Launch != nil || c.Tree != nil || c.Probe || c.Workspace
 }
 
 // Variable is one environment variable of a control.
@@ -127,6 +127,8 @@ type Launch struct {
 	// DirOrder is "", "sorted", "reversed" or "shuffled" (by DirSeed).
 	DirOrder string `json:"dir_order,omitempty"`
 	DirSeed  uint64 `json:"dir_seed,omitempty"`
+	// SparePython leaves entropy and listings of Python interpreters to the probe.
+	SparePython bool `json:"spare_python,omitempty"`
 	// Clock gives every program but Python, where the probe does, a clock that begins at a fixed instant and advances with each
 	// reading.
 	Clock bool `json:"clock,omitempty"`

@@ -13,10 +13,10 @@ func osEntropy() Source {
 		Checklist: "No seed, split or order is made from os.urandom, secrets, SystemRandom or uuid4.",
 		Fix:       "Derive the value from the configured seed: random.Random(SEED).getrandbits(64) instead of secrets or os.urandom, uuid.uuid5(namespace, name) instead of uuid4(); print a seed that was chosen at random and accept it as an argument.",
 		Pin: Control{
-			Doc:       "answers Python's reads of entropy from a fixed stream; for the whole process tree, answers getrandom and /dev/urandom",
-			Probe:     true,
-			Seed:      derived(OSEntropy),
-			WholeTree: func(l *Launch, seed uint64, _ int) { l.Entropy, l.EntropySeed = true, Derive(OSEntropy, seed) },
+			Doc:   "answers Python's reads of entropy from a fixed stream, and getrandom and /dev/urandom in every other program",
+			Probe: true,
+			Seed:  derived(OSEntropy),
+			Tree:  func(l *Launch, seed uint64, _ int) { l.Entropy, l.EntropySeed = true, Derive(OSEntropy, seed) },
 		},
 		Vary: Control{Doc: "entropy already differs in every run"},
 	}
@@ -33,11 +33,11 @@ func wallClock() Source {
 		Checklist: "No seed, split or stopping rule depends on the time.",
 		Fix:       "Replace seed = int(time.time()) by a constant or an argument, and time budgets by a number of steps.",
 		Pin: Control{
-			Doc:       "gives the lines of the program, or every program of the process tree, a clock that begins at the same instant in every run and advances with each reading",
-			Probe:     true,
-			Seed:      derived(WallClock),
-			Value:     func(int) string { return "a clock that begins at a fixed instant" },
-			WholeTree: func(l *Launch, _ uint64, _ int) { l.Clock = true },
+			Doc:   "gives the lines of the program, or every program of the process tree, a clock that begins at the same instant in every run and advances with each reading",
+			Probe: true,
+			Seed:  derived(WallClock),
+			Value: func(int) string { return "a clock that begins at a fixed instant" },
+			Tree:  func(l *Launch, _ uint64, _ int) { l.Clock = true },
 		},
 		Vary: Control{Doc: "the clock already differs in every run"},
 	}
@@ -54,17 +54,17 @@ func fileOrder() Source {
 		Checklist: "Every directory listing is sorted before it is used.",
 		Fix:       "Sort the listing: sorted(os.listdir(path)), sorted(glob.glob(pattern)), sorted(Path(path).iterdir()); in os.walk, call dirs.sort() and files.sort().",
 		Pin: Control{
-			Doc:       "sorts directory listings, in Python or for the whole process tree",
-			Probe:     true,
-			Value:     func(int) string { return "sorted" },
-			WholeTree: func(l *Launch, _ uint64, _ int) { l.DirOrder = "sorted" },
+			Doc:   "sorts directory listings in every program",
+			Probe: true,
+			Value: func(int) string { return "sorted" },
+			Tree:  func(l *Launch, _ uint64, _ int) { l.DirOrder = "sorted" },
 		},
 		Vary: Control{
 			Doc:   "gives directory listings sorted, reversed, then shuffled by the number of the run",
 			Probe: true,
 			Value: listingOrder,
 			Seed:  func(_ uint64, run int) uint64 { return shuffleSeed(run) },
-			WholeTree: func(l *Launch, _ uint64, run int) {
+			Tree: func(l *Launch, _ uint64, run int) {
 				l.DirOrder, l.DirSeed = listingOrder(run), shuffleSeed(run)
 			},
 		},

@@ -100,6 +100,6 @@ func (c *inquiry) pins(id seed.ID) bool {
 	if !known || !s.Pin.Possible() {
 		return false
 	}
-	onlyProbe := len(s.Pin.Env) == 0 && s.Pin.Launch == nil && s.Pin.WholeTree == nil && !s.Pin.Workspace
+	onlyProbe := len(s.Pin.Env) == 0 && s.Pin.Launch == nil && s.Pin.Tree == nil && !s.Pin.Workspace
 	return !onlyProbe || !c.unseen()
 }

@@ -89,6 +89,42 @@ print(out)`,
 	}
 }
 
+// TestSparedPython controls entropy and listings in what a Python interpreter starts, and not in itself.
+func TestSparedPython(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b", "c", "a"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	show := func() (children, own string) {
+		out := controlled(t, seed.Launch{Entropy: true, EntropySeed: 1, DirOrder: "reversed", SparePython: true}, `
+import os, subprocess, sys
+sh = lambda line: subprocess.run(["sh", "-c", line, sys.argv[1]], stdout=subprocess.PIPE, text=True, check=True).stdout
+device = open("/dev/urandom", "rb", buffering=0).read(8)
+print(sh("od -An -N8 -tx1 /dev/urandom; ls -U $0").split(), os.urandom(8), device, hash("abc"), os.listdir(sys.argv[1]) == ["c", "b", "a"], sep="|")`, dir)
+		children, own, _ = strings.Cut(out, "|")
+		return children, own
+	}
+	free := controlled(t, seed.Launch{}, `import os, sys; print(os.listdir(sys.argv[1]) == ["c", "b", "a"])`, dir)
+	children, own := show()
+	if !strings.Contains(children, "'c', 'b', 'a'") {
+		t.Errorf("a shell in Python lists %s", children)
+	}
+	if !strings.HasSuffix(own, free) {
+		t.Errorf("Python itself is listed to in another order than without control: %s", own)
+	}
+	again, other := show()
+	if children != again {
+		t.Errorf("a shell in Python draws %s and then %s", children, again)
+	}
+	for i, a := range strings.Split(own, "|")[:3] {
+		if b := strings.Split(other, "|")[i]; a == b {
+			t.Errorf("Python itself draws %s twice", a)
+		}
+	}
+}
+
 // TestClock reads the clock in every way that programs have, in a tree of them. The interpreter's own clock is left to the probe.
 func TestClock(t *testing.T) {
 	ways := map[string]string{

@@ -67,7 +67,7 @@ func (w *watcher) getrandom(n *notification, p *process) reply {
 			w.pythons = append(w.pythons, PythonProcess{p.pid, exe})
 		}
 	}
-	if !w.setup.Controls.Entropy {
+	if !w.setup.Controls.Entropy || w.spares(p) {
 		return reply{carryOn: true, after: func(sent bool, _ int) {
 			if sent {
 				p.drew(asked)

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -151,16 +152,27 @@ func (w *watcher) handle(n *notification) reply {
 	case nr == unix.SYS_EXECVE || nr == unix.SYS_EXECVEAT:
 		p.executed = true
 		return goOn
+	case slices.Contains(listCalls, nr) && w.spares(p):
+		return goOn
 	case slices.Contains(listCalls, nr):
 		return w.order.list(w, n, p)
 	}
 	return w.path(n, p)
 }
 
+// spares reports whether entropy and listings of a process are left to the probe.
+func (w *watcher) spares(p *process) bool {
+	if !w.setup.Controls.SparePython {
+		return false
+	}
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
+	return err == nil && isPython(exe)
+}
+
 // path handles the calls that name a path.
 func (w *watcher) path(n *notification, p *process) reply {
 	flags, opens := openFlags[n.nr]
-	if opens && w.order != nil && n.args[flags]&unix.O_DIRECTORY != 0 {
+	if opens && w.order != nil && n.args[flags]&unix.O_DIRECTORY != 0 && !w.spares(p) {
 		return w.order.openDirectory(w, n, p, int(n.args[flags]))
 	}
 	for _, a := range pathCalls[n.nr] {
@@ -168,7 +180,7 @@ func (w *watcher) path(n *notification, p *process) reply {
 		if !ok || !w.valid(n) {
 			return goOn
 		}
-		if w.setup.Controls.Entropy && (name == "/dev/urandom" || name == "/dev/random") && opens && n.args[flags]&writeFlags == 0 {
+		if w.setup.Controls.Entropy && (name == "/dev/urandom" || name == "/dev/random") && opens && n.args[flags]&writeFlags == 0 && !w.spares(p) {
 			return w.openRandom(n, p, uint32(n.args[flags]))
 		}
 		if w.writes != nil && (!opens || n.args[flags]&writeFlags != 0) {

@@ -15,7 +15,7 @@ import (
 type Experiment struct {
 	Name   string
 	Levels seed.Levels
-	// WholeTree has pinned sources controlled in every process, not only in Python (see [seed.WholeTree]).
+	// WholeTree has the launcher control pinned sources in Python too, beside the probe (see [seed.WholeTree]).
 	WholeTree bool
 }
 
