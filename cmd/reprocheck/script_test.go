@@ -53,25 +53,29 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// TestScriptsOfTensorFlow runs testdata/tensorflow with $PYTHON, which has TensorFlow.
-func TestScriptsOfTensorFlow(t *testing.T) {
+// TestScriptsWithPackages runs testdata/tensorflow and testdata/notebook with $PYTHON, which has what they need.
+func TestScriptsWithPackages(t *testing.T) {
 	python := fixtures.Python(t)
-	if !fixtures.HasModule(t, python, "tensorflow") {
-		t.Skip("no TensorFlow")
+	for folder, module := range map[string]string{"tensorflow": "tensorflow", "notebook": "ipykernel"} {
+		t.Run(folder, func(t *testing.T) {
+			if !fixtures.HasModule(t, python, module) {
+				t.Skipf("%s has no %s", python, module)
+			}
+			testscript.Run(t, testscript.Params{
+				Dir:                 "testdata/" + folder,
+				RequireExplicitExec: true,
+				RequireUniqueNames:  true,
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("PYTHON", python)
+					return setup(env, interpreter(t))
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"status":   exitStatus,
+					"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
+				},
+			})
+		})
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/tensorflow",
-		RequireExplicitExec: true,
-		RequireUniqueNames:  true,
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("PYTHON", python)
-			return setup(env, interpreter(t))
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":   exitStatus,
-			"snapshot": func(ts *testscript.TestScript, _ bool, _ []string) { taken(ts.Value(treeKey{})).take(ts) },
-		},
-	})
 }
 
 // TestScriptsAsUser runs those scripts again as a normal user for whom it makes a difference.
