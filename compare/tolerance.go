@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"maps"
 	"math"
 	"path"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -69,4 +71,30 @@ func (o Options) named(name string) (t record.Tolerance, ok bool) {
 		}
 	}
 	return o.Tolerances[best], ok
+}
+
+// Unused returns the names and patterns of Tolerances, in order, that no metric and no value saved by any of the runs goes by. It is
+// empty where a run's record does not keep the names of all values.
+func (o Options) Unused(runs ...*record.Run) []string {
+	unused := slices.Sorted(maps.Keys(o.Tolerances))
+	seen := func(name string) {
+		unused = slices.DeleteFunc(unused, func(pattern string) bool {
+			matched, _ := path.Match(pattern, name)
+			return matched || pattern == name
+		})
+	}
+	for _, run := range runs {
+		for _, m := range run.Metrics {
+			seen(m.Name)
+		}
+		for _, a := range run.Artifacts {
+			if a.More > 0 {
+				return nil
+			}
+			for _, l := range a.Leaves {
+				seen(l.Name)
+			}
+		}
+	}
+	return unused
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -77,5 +79,19 @@ func TestDTypeTolerance(t *testing.T) {
 		if got := DTypeTolerance(dtype); got != want {
 			t.Errorf("DTypeTolerance(%q) = %+v, want %+v", dtype, got, want)
 		}
+	}
+}
+
+func TestUnusedTolerances(t *testing.T) {
+	o := Options{Tolerances: map[string]record.Tolerance{"loss": {}, "val_*": {}, "acc": {}, "fc.weight": {}, "head.*": {}}}
+	first := &record.Run{Metrics: []record.Series{{Name: "loss"}},
+		Artifacts: []record.Artifact{{Path: "m.pt", Leaves: []record.Leaf{{Name: "fc.weight"}}}}}
+	second := &record.Run{Metrics: []record.Series{{Name: "val_loss"}}}
+	if diff := cmp.Diff([]string{"acc", "head.*"}, o.Unused(first, second)); diff != "" {
+		t.Errorf("unused tolerances (-want +got):\n%s", diff)
+	}
+	second.Artifacts = []record.Artifact{{Path: "many.pt", More: 1}}
+	if unused := o.Unused(first, second); len(unused) > 0 {
+		t.Errorf("unused tolerances of a run whose names are not all known: %q", unused)
 	}
 }

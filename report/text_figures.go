@@ -41,7 +41,11 @@ func (p *page) metrics(d *Document) {
 			}
 		}
 	}
-	p.names("Metrics equal in every run:", equal)
+	heading := "Metrics equal in every run:"
+	if len(d.Runs) == 1 {
+		heading = "Metrics of the one run:"
+	}
+	p.names(heading, equal)
 }
 
 // difference says how a metric differs, where that is more than its values being other numbers.

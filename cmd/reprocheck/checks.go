@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -43,7 +44,7 @@ func checkContinue(c *cli.Context) error {
 	free := []string{"continue", "store", "config", "json", "verbose", "v"}
 	for _, name := range c.LocalFlagNames() {
 		if !slices.Contains(free, name) {
-			return fmt.Errorf("--continue goes on with the settings of the latest audit; leave out --%s", name)
+			return fmt.Errorf("--continue goes on with the settings of the latest audit; leave out %s%s", strings.Repeat("-", min(len(name), 2)), name)
 		}
 	}
 	return nil

@@ -82,6 +82,13 @@ func (c *inquiry) limits() {
 	if files := c.uncompared(); len(files) > 0 {
 		c.limit(fmt.Sprintf("Files outside the project were not compared: %s (--results DIR has those in DIR compared).", some(files)))
 	}
+	var shipped []*record.Run
+	for _, o := range c.shipped {
+		shipped = append(shipped, o.run)
+	}
+	if unused := c.options.Unused(shipped...); len(unused) > 0 {
+		c.limit(fmt.Sprintf("A tolerance was asked for that was used for nothing: no metric and no saved value is called %s.", some(unused)))
+	}
 	if len(c.shipped) > 0 {
 		first := c.shipped[0]
 		if c.unseen() && c.lab != nil {
