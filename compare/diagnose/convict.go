@@ -259,7 +259,7 @@ func (c *inquiry) comesBack(ctx context.Context, agreed *agreement, pinned int) 
 		}
 		if d.any() {
 			again(record.Diverged, "made after the pinned runs, and differs again")
-			c.addEvidence(fmt.Sprintf("with nothing pinned, a run made after those differs again (%s:again)", c.base.Name))
+			c.addEvidence(fmt.Sprintf("with %s pinned, a run made after those differs again (%s:again)", c.asShipped(), c.base.Name))
 			if n > 0 && random {
 				pinned = max(pinned, 1) // it agreed first: more may have changed than what is pinned
 			}
@@ -497,11 +497,11 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 	}
 	if s := fromElsewhere(all); c.gone && s != nil && s.input != "" {
 		c.causes = append(c.causes, conviction{suspicion: s, proof: record.Observed,
-			evidence: []string{"runs of the command as it ships differed at first, and no longer do, with nothing pinned"}})
+			evidence: []string{"runs of the command as it ships differed at first, and no longer do, with " + c.asShipped() + " pinned"}})
 		return
 	}
 	if c.gone {
-		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with nothing pinned. What is left is something outside the project that changed meanwhile, a coarse clock, or a difference that seldom shows.")
+		c.limit("No cause was found: runs of the command as it ships differed at first and no longer do, with " + c.asShipped() + " pinned. What is left is something outside the project that changed meanwhile, a coarse clock, or a difference that seldom shows.")
 		return
 	}
 	c.observed(pair, all, ruledOut)
@@ -509,6 +509,11 @@ func (c *inquiry) unexplained(pair *difference, all []*suspicion, ruledOut []see
 
 // observed tells of a cause that nothing can pin: where the runs part, what was there, and what was ruled out.
 func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.ID) {
+	for _, id := range c.audit.Settings.Pin { // in every run
+		if !slices.Contains(ruledOut, id) {
+			ruledOut = append(slices.Clip(ruledOut), id)
+		}
+	}
 	cannot := func(s *suspicion) bool {
 		return s.site != nil && s.strength >= present &&
 			(s.beyond || s.elsewhere || slices.Contains([]seed.ID{seed.Concurrency, seed.ExternalState, seed.TorchNondeterministicOps}, s.source))
@@ -540,6 +545,14 @@ func (c *inquiry) observed(pair *difference, all []*suspicion, ruledOut []seed.I
 	}
 	left := "a race, a kernel without a fixed result, or state outside the machine"
 	c.limit("No cause was found: runs differ even with " + list(ruledOut) + " pinned. What is left is " + left + ".")
+}
+
+// asShipped names what is pinned in the runs as shipped.
+func (c *inquiry) asShipped() string {
+	if len(c.audit.Settings.Pin) > 0 {
+		return "no more than what was asked for"
+	}
+	return "nothing"
 }
 
 // list names sources in a sentence.
