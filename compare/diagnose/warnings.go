@@ -17,7 +17,7 @@ func warnings(shipped []*observation) []record.Warning {
 		return nil
 	}
 	first := shipped[0]
-	return slices.Concat(equalWorkers(first), lateHashSeed(first), hiddenFailure(first), blindness(first))
+	return slices.Concat(equalWorkers(first), lateHashSeed(first), hiddenFailure(first), datedSeed(first), blindness(first))
 }
 
 // hiddenFailure warns of a Python process that an exception ended although the command succeeded, as in a pipe of a shell.
