@@ -64,7 +64,7 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	r := &Result{}
 	masked := maskedSet{}
 	pairs := pairFolders(expected.Artifacts, actual.Artifacts)
-	r.Metrics = diffMetrics(expected.Metrics, actual.Metrics, pairs, o, masked)
+	r.Metrics = diffMetrics(expected, actual, pairs, o, masked)
 	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, pairs, r.Metrics, o, masked)
 	for _, a := range r.Artifacts {
 		if a.Class != Volatile {

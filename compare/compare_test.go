@@ -2,6 +2,7 @@ package compare
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -314,5 +315,43 @@ func TestDroppedPoints(t *testing.T) {
 	}
 	if v := Runs(a, run("a=1\na=2\na=5\na=4\n"), Options{}).Verdict(); v != Different {
 		t.Errorf("a dropped point differs: %s", v)
+	}
+}
+
+// The number of a process, which a logger prints beside a metric or in brackets before it, is told by both runs' own.
+func TestNumbersOfProcesses(t *testing.T) {
+	run := func(pid int64, points ...record.Series) *record.Run {
+		return &record.Run{Metrics: points, Processes: []record.Process{{Name: "main", PIDs: []int64{pid}}}}
+	}
+	series := func(name, text string, step int64) record.Series {
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return record.Series{Name: name, Points: []record.Point{{Step: step, Value: record.Float(value), Text: text}}}
+	}
+	tests := map[string]struct {
+		a, b   *record.Run
+		differ bool
+	}{
+		"printed beside":           {run(4711, series("loss[1]", "4711", 0)), run(815, series("loss[1]", "815", 0)), false},
+		"taken for a step":         {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.5", 815)), false},
+		"and another value":        {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.6", 815)), true},
+		"of the other run":         {run(4711, series("n", "815", 0)), run(815, series("n", "4711", 0)), true},
+		"in one run alone":         {run(4711, series("n", "4711", 0)), run(815, series("n", "816", 0)), true},
+		"small, as in a container": {run(7, series("n", "7", 0)), run(8, series("n", "8", 0)), true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			result := Runs(tt.a, tt.b, Options{})
+			differ := slices.ContainsFunc(result.Metrics, func(m MetricDiff) bool { return m.Class != Equal })
+			if differ != tt.differ {
+				t.Errorf("differ: %v, want %v: %+v", differ, tt.differ, result.Metrics)
+			}
+			metrics, _ := Summarise([]*record.Run{tt.a, tt.b, tt.b}, Options{})
+			if len(metrics) != len(result.Metrics) {
+				t.Errorf("%d metrics are summed up, want %d", len(metrics), len(result.Metrics))
+			}
+		})
 	}
 }

@@ -37,12 +37,20 @@ func (m *MetricDiff) before(other *MetricDiff) bool {
 }
 
 // seriesPair is a series of the expected run and its counterpart; one may be nil.
-type seriesPair struct{ a, b *record.Series }
+type seriesPair struct {
+	a, b *record.Series
+	// pids says that both hold numbers of their run's processes and nothing else: they are not compared.
+	pids bool
+	// steps says that such a number was taken for the step of every point.
+	steps bool
+}
 
-func diffMetrics(expected, actual []record.Series, pairs folders, o Options, masked maskedSet) []MetricDiff {
+func diffMetrics(expected, actual *record.Run, pairs folders, o Options, masked maskedSet) []MetricDiff {
 	var out []MetricDiff
 	for _, p := range pairSeries(expected, actual, pairs, masked) {
-		out = append(out, p.diff(o))
+		if !p.pids {
+			out = append(out, p.diff(o))
+		}
 	}
 	return out
 }
@@ -54,12 +62,32 @@ func (p seriesPair) diff(o Options) MetricDiff {
 	case p.a == nil:
 		return missing(p.b, false)
 	}
+	if p.steps {
+		return diffSeries(renumbered(p.a), renumbered(p.b), o.forMetric(p.a.Name))
+	}
 	return diffSeries(p.a, p.b, o.forMetric(p.a.Name))
 }
 
 // pairSeries finds the counterparts among the series that count: by origin and name, then by name and the origin without its volatile
-// parts, because the folder of a run may be named after the time; pairs knows those that are named otherwise. A name that is volatile in either run does not count in the other.
-func pairSeries(expected, actual []record.Series, pairs folders, masked maskedSet) []seriesPair {
+// parts, because the folder of a run may be named after the time; pairs knows those that are named otherwise. A name that is volatile in
+// either run does not count in the other.
+func pairSeries(expected, actual *record.Run, pairs folders, masked maskedSet) []seriesPair {
+	out := counterparts(expected.Metrics, actual.Metrics, pairs, masked)
+	a, b := pidsOf(expected), pidsOf(actual)
+	for i, p := range out {
+		if p.a == nil || p.b == nil || slices.EqualFunc(p.a.Points, p.b.Points, func(x, y record.Point) bool { return x.Text == y.Text && x.Step == y.Step }) {
+			continue
+		}
+		if only(p.a, a, value) && only(p.b, b, value) {
+			out[i].pids = true
+			masked.add("a process's number")
+		}
+		out[i].steps = only(p.a, a, step) && only(p.b, b, step)
+	}
+	return out
+}
+
+func counterparts(expected, actual []record.Series, pairs folders, masked maskedSet) []seriesPair {
 	type key struct{ origin, name string }
 	exact := func(s *record.Series) key { return key{pairs.path(s.Origin), s.Name} }
 	loose := func(s *record.Series) key { return key{maskedOrigin(pairs.path(s.Origin)), s.Name} }

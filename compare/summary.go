@@ -17,12 +17,18 @@ func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, m
 	var all summaries
 	for _, run := range runs {
 		pairs := pairFolders(runs[0].Artifacts, run.Artifacts)
-		for _, p := range pairSeries(runs[0].Metrics, run.Metrics, pairs, names) {
+		for _, p := range pairSeries(runs[0], run, pairs, names) {
+			if p.pids {
+				all.find(p).left = true
+				continue
+			}
 			all.add(p, p.diff(o))
 		}
 	}
 	for _, s := range all.list {
-		metrics = append(metrics, s.finish())
+		if !s.left {
+			metrics = append(metrics, s.finish())
+		}
 	}
 	return metrics, names.list()
 }
@@ -38,6 +44,7 @@ type summaries struct {
 type summary struct {
 	record.MetricSummary
 	finals []float64
+	left   bool // it is no metric, see seriesPair.pids
 }
 
 func (all *summaries) find(p seriesPair) *summary {

@@ -129,7 +129,7 @@ func (c *collector) processes(alive []probe.Process, seen []launch.PythonProcess
 	for _, p := range alive {
 		// One that was ended before it spoke up did nothing: what starts it, a pool, had no work for it.
 		pids = append(append(pids, p.PID), p.Killed...)
-		known = append(known, record.Process{Name: p.Name, Trace: filepath.Join("trace", p.Trace), Facts: p.Facts, Events: p.Events, Steps: p.Steps})
+		known = append(known, record.Process{Name: p.Name, Trace: filepath.Join("trace", p.Trace), Facts: p.Facts, Events: p.Events, Steps: p.Steps, PIDs: p.PIDs})
 	}
 	for _, p := range seen {
 		if !slices.Contains(pids, int64(p.PID)) {

@@ -107,6 +107,8 @@ type Process struct {
 	Events int64             `json:"events"`
 	// Steps is the number of optimizer steps seen.
 	Steps int64 `json:"steps"`
+	// PIDs are numbers that the process knew itself or its parent by.
+	PIDs []int64 `json:"pids,omitempty"`
 }
 
 // Series is one metric over the course of a run.

@@ -19,6 +19,7 @@ const (
 	maxFactText  = 4096
 	maxChildren  = 65536
 	maxNameDepth = 64
+	maxPIDs      = 16
 )
 
 // Process is one Python process of a run, as its trace tells.
@@ -29,6 +30,9 @@ type Process struct {
 	// Trace is the file's name within the directory.
 	Trace string
 	PID   int64
+	// PIDs are numbers that the process knows itself or its parent by: PID, and what its lines were told, which is another where
+	// host is pinned. Bounded.
+	PIDs []int64
 	// Parent is the Name of the nearest ancestor that has a trace, empty for the first process.
 	Parent string
 	// Args is the command line, bounded by the probe.
@@ -82,7 +86,7 @@ func Processes(dir string) ([]Process, error) {
 		if !ok || !entry.Type().IsRegular() {
 			continue
 		}
-		found := &trace{Process: Process{Trace: entry.Name(), PID: pid}, start: start}
+		found := &trace{Process: Process{Trace: entry.Name(), PID: pid, PIDs: []int64{pid}}, start: start}
 		alive, err := found.read(dir)
 		if err != nil {
 			return nil, err
@@ -146,6 +150,8 @@ func (t *trace) read(dir string) (alive bool, err error) {
 			if len(t.Killed) < maxChildren {
 				t.Killed = append(t.Killed, event.DetailInt("pid"))
 			}
+		case KindHost:
+			t.told(&event)
 		case KindExit:
 			t.Exited = true
 		}
@@ -162,6 +168,16 @@ func (t *trace) begin(event *Event) {
 	t.Args = event.DetailStrings("argv")
 	for _, name := range []string{"python", "executable", "hash_seed"} {
 		t.fact(name, event.DetailString(name))
+	}
+}
+
+// told takes over the number of a process that a line was told.
+func (t *trace) told(event *Event) {
+	if api := event.DetailString("api"); api != "os.getpid" && api != "os.getppid" || len(t.PIDs) >= maxPIDs {
+		return
+	}
+	if pid, err := strconv.ParseInt(event.Value, 10, 64); err == nil && !slices.Contains(t.PIDs, pid) {
+		t.PIDs = append(t.PIDs, pid)
 	}
 }
 
