@@ -27,6 +27,8 @@ func TestProcesses(t *testing.T) {
 	dir := writeTraces(t, map[string]string{
 		"10-100.jsonl": `{"k":"process","s":0,"d":{"protocol":1,"pid":10,"parent":0,"via":0,"argv":["python","a.py"],"python":"3.11.2","hash_seed":"random"}}
 {"k":"fact","s":0,"v":"2.15.0","d":{"name":"torch"}}
+{"k":"host","s":0,"r":"host","v":"4194305","d":{"api":"os.getpid"}}
+{"k":"host","s":0,"r":"host","v":"8","d":{"api":"os.cpu_count"}}
 {"k":"child","s":0,"d":{"pid":30,"n":1}}
 {"k":"child","s":0,"d":{"pid":20,"n":2}}
 {"k":"params","s":7,"v":"00"}
@@ -61,13 +63,13 @@ func TestProcesses(t *testing.T) {
 	}
 	facts := map[string]string{"python": "", "executable": "", "hash_seed": ""}
 	want := []probe.Process{
-		{Name: "main", Trace: "10-100.jsonl", PID: 10, Args: []string{"python", "a.py"}, Events: 6, Steps: 9, Exited: true,
+		{Name: "main", Trace: "10-100.jsonl", PID: 10, PIDs: []int64{10, 4194305}, Args: []string{"python", "a.py"}, Events: 8, Steps: 9, Exited: true,
 			Facts: map[string]string{"python": "3.11.2", "executable": "", "hash_seed": "random", "torch": "2.15.0"}},
-		{Name: "main/exec-2", Parent: "main", Trace: "20-200.jsonl", PID: 20, Events: 1, Facts: facts},
-		{Name: "main/exec-1", Parent: "main", Trace: "31-300.jsonl", PID: 31, Events: 1, Facts: facts},
-		{Name: "main/worker-0", Parent: "main", Trace: "40-400.jsonl", PID: 40, Events: 4, Exited: true, Facts: facts},
-		{Name: "main/worker-0#2", Parent: "main", Trace: "41-500.jsonl", PID: 41, Events: 2, Damaged: 1, Facts: facts},
-		{Name: "main/exec-1/mp-1", Parent: "main/exec-1", Trace: "20-600.jsonl", PID: 20, Events: 2, Facts: facts},
+		{Name: "main/exec-2", Parent: "main", Trace: "20-200.jsonl", PID: 20, PIDs: []int64{20}, Events: 1, Facts: facts},
+		{Name: "main/exec-1", Parent: "main", Trace: "31-300.jsonl", PID: 31, PIDs: []int64{31}, Events: 1, Facts: facts},
+		{Name: "main/worker-0", Parent: "main", Trace: "40-400.jsonl", PID: 40, PIDs: []int64{40}, Events: 4, Exited: true, Facts: facts},
+		{Name: "main/worker-0#2", Parent: "main", Trace: "41-500.jsonl", PID: 41, PIDs: []int64{41}, Events: 2, Damaged: 1, Facts: facts},
+		{Name: "main/exec-1/mp-1", Parent: "main/exec-1", Trace: "20-600.jsonl", PID: 20, PIDs: []int64{20}, Events: 2, Facts: facts},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("processes (-want +got):\n%s", diff)
