@@ -2,14 +2,10 @@ package diagnose
 
 import (
 	"context"
-	"math"
 	"slices"
 
-	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/runner/plan"
-	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/seed"
-	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // agreement is an experiment under which the runs agree: the state from which suspects are released one by one.
@@ -33,35 +29,6 @@ type whole struct {
 	zoom       *plan.Zoom
 	runs       []*observation
 	cover      []string
-}
-
-// firstRound are the suspects worth pinning first: those whose values were seen to enter or, where there are none, everything that
-// was read, and what leaves no trace.
-func firstRound(all []*suspicion) []*suspicion {
-	strong := atLeast(all, entered)
-	if len(strong) == 0 {
-		return secondRound(all)
-	}
-	if slices.ContainsFunc(strong, func(s *suspicion) bool { return s.source == seed.PythonHash }) {
-		// What hash() is made of, a text or an address, no trace shows.
-		return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return !slices.Contains(strong, s) && !traceless(s) })
-	}
-	return strong
-}
-
-func secondRound(all []*suspicion) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return s.strength < present && !traceless(s) })
-}
-
-// traceless tells the sources that nothing in a trace shows: the hash seed, the layout of the address space, and, in a command
-// without Python, entropy, the clock and what a shell makes its random numbers of. They are pinned together, since few releases
-// then tell them apart.
-func traceless(s *suspicion) bool {
-	return s.strength == possibleOnly && slices.Contains([]seed.ID{seed.PythonHash, seed.ObjectIdentity, seed.OSEntropy, seed.WallClock, seed.Host}, s.source)
-}
-
-func atLeast(all []*suspicion, least strength) []*suspicion {
-	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return s.strength < least })
 }
 
 // agree widens the set of pinned suspects until runs agree. It returns nil when even pinning everything does not make
@@ -118,47 +85,6 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	return nil, sources(pinned), nil
 }
 
-// comesAnyway reports whether a pinned run comes to no more than what a run as shipped comes to as well: threads that the program
-// starts by itself most often take turns in one order, whatever is pinned beside them. What was seen to enter is pinned to a
-// value that no run as shipped has.
-func (c *inquiry) comesAnyway(pair *difference, pinned []*suspicion, o *observation) (bool, error) {
-	if len(atLeast(pinned, entered)) > 0 || !c.evidence(pair).raw() {
-		return false, nil
-	}
-	if n, err := c.usual(o); err != nil || n == 0 {
-		return false, err
-	}
-	c.usualOrder = true
-	c.setExperiment(o.run.Experiment, record.Inconclusive, "comes to what a run as shipped came to as well: it says nothing against what was pinned")
-	return true, nil
-}
-
-// merge adds to known those suspicions whose sources it does not have, and takes over stronger ones.
-func merge(known, more []*suspicion) []*suspicion {
-	merged := slices.Clone(known)
-	for _, s := range more {
-		i := slices.IndexFunc(merged, func(k *suspicion) bool { return k.source == s.source })
-		switch {
-		case i < 0:
-			merged = append(merged, s)
-		case merged[i].strength < s.strength || merged[i].late && !s.late:
-			merged[i] = s
-		}
-	}
-	return merged
-}
-
-// everything adds all sources that can be pinned to the suspects.
-func (c *inquiry) everything(all []*suspicion) []*suspicion {
-	var rest []*suspicion
-	for _, id := range pinnable() {
-		if !slices.Contains(c.audit.Settings.Pin, id) && c.plausible(id) {
-			rest = append(rest, &suspicion{source: id, strength: possibleOnly})
-		}
-	}
-	return merge(all, rest)
-}
-
 // pinSuspects is the experiment that pins the given suspects.
 func (c *inquiry) pinSuspects(list []*suspicion, everything bool) plan.Experiment {
 	e := c.pin(sources(list), everything)
@@ -206,40 +132,6 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	return c.fewest(ctx, pair, ask, first[0], pinned)
 }
 
-// tracingHides reports whether runs traced by line agree whether anything is pinned or not: tracing allocates memory of its
-// own, which can bring the addresses of all runs into one order. One more such run tells that from luck.
-func (c *inquiry) tracingHides(ctx context.Context, pinned *observation, zoom *plan.Zoom) (bool, error) {
-	free := c.tracedAsShipped()
-	if free == nil || !pinned.zoomed {
-		return false, nil
-	}
-	if d, err := c.differ(pinned, free); err != nil || d.any() {
-		return false, err
-	}
-	runs, err := c.observe(ctx, Ask{Experiment: c.base, Runs: 1, Zoom: zoom})
-	if err != nil {
-		return false, err
-	}
-	d, err := c.differ(pinned, runs[0])
-	if err != nil {
-		return false, err
-	}
-	c.retraced = runs[0]
-	return !d.any(), nil
-}
-
-// tracedAsShipped is a run of the command as it ships that was traced by line, nil where none was.
-func (c *inquiry) tracedAsShipped() *observation {
-	if c.retraced != nil {
-		return c.retraced
-	}
-	i := slices.IndexFunc(c.shipped, func(o *observation) bool { return o.zoomed })
-	if i < 0 {
-		return nil
-	}
-	return c.shipped[i]
-}
-
 // untilDiffer makes as many runs as asked for, those that there are already included, two at first, and no more once one differs from
 // the first: then it returns that pair.
 func (c *inquiry) untilDiffer(ctx context.Context, ask Ask, there ...*observation) (runs []*observation, pair *difference, err error) {
@@ -261,86 +153,6 @@ func (c *inquiry) untilDiffer(ctx context.Context, ask Ask, there ...*observatio
 		}
 	}
 	return runs, nil, nil
-}
-
-// trial is an experiment that pinned sources and did not make runs agree.
-type trial struct {
-	sources    []seed.ID
-	experiment string
-	// released is its run, where it was one without a group of suspects.
-	released *observation
-}
-
-// without returns the trial's run if exactly these suspects were pinned in it.
-func (t trial) without(rest []*suspicion) *observation {
-	if len(rest) != len(t.sources) {
-		return nil
-	}
-	return t.released
-}
-
-// insufficient returns an experiment that is known to differ although it pinned all of these suspects, perhaps more.
-func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
-	for _, t := range c.failed {
-		if !slices.ContainsFunc(list, func(s *suspicion) bool { return !slices.Contains(t.sources, s.source) }) {
-			return t, true
-		}
-	}
-	return trial{}, false
-}
-
-// raw reports whether the user's own lines started threads or processes of their own, which nothing but luck brings into one
-// order.
-func (e *evidence) raw() bool {
-	return e.seen(func(s *trace.Seen) bool {
-		return s.Kind == probe.KindTask && s.Lib == "" && slices.Contains(unpooled, s.API)
-	}) != nil
-}
-
-// unpooled are the calls that start work which no pin of concurrency puts in order.
-var unpooled = []string{"threading.Thread.start", "multiprocessing.Process.start", "subprocess.Popen"}
-
-// racing reports whether work went on at the same time, so that runs can agree by luck.
-func (e *evidence) racing() bool {
-	return e.seen(func(s *trace.Seen) bool {
-		return s.Kind == probe.KindTask || s.Kind == probe.KindOp && e.parallelKernels()
-	}) != nil
-}
-
-// enough is the number of pinned runs whose agreement is worth releasing suspects from. Two are, since each release that
-// changes nothing is one more (see stands, which also makes up for work that went on at the same time); where everything was
-// pinned on no evidence, and most of all where only some of the shipped runs differ, two runs can agree by luck.
-// A result that no run as shipped came to takes one run less, and two where the clock's ticks explain which of those agree.
-// A usual one takes most: random values are pinned to others than any run as shipped had, so it speaks against them.
-func (c *inquiry) enough(pair *difference, pinned []*suspicion, usual int) int {
-	blind := c.evidence(pair).blind(pinned)
-	switch {
-	case usual > 0 && (c.lucky || !slices.ContainsFunc(pinned, ordered)):
-		return c.beyondLuck(usual)
-	case c.lucky && blind:
-		return 4
-	case c.lucky && !c.ticked():
-		return 3
-	case blind && slices.ContainsFunc(suspects(c.evidence(pair)), func(s *suspicion) bool { return s.input != "" }):
-		return 2 // see byInput
-	case blind && c.evidence(pair).racing():
-		return 5
-	case blind:
-		return 3
-	}
-	return 2
-}
-
-// ordered reports whether pinning a suspect brings about what may happen without it as well, as an order in which work is completed.
-func ordered(s *suspicion) bool {
-	return !ruleOf(s.source).random || s.source == seed.Concurrency && s.strength == entered
-}
-
-// beyondLuck is the number of runs that all come to the result of so many of the shipped runs, by luck, in fewer than one of 50 audits.
-// How likely one is to come to it is estimated by Laplace's rule of succession.
-func (c *inquiry) beyondLuck(usual int) int {
-	share := float64(usual+1) / float64(len(c.shipped)+2)
-	return 1 + int(math.Ceil(math.Log(1.0/50)/math.Log(share)))
 }
 
 func covers(list []*suspicion) []string {

@@ -1,0 +1,33 @@
+package diagnose
+
+import (
+	"slices"
+
+	"github.com/reprocheck/reprocheck/seed"
+)
+
+// trial is an experiment that pinned sources and did not make runs agree.
+type trial struct {
+	sources    []seed.ID
+	experiment string
+	// released is its run, where it was one without a group of suspects.
+	released *observation
+}
+
+// without returns the trial's run if exactly these suspects were pinned in it.
+func (t trial) without(rest []*suspicion) *observation {
+	if len(rest) != len(t.sources) {
+		return nil
+	}
+	return t.released
+}
+
+// insufficient returns an experiment that is known to differ although it pinned all of these suspects, perhaps more.
+func (c *inquiry) insufficient(list []*suspicion) (trial, bool) {
+	for _, t := range c.failed {
+		if !slices.ContainsFunc(list, func(s *suspicion) bool { return !slices.Contains(t.sources, s.source) }) {
+			return t, true
+		}
+	}
+	return trial{}, false
+}
