@@ -3,7 +3,6 @@ package diagnose
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -13,30 +12,30 @@ import (
 )
 
 var (
-	usesAddress = regexp.MustCompile(`\bid\(|key=id\b|\brepr\(`)
+	usesAddress = newPattern(`\bid\(|key=id\b|\brepr\(`)
 	// takesOne matches a line that takes members out of a container one by one.
-	takesOne = regexp.MustCompile(`^\s*for\b|\.pop\(|\bnext\(`)
+	takesOne = newPattern(`^\s*for\b|\.pop\(|\bnext\(`)
 	// takesAll matches a line that takes all members out of a container at once.
-	takesAll = regexp.MustCompile(`\b(list|tuple|sorted)\(|\[\*`)
+	takesAll = newPattern(`\b(list|tuple|sorted)\(|\[\*`)
 	// byAddress matches the short text, as a zoom writes it, of an object that is hashed by its address, alone or in a tuple,
 	// and allByAddress that of a list of such objects. The line has to take them out of a container: an object that merely
 	// holds what differs says nothing.
 	// A tensor is hashed by its address, too.
-	byAddress    = regexp.MustCompile(`^(tuple\[)?(<|\w+\[[\d,]*\]:)`)
-	allByAddress = regexp.MustCompile(`^\w*\[(<|\w+\[[\d,]*\]:)`)
+	byAddress    = newPattern(`^(tuple\[)?(<|\w+\[[\d,]*\]:)`)
+	allByAddress = newPattern(`^\w*\[(<|\w+\[[\d,]*\]:)`)
 )
 
 // followsAddresses reports whether what looks like the hash seed is the order of addresses: the hash seed decides what is
 // allocated where, so pinning it alone can be enough to make addresses agree.
 func (e *evidence) followsAddresses(origin trace.LocalDifference) bool {
 	line := sourceLine(e.dir, origin.File, origin.Line)
-	if callsHash.MatchString(line) {
+	if callsHash().MatchString(line) {
 		return false
 	}
-	walked := takesOne.MatchString(line) || origin.Walked()
-	taken := origin.Name != "self" && (walked && byAddress.MatchString(origin.Values[0]) ||
-		takesAll.MatchString(line) && allByAddress.MatchString(origin.Values[0]))
-	return usesAddress.MatchString(line) || taken
+	walked := takesOne().MatchString(line) || origin.Walked()
+	taken := origin.Name != "self" && (walked && byAddress().MatchString(origin.Values[0]) ||
+		takesAll().MatchString(line) && allByAddress().MatchString(origin.Values[0]))
+	return usesAddress().MatchString(line) || taken
 }
 
 // showsAddresses reports whether a run in which nothing but the layout was free differs from those in which it was pinned at
@@ -51,7 +50,7 @@ func (c *inquiry) showsAddresses(agreed *agreement, group []*suspicion, released
 	}
 	e := &evidence{dir: c.audit.Dir}
 	line := e.line(v.site)
-	return e.followsAddresses(*v.origin) || usesAddress.MatchString(line) || callsHash.MatchString(line), nil
+	return e.followsAddresses(*v.origin) || usesAddress().MatchString(line) || callsHash().MatchString(line), nil
 }
 
 // takesAddresses reports whether the layout is to be released of a program whose code asks for addresses. What it makes of them, such
@@ -73,7 +72,7 @@ func (c *inquiry) showsHash(agreed *agreement, group []*suspicion) (bool, error)
 		return false, err
 	}
 	e := &evidence{dir: c.audit.Dir}
-	return takesOne.MatchString(sourceLine(e.dir, origin.File, origin.Line)) && !e.followsAddresses(origin), nil
+	return takesOne().MatchString(sourceLine(e.dir, origin.File, origin.Line)) && !e.followsAddresses(origin), nil
 }
 
 // placed places object identity by a run in which it was free; nil where the traces by line do not show it.

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -83,12 +82,12 @@ func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
 var unseen = []seed.ID{seed.PythonHash, seed.ObjectIdentity, seed.Threads, seed.Software, seed.Hardware}
 
 // frameworks tell by the code's text whether a framework that the probe does not watch may be in use.
-var frameworks = map[seed.ID]*regexp.Regexp{
-	seed.JaxKey:         regexp.MustCompile(`\bjax\b|\bflax\b`),
-	seed.TensorflowSeed: regexp.MustCompile(`\btensorflow\b|\bkeras\b`),
-	seed.TensorflowOps:  regexp.MustCompile(`\btensorflow\b|\bkeras\b`),
-	seed.BoostingSeed:   regexp.MustCompile(`\bxgboost\b|\blightgbm\b|\bcatboost\b`),
-	seed.Collectives:    regexp.MustCompile(`\btorch\.distributed\b|\bhorovod\b|\bmpi4py\b`),
+var frameworks = map[seed.ID]pattern{
+	seed.JaxKey:         newPattern(`\bjax\b|\bflax\b`),
+	seed.TensorflowSeed: newPattern(`\btensorflow\b|\bkeras\b`),
+	seed.TensorflowOps:  newPattern(`\btensorflow\b|\bkeras\b`),
+	seed.BoostingSeed:   newPattern(`\bxgboost\b|\blightgbm\b|\bcatboost\b`),
+	seed.Collectives:    newPattern(`\btorch\.distributed\b|\bhorovod\b|\bmpi4py\b`),
 }
 
 // controlled judges a source that was used and is no cause.

@@ -426,7 +426,7 @@ func TestConstructsTensor(t *testing.T) {
 		"h = torch.Tensor(rows)": false, "h = torch.Tensor([1, 2])": false, "h = torch.LongTensor([[0, 1]])": false, "isinstance(h, torch.Tensor)": false,
 		"def f(h: torch.Tensor, n)": false, "isinstance(a, np.ndarray)": false,
 	} {
-		if got := constructsTensor.MatchString(line); got != want {
+		if got := constructsTensor().MatchString(line); got != want {
 			t.Errorf("%q: %v, want %v", line, got, want)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -160,36 +159,36 @@ func afterShared(expected, actual trace.Source, differences []trace.LocalDiffere
 
 // calls are what to look for on the lines before one at which a value first differs, in this order: where that line does
 // not use the source itself, another has.
-func (v *conviction) calls(origin trace.LocalDifference, line string) []*regexp.Regexp {
-	var wanted []*regexp.Regexp
+func (v *conviction) calls(origin trace.LocalDifference, line string) []pattern {
+	var wanted []pattern
 	rule := ruleOf(v.source)
 	if rule.passes != nil {
-		if origin.Walked() || rule.telltale.MatchString(line) || takesOne.MatchString(line) || takesAll.MatchString(line) {
+		if origin.Walked() || rule.telltale().MatchString(line) || takesOne().MatchString(line) || takesAll().MatchString(line) {
 			return nil
 		}
 		wanted = append(wanted, rule.passes)
 	}
 	for _, calls := range rule.calls {
-		if calls.MatchString(line) {
+		if calls().MatchString(line) {
 			return nil
 		}
 		wanted = append(wanted, calls)
 	}
-	if takesOne.MatchString(line) && len(wanted) > 1 {
+	if takesOne().MatchString(line) && len(wanted) > 1 {
 		return wanted[:1] // the order of a container is enough
 	}
 	return wanted
 }
 
 // lastCall is the last line before a difference whose text matches, in the run that was traced as the actual one.
-func lastCall(dir string, o *observation, calls *regexp.Regexp, before trace.LocalDifference) (trace.LocalDifference, bool, error) {
+func lastCall(dir string, o *observation, calls pattern, before trace.LocalDifference) (trace.LocalDifference, bool, error) {
 	lines, err := trace.Executed(o.trace)
 	if err != nil {
 		return trace.LocalDifference{}, false, err
 	}
 	var last trace.LocalDifference
 	for _, l := range lines {
-		if text := sourceLine(dir, l.File, l.Line); l.Before(before) && calls.MatchString(text) && !sorts.MatchString(text) {
+		if text := sourceLine(dir, l.File, l.Line); l.Before(before) && calls().MatchString(text) && !sorts().MatchString(text) {
 			last = l
 		}
 	}
@@ -199,7 +198,7 @@ func lastCall(dir string, o *observation, calls *regexp.Regexp, before trace.Loc
 // placeByText looks among the lines that a zoomed run executed for the first whose text uses the source. The source is
 // proven in any case; the line is the likeliest, and the story says so.
 func (v *conviction) placeByText(dir string, free *observation) error {
-	telltales := []*regexp.Regexp{ruleOf(v.source).telltale}
+	telltales := []pattern{ruleOf(v.source).telltale}
 	if v.source == seed.PythonHash {
 		telltales = append(telltales, usesAddress)
 	}
@@ -211,7 +210,7 @@ func (v *conviction) placeByText(dir string, free *observation) error {
 		if telltale == nil {
 			continue
 		}
-		i := slices.IndexFunc(lines, func(l trace.LocalDifference) bool { return telltale.MatchString(sourceLine(dir, l.File, l.Line)) })
+		i := slices.IndexFunc(lines, func(l trace.LocalDifference) bool { return telltale().MatchString(sourceLine(dir, l.File, l.Line)) })
 		if i < 0 {
 			continue
 		}
@@ -230,7 +229,7 @@ func (v *conviction) placeByText(dir string, free *observation) error {
 func (v *conviction) placeByContainer(dir string, traced *observation) error {
 	l, found, err := trace.FirstValue(traced.trace, func(l trace.LocalDifference) bool {
 		line := sourceLine(dir, l.File, l.Line)
-		return takesOne.MatchString(line) && byAddress.MatchString(l.Values[0]) || takesAll.MatchString(line) && allByAddress.MatchString(l.Values[0])
+		return takesOne().MatchString(line) && byAddress().MatchString(l.Values[0]) || takesAll().MatchString(line) && allByAddress().MatchString(l.Values[0])
 	})
 	if err != nil || !found {
 		return cmp.Or(err, v.placeByText(dir, traced))

@@ -2,21 +2,23 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
 )
 
 var (
-	callsID         = regexp.MustCompile(`\bid\(|key=id\b`)
-	ordersByAddress = regexp.MustCompile(`\bid\(|key=id\b|\b(frozen)?set\(|\bWeak(Set|KeyDictionary)\(|\bhash\(`)
+	callsID         = newPattern(`\bid\(|key=id\b`)
+	ordersByAddress = newPattern(addressOrder)
 )
+
+// addressOrder matches what orders things by their addresses, whether by id() or by the hash of an object.
+const addressOrder = `\bid\(|key=id\b|\b(frozen)?set\(|\bWeak(Set|KeyDictionary)\(|\bhash\(`
 
 // objectIdentity leaves no trace of its own; only pinning the address-space layout, with the hash seed pinned beside it,
 // shows it.
 func objectIdentity() rule {
-	return rule{source: seed.ObjectIdentity, random: true, calls: []*regexp.Regexp{callsID, callsHash}, telltale: ordersByAddress, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.ObjectIdentity, random: true, calls: []pattern{callsID, callsHash}, telltale: ordersByAddress, suspect: func(e *evidence) *suspicion {
 		random := e.starterDraws(seed.ObjectIdentity)
 		if otherwise := e.startedOtherwise(seed.ObjectIdentity); otherwise != nil && random {
 			return otherwise

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -12,11 +11,11 @@ import (
 // pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
 // own. A seed that differs although nothing random was read is most often made with hash().
 var (
-	callsHash = regexp.MustCompile(`\bhash\(`)
+	callsHash = newPattern(`\bhash\(`)
 	// A set is also written in braces: of strings, or of what a loop gives.
 	// passesUnnamed matches a line that hands on the order of a set which it makes, or a hash, and gives it no name.
-	passesUnnamed = regexp.MustCompile(`^\s*[\w.]+\(.*(\b(list|tuple|enumerate|iter|join|fromkeys|str)\((frozen)?set\(|\[\*(frozen)?set\(|\bhash\()`)
-	ordersByHash  = regexp.MustCompile(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
+	passesUnnamed = newPattern(`^\s*[\w.]+\(.*(\b(list|tuple|enumerate|iter|join|fromkeys|str)\((frozen)?set\(|\[\*(frozen)?set\(|\bhash\()`)
+	ordersByHash  = newPattern(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
 )
 
 func pythonHash() rule {
@@ -31,7 +30,7 @@ func pythonHash() rule {
 			s := &suspicion{source: seed.PythonHash, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s with a value made by hash(), which Python salts anew in every process: %s in one run, %s in the other.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1]),
 				fix:   "Derive the seed from something stable: zlib.crc32(text.encode()) or hashlib, not hash()."}
-			if !callsHash.MatchString(e.line(seeding.Seen)) {
+			if !callsHash().MatchString(e.line(seeding.Seen)) {
 				// Another line called hash(), and a zoom shows which.
 				s.site, s.instead = nil, seeding.Seen
 			}

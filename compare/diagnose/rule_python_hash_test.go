@@ -15,7 +15,7 @@ func TestWhatIsOrderedByTheHashSeed(t *testing.T) {
 		`print(f"{loss} for {step}")`:               false,
 		`empty = {}`:                                false,
 	} {
-		if got := ordersByHash.MatchString(text); got != want {
+		if got := ordersByHash().MatchString(text); got != want {
 			t.Errorf("%s: %t, want %t", text, got, want)
 		}
 	}

@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ func torchCPU() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where what was drawn first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
-	return rule{source: seed.TorchCPU, random: true, calls: []*regexp.Regexp{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
+	return rule{source: seed.TorchCPU, random: true, calls: []pattern{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
 		s := streamSuspect(e, seed.TorchCPU)
 		if seeding := e.seedOrigin(string(seed.TorchCPU)); seeding != nil && !inWorker(seeding.Seen) && (s == nil || s.order() > seeding.Order) {
 			return &suspicion{source: seed.TorchCPU, strength: entered, site: seeding.Seen,
@@ -72,7 +71,7 @@ func torchCPU() rule {
 	}}
 }
 
-var seedsFromNothing = regexp.MustCompile(`\.seed\(\)`)
+var seedsFromNothing = newPattern(`\.seed\(\)`)
 
 func torchCUDA() rule {
 	return rule{source: seed.TorchCUDA, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCUDA) }}

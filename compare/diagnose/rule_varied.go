@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -31,7 +30,7 @@ func uninitialisedMemory() rule {
 
 // constructsTensor matches torch.Tensor and its kin where they are called with a size: two numbers or more, one that is plain to
 // see, or an unpacked shape. Given values, they copy them.
-var constructsTensor = regexp.MustCompile(`\b(torch|th)\.(\w*Tensor)\(\s*(\*|\d+\s*[,)]|[\w.]+(\([^()]*\))?\s*,\s*[\w.*])|\bnp\.ndarray\(|\bnumpy\.ndarray\(`)
+var constructsTensor = newPattern(`\b(torch|th)\.(\w*Tensor)\(\s*(\*|\d+\s*[,)]|[\w.]+(\([^()]*\))?\s*,\s*[\w.*])|\bnp\.ndarray\(|\bnumpy\.ndarray\(`)
 
 func threads() rule {
 	return rule{source: seed.Threads, suspect: func(e *evidence) *suspicion {

@@ -2,17 +2,16 @@ package diagnose
 
 import (
 	"fmt"
-	"regexp"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
 	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
-var readsDate = regexp.MustCompile(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
+var readsDate = newPattern(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
 
 // startsWatch matches a line that only notes when something began: where the clock is read again, that line matters more.
-var startsWatch = regexp.MustCompile(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
+var startsWatch = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
 
 func wallClock() rule {
 	words := func(l trace.LocalDifference) string {
@@ -20,7 +19,7 @@ func wallClock() rule {
 	}
 	return rule{source: seed.WallClock, random: true, telltale: readsDate, words: words, suspect: func(e *evidence) *suspicion {
 		read := e.changed(func(c trace.Change) bool {
-			return c.Kind == probe.KindClock && !startsWatch.MatchString(e.line(c.Seen))
+			return c.Kind == probe.KindClock && !startsWatch().MatchString(e.line(c.Seen))
 		})
 		if read == nil {
 			read = e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })

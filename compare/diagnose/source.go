@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -15,14 +14,14 @@ import (
 const largestSource = 64 << 20
 
 // cellName is how the probe names a notebook's cell: train.ipynb:In[2], counted among the cells of code that are not empty.
-var cellName = regexp.MustCompile(`^(.*\.ipynb):In\[(\d+)\]$`)
+var cellName = newPattern(`^(.*\.ipynb):In\[(\d+)\]$`)
 
 // leadingBlank are the empty lines before a cell's first, which IPython does not count.
-var leadingBlank = regexp.MustCompile(`^(\s*\n)+`)
+var leadingBlank = newPattern(`^(\s*\n)+`)
 
 // openSource opens a regular file of the user's code, or a cell of a notebook.
 func openSource(dir, file string) (io.ReadCloser, error) {
-	cell := cellName.FindStringSubmatch(file)
+	cell := cellName().FindStringSubmatch(file)
 	if cell != nil {
 		file = cell[1]
 	}
@@ -73,7 +72,7 @@ func codeCells(r io.Reader) ([]string, error) {
 			}
 		}
 		if source := strings.Join(lines, ""); strings.TrimSpace(source) != "" {
-			cells = append(cells, leadingBlank.ReplaceAllString(source, ""))
+			cells = append(cells, leadingBlank().ReplaceAllString(source, ""))
 		}
 	}
 	return cells, nil

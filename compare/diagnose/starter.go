@@ -3,7 +3,6 @@ package diagnose
 import (
 	"bytes"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -20,14 +19,14 @@ type starter struct {
 }
 
 // shellRandom matches bash's $RANDOM, which it seeds with the time, its own process id and an address.
-var shellRandom = regexp.MustCompile(`\$\{?RANDOM\b|\$\(\(.*\bRANDOM\b`)
+const shellRandom = `\$\{?RANDOM\b|\$\(\(.*\bRANDOM\b`
 
 // drawn are words by which shells and other languages draw on a source.
-var drawn = map[seed.ID]*regexp.Regexp{
-	seed.OSEntropy:      regexp.MustCompile(`/dev/u?random|\bSRANDOM\b|\bshuf\b|sort.* -R|\buuid|openssl rand|mktemp|Math\.random`),
-	seed.WallClock:      regexp.MustCompile(`\bdate\b|EPOCH|SECONDS|srand\(\s*\)|\b(time|now)\s*\(|\bDate\b|Sys\.time|` + shellRandom.String()),
-	seed.Host:           regexp.MustCompile(`\$\$|BASHPID|(?i:hostname)|whoami|` + shellRandom.String()),
-	seed.ObjectIdentity: shellRandom,
+var drawn = map[seed.ID]pattern{
+	seed.OSEntropy:      newPattern(`/dev/u?random|\bSRANDOM\b|\bshuf\b|sort.* -R|\buuid|openssl rand|mktemp|Math\.random`),
+	seed.WallClock:      newPattern(`\bdate\b|EPOCH|SECONDS|srand\(\s*\)|\b(time|now)\s*\(|\bDate\b|Sys\.time|` + shellRandom),
+	seed.Host:           newPattern(`\$\$|BASHPID|(?i:hostname)|whoami|` + shellRandom),
+	seed.ObjectIdentity: newPattern(shellRandom),
 }
 
 // startersOf reads what a command names besides Python's own files.
@@ -61,7 +60,7 @@ func startersOf(dir string, command []string) []starter {
 func (s starter) drawing(source seed.ID) (line int, found bool) {
 	words := drawn[source]
 	for i, text := range s.lines {
-		if words != nil && words.MatchString(text) && !strings.HasPrefix(strings.TrimSpace(text), "#") {
+		if words != nil && words().MatchString(text) && !strings.HasPrefix(strings.TrimSpace(text), "#") {
 			return i + 1, true
 		}
 	}

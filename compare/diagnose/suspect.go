@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -64,13 +63,13 @@ type rule struct {
 	// words turns the line at which a zoom found the source into a story; nil for the registry's own.
 	words func(l trace.LocalDifference) string
 	// telltale matches the text of lines that use the source, for when a zoom shows no local value that differs.
-	telltale *regexp.Regexp
+	telltale pattern
 	// calls match lines that use the source, the surest first: where such a line ran before a value was seen to differ
 	// at a line that does not, it is the origin.
-	calls []*regexp.Regexp
+	calls []pattern
 	// passes matches lines that hand on what they take from the source without giving it a name, so that it first shows where
 	// another line, perhaps of another process, has read it.
-	passes *regexp.Regexp
+	passes pattern
 	// random says that the source takes another value in every run unless it is controlled, so that one run
 	// without control is enough to see its effect.
 	random bool

@@ -2,7 +2,6 @@ package diagnose
 
 import (
 	"path/filepath"
-	"regexp"
 	"slices"
 )
 
@@ -31,4 +30,4 @@ func userText(dir string, command []string, o *observation) text {
 	return all
 }
 
-func (t text) mentions(pattern *regexp.Regexp) bool { return pattern.Match(t) }
+func (t text) mentions(p pattern) bool { return p().Match(t) }

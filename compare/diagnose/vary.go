@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -267,13 +266,13 @@ type lister struct {
 }
 
 // sorts matches a line that puts names in an order of its own.
-var sorts = regexp.MustCompile(`\b(nat)?sorted\(|\.sort\(`)
+var sorts = newPattern(`\b(nat)?sorted\(|\.sort\(`)
 
 // last is the last listing at a value's line or before it that is not sorted at once; nil where there is none.
 func (l lister) last(origin trace.LocalDifference) (last *trace.Seen) {
 	var order int64
 	for _, s := range l.run.summary.Sites {
-		if s.Kind != probe.KindList || s.Process != origin.Process || s.File == "" || ofPackages(s) || importing(s) || sorts.MatchString(sourceLine(l.dir, s.File, s.Line)) {
+		if s.Kind != probe.KindList || s.Process != origin.Process || s.File == "" || ofPackages(s) || importing(s) || sorts().MatchString(sourceLine(l.dir, s.File, s.Line)) {
 			continue
 		}
 		if s.File == origin.File && s.Line == origin.Line {
