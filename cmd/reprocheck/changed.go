@@ -19,9 +19,10 @@ func (l lab) Changed(since time.Time) ([]string, time.Time) {
 	if err != nil {
 		return nil, time.Time{}
 	}
+	audits := filepath.Join(store, "audits") // the store itself may be the project
 	written := pipelineWrites()
 	touched := workspace.TouchedSince(l.runner.Audit.Dir, since, func(path string, info fs.FileInfo) bool {
-		return path == store || slices.ContainsFunc(written, func(w fs.FileInfo) bool { return os.SameFile(w, info) })
+		return path == store || path == audits || slices.ContainsFunc(written, func(w fs.FileInfo) bool { return os.SameFile(w, info) })
 	})
 	return touched.Paths, touched.Last
 }

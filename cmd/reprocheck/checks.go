@@ -28,6 +28,8 @@ func checkCommand(name string, env []string, dir string) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return hinted(err, exitUsage, "the command runs exactly as typed, without a shell; for shell syntax write: reprocheck run -- sh -c '...'")
+	case errors.Is(err, syscall.EISDIR):
+		return hinted(err, exitUsage, "name the program to run: reprocheck run -- python train.py")
 	case errors.Is(err, fs.ErrPermission):
 		return hinted(err, exitUsage, "allow it with chmod +x, or name its interpreter: reprocheck run -- python train.py")
 	case err != nil:
@@ -89,9 +91,17 @@ func checkOutside(flag string, dirs []string) error {
 			return fmt.Errorf("--%s: %w", flag, err)
 		case !info.IsDir():
 			return fmt.Errorf("--%s %s: not a directory", flag, dir)
+		case noLayer(dir):
+			return fmt.Errorf("--%s %s: no private layer can lie over it; give the directory that the command writes to", flag, dir)
 		}
 	}
 	return nil
+}
+
+// noLayer reports whether a directory is the root directory, or the kernel's account of processes.
+func noLayer(dir string) bool {
+	real, err := filepath.EvalSymlinks(dir)
+	return err == nil && (real == "/" || real == "/proc" || strings.HasPrefix(real, "/proc/"))
 }
 
 // stopped says what an audit leaves that was ended by a signal or by a failure of ours; finished counts its finished runs.

@@ -9,7 +9,8 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
-// Errors that Start wraps. A command that is not found is exec.ErrNotFound, one that may not be executed is fs.ErrPermission.
+// Errors that Start wraps. A command that is not found is exec.ErrNotFound, one that may not be executed is fs.ErrPermission, a
+// directory syscall.EISDIR.
 var (
 	// ErrDirectory says that the command's working directory cannot be entered.
 	ErrDirectory = errors.New("working directory cannot be entered")

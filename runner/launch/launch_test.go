@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,7 +89,7 @@ func TestBadCommand(t *testing.T) {
 		{"not found", []string{"no-such-program-anywhere"}, dir, exec.ErrNotFound},
 		{"path not found", []string{"./no-such-program"}, dir, exec.ErrNotFound},
 		{"not executable", []string{"./plain"}, dir, fs.ErrPermission},
-		{"a directory", []string{"/tmp"}, dir, fs.ErrPermission},
+		{"a directory", []string{"/tmp"}, dir, syscall.EISDIR},
 		{"no directory", []string{"true"}, dir + "/none", launch.ErrDirectory},
 		{"no directory, its reason", []string{"true"}, dir + "/none", fs.ErrNotExist},
 		{"directory is a file", []string{"true"}, plain, launch.ErrDirectory},

@@ -8,11 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // LookPath finds the program that Start would execute, as execvp(3) does: a name with a slash is relative to dir, any
-// other is searched in the PATH of env. An empty element of PATH is dir. The error is exec.ErrNotFound, or
-// fs.ErrPermission for a file that is no program.
+// other is searched in the PATH of env. An empty element of PATH is dir. The error is exec.ErrNotFound,
+// fs.ErrPermission for a file that is no program, or syscall.EISDIR.
 func LookPath(name string, env []string, dir string) (string, error) {
 	if strings.Contains(name, "/") {
 		path := name
@@ -70,7 +71,7 @@ func executable(path string) error {
 	case err != nil:
 		return err
 	case info.IsDir():
-		return fmt.Errorf("%s is a directory: %w", path, errNotExecutable)
+		return fmt.Errorf("%s: %w", path, syscall.EISDIR)
 	case info.Mode()&0o111 == 0:
 		return fmt.Errorf("%s: %w", path, errNotExecutable)
 	}
