@@ -59,12 +59,11 @@ func (c *inquiry) takesAddresses(group []*suspicion) bool {
 	return len(group) == 1 && group[0].source == seed.ObjectIdentity && userText(c.audit.Dir, c.audit.Command, c.shipped[0]).mentions(callsID)
 }
 
-// showsHash reports whether the layout, which is to be released beside the hash seed, can be no cause by what the traces by line
-// show: the runs as shipped first differ from those in which both are pinned where something is taken out of a container that
-// is not hashed by its address.
-func (c *inquiry) showsHash(agreed *agreement, group []*suspicion) (bool, error) {
+// ordersByHash reports whether traces by line show the hash seed at work, which is pinned: the runs as shipped first differ from
+// those in which it is where something is taken out of a container that is not hashed by its address.
+func (c *inquiry) ordersByHash(agreed *agreement) (bool, error) {
 	free := c.tracedAsShipped()
-	if len(group) != 1 || group[0].source != seed.ObjectIdentity || free == nil || !slices.Contains(sources(agreed.pinned), seed.PythonHash) {
+	if free == nil || !slices.Contains(sources(agreed.pinned), seed.PythonHash) {
 		return false, nil
 	}
 	origin, found, err := originOf(agreed.runs, free, false)

@@ -52,3 +52,38 @@ func TestARaceOfFewResultsSeldomConvicts(t *testing.T) {
 		})
 	}
 }
+
+// An order of few words, in a program whose library starts threads, comes to the pinned order in a run with nothing but the threads
+// pinned now and then. That run clears the hash seed, and the threads are left as the only suspect.
+func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
+	const audits, most = 200, 0.02
+	library := startsThread(2)
+	library.Lib = "jax"
+	for _, thread := range []probe.Event{library, startsThread(2)} {
+		for _, orders := range []int{2, 6, 24} {
+			others, runs := 0, 0
+			for audit := range audits {
+				r := rand.New(rand.NewSource(int64(audit)))
+				luck := make([]int, 100)
+				for i := range luck {
+					luck[i] = r.Intn(orders)
+				}
+				w := world{t: t, luck: luck, pinnedTo: "0", reaches: []seed.ID{seed.PythonHash},
+					source: "words = {'a', 'b', 'c', 'd'}\nparameters = {}\nfor word in words:\n    parameters[word] = initial()\n",
+					events: func(valueOf) []probe.Event { return []probe.Event{thread} },
+					zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(3, "word", v(seed.PythonHash))} }}
+				a := w.investigate(record.Settings{})
+				for _, c := range a.Causes {
+					if c.Source != seed.PythonHash && c.Proof == record.Proven {
+						others++
+					}
+				}
+				runs += w.run
+			}
+			if share := float64(others) / audits; share > most {
+				t.Errorf("library %q, %d orders: %d of %d audits convict another source, at most %.0f %% may", thread.Lib, orders, others, audits, 100*most)
+			}
+			t.Logf("library %q, %d orders: %d of %d audits convict another source, %.1f runs", thread.Lib, orders, others, audits, float64(runs)/audits)
+		}
+	}
+}

@@ -154,17 +154,26 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 }
 
 // releaseSamples is the number of runs without a group that have to agree with the others to show that it is no cause: one such run
-// can come to the same by luck.
+// can come to the same by luck, and the likelier so where traces by line show the group at work.
 func (c *inquiry) releaseSamples(agreed *agreement, group []*suspicion) (int, error) {
+	const one, several = 1, 3
 	usual, err := c.usual(agreed.runs[0])
 	if err != nil {
 		return 0, err
 	}
-	shown, err := c.showsHash(agreed, group)
-	if (c.lucky || usual > 0 || c.takesAddresses(group)) && !shown {
-		return 3, err
+	byHash, err := c.ordersByHash(agreed)
+	if err != nil {
+		return 0, err
 	}
-	return 1, err
+	switch released := sources(group); {
+	case byHash && slices.Equal(released, []seed.ID{seed.ObjectIdentity}):
+		return one, nil
+	case usual > 0 && len(c.causes) == 0, byHash && slices.Contains(released, seed.PythonHash):
+		return max(several, c.beyondLuck(usual)), nil // else what is left would be accused
+	case c.lucky, usual > 0, c.takesAddresses(group):
+		return several, nil
+	}
+	return one, nil
 }
 
 // shifted makes the run without a group once more, and returns both where they agree: then the release has changed what comes out, and

@@ -29,8 +29,10 @@ type world struct {
 	reaches []seed.ID
 	// together are sources whose values reach the loss only where all of them are varied.
 	together []seed.ID
-	// fewOutcomes makes a source take one of so many values, so that runs can agree by luck; luck are the values drawn.
+	// luck are the values that sources have in one run after the other: where they are few, runs can agree by luck.
 	luck []int
+	// pinnedTo is the value of pinned sources, "pinned" if it is empty.
+	pinnedTo string
 	// steady sources have one value of their own when inherited and another when pinned.
 	steady []seed.ID
 	// children are the names of processes besides main.
@@ -111,7 +113,7 @@ func (w *world) launch(ask Ask) *record.Run {
 		case w.hides && ask.Zoom != nil:
 			return "traced"
 		case level == seed.Pin, beside[id] && level != seed.Vary, id == seed.CudnnDeterministic && ask.Experiment.Levels[seed.TorchNondeterministicOps] == seed.Pin:
-			return "pinned"
+			return cmp.Or(w.pinnedTo, "pinned")
 		case level == seed.Vary:
 			return "varied" + strconv.Itoa(w.run)
 		case slices.Contains(w.steady, id):
