@@ -28,6 +28,8 @@ func ofKey(key string) (ID, bool) {
 		return 0, false
 	case settings || w.one("batch") && w.one("size"):
 		return Config, true
+	case w.one("path", "dirpath"):
+		return 0, false // where something lies: Lightning's last_model_path is no setting
 	case w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow"):
 		return EMA, true
 	case w.one("rng", "random") || key == "torch_manual_seed":

@@ -98,7 +98,7 @@ func (p *parser) value(depth int) (pickle.Value, error) {
 	}
 	for word, v := range map[string]pickle.Value{
 		"true": true, "false": false, "null": pickle.None{},
-		"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1),
+		"NaN": checkpoint.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1),
 	} {
 		if bytes.HasPrefix(p.text[p.pos:], []byte(word)) {
 			p.pos += len(word)

@@ -77,7 +77,7 @@ func (c column) parse(text string, most int64) (*checkpoint.Tensor, error) {
 
 func (c column) bits(word string) (uint64, error) {
 	if c.real {
-		v, err := parseReal(word)
+		v, err := checkpoint.ParseFloat(word)
 		return math.Float64bits(v), err
 	}
 	v, err := strconv.ParseInt(word, 10, 64)
@@ -85,13 +85,4 @@ func (c column) bits(word string) (uint64, error) {
 		return 0, checkpoint.Damaged("no integer: %q", checkpoint.Clip(word, 40))
 	}
 	return uint64(v), nil
-}
-
-// parseReal reads a decimal, an infinity or a NaN. LightGBM writes 17 digits, which name one double.
-func parseReal(word string) (float64, error) {
-	v, err := strconv.ParseFloat(word, 64)
-	if err != nil || len(word) > 64 || strings.ContainsAny(word, "xX_") {
-		return 0, checkpoint.Damaged("no number: %q", checkpoint.Clip(word, 40))
-	}
-	return v, nil
 }

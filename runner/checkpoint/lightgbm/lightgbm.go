@@ -193,7 +193,7 @@ func (m *model) oneTree(p *keypath.Path, number int) error {
 // scalar adds a number, and returns it where it is an integer.
 func (m *model) scalar(p *keypath.Path, c column, text string) (int64, error) {
 	if c.real {
-		v, err := parseReal(text)
+		v, err := checkpoint.ParseFloat(text)
 		if err != nil {
 			return 0, m.damaged("no number")
 		}
@@ -284,7 +284,7 @@ func (m *model) importances() error {
 			if err != nil {
 				return err
 			}
-			v, err := parseReal(m.line[i+1:])
+			v, err := checkpoint.ParseFloat(m.line[i+1:])
 			if err != nil {
 				return m.damaged("no importance")
 			}

@@ -72,6 +72,7 @@ type Checker struct {
 
 	optimizer optimizerEvidence
 	ranks     rankEvidence
+	batches   batchEvidence
 	cuda      bool   // tensors were saved from a GPU
 	noGPU     string // where the states of all GPUs were saved, of which there were none
 	wrapped   bool   // names have the prefix of DataParallel or DistributedDataParallel
@@ -114,6 +115,9 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 		}
 		c.progress(e, id, path, name)
 		c.ranks.see(e, id, path)
+		if anatomy.Layout == "lightning" && c.batches.see(e, path) {
+			continue
+		}
 		if _, ok := c.found[id]; !ok && isEvidence(id, e, f.Format) {
 			c.found[id] = location(name, e.Name)
 		}
@@ -295,6 +299,9 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	case "CK009":
 		if slices.Contains(c.layouts, "trainer") {
 			return Present, "Trainer passes over the batches that global_step counts"
+		}
+		if c.batches.counted {
+			return c.batches.judge()
 		}
 		return CannotTell, "needed only if the save was within an epoch"
 	case "CK010", "CK011":

@@ -105,6 +105,12 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 		"code":                      {nil, []string{"CK016"}, []string{"CK107"}},
 		"whole-objects":             {nil, []string{"CK016"}, nil},
 		"lightning":                 {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015", "CK016"}, nil},
+		"lightning-within-epoch": {
+			[]string{"CK009", "CK012", "CK013", "CK014", "CK017"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015", "CK016"}, nil,
+		},
+		"lightning-loader-state": {
+			[]string{"CK012", "CK013", "CK014", "CK017"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015", "CK016"}, nil,
+		},
 		"weights": {
 			[]string{"CK002", "CK003", "CK006", "CK007", "CK012", "CK013", "CK014", "CK017", "CK018"},
 			[]string{"CK004", "CK005", "CK008", "CK009", "CK010", "CK011", "CK015", "CK016"}, nil,

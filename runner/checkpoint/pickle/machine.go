@@ -263,9 +263,9 @@ func (m *machine) number(op byte) error {
 	s := string(line)
 	switch op {
 	case opFloat:
-		f, err := strconv.ParseFloat(s, 64)
+		f, err := checkpoint.ParseFloat(s)
 		if err != nil {
-			return m.damaged("bad float %q", checkpoint.Clip(s, 40))
+			return err
 		}
 		return m.push(f, scalarCost)
 	case opInt:

@@ -172,7 +172,10 @@ func (w *walker) collection(p *keypath.Path, name string, o *pickle.Object) (boo
 			}
 			items = append(first[:len(first):len(first)], items...)
 		}
-		return true, w.sequence(p, "list", items)
+		if err := w.sequence(p, "list", items); err != nil || len(args) < 2 || args[1] == pickle.Value(pickle.None{}) {
+			return true, err
+		}
+		return true, w.walk(p.Key("maxlen"), args[1])
 	}
 	return false, nil
 }

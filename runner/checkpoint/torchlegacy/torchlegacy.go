@@ -13,8 +13,14 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 )
 
-// magic is the pickle of torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, behind the protocol opcode.
-const magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+// magic is the pickle of torch.serialization.MAGIC_NUMBER, 0x1950a86a20f9469cfc6c, behind the opcode of the protocol and, from
+// protocol 4 on, that of a frame; textMagic is that of protocols 0 and 1.
+const (
+	textMagic = "L119547037146038801333356L\n."
+
+	magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+	frame = "\x95\x0d\x00\x00\x00\x00\x00\x00\x00"
+)
 
 // maxNesting bounds torch.save within torch.save.
 const maxNesting = 8
@@ -30,7 +36,10 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool { return Signature(head
 
 // Signature reports whether head begins like a legacy torch file.
 func Signature(head []byte) bool {
-	return len(head) > 2 && head[0] == 0x80 && bytes.HasPrefix(head[2:], []byte(magic))
+	if bytes.HasPrefix(head, []byte(textMagic)) {
+		return true
+	}
+	return len(head) > 2 && head[0] == 0x80 && bytes.HasPrefix(bytes.TrimPrefix(head[2:], []byte(frame)), []byte(magic))
 }
 
 // Open reads the structure of a legacy torch file.

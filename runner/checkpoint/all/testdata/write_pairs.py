@@ -132,7 +132,7 @@ things = {
     "arrays": [np.arange(6.).reshape(2, 3), np.float32(1.5), np.array(["a", "bc"])], "namespace": argparse.Namespace(lr=.1, tags={"a"}),
     "range": range(3), "bytes": b"\x00\xff" * 10, "bytearray": bytearray(b"ab"), "set": {1, 2}, "complex": 1 - 2j, "long": 1 << 70,
     "ordered": collections.OrderedDict(a=1), "counter": collections.Counter("aab"), "text": "\u00e9\u4e2d\ud800\n\\u", "path": pathlib.PurePosixPath("/a/b"),
-    "date": datetime.datetime(2020, 1, 1), "float": [0.1, float("inf"), -0.0], "bool": [True, False, None], "nested": {(1, "x"): [()]},
+    "date": datetime.datetime(2020, 1, 1), "float": [0.1, float("inf"), -0.0, float("nan")], "bool": [True, False, None], "nested": {(1, "x"): [()]},
     "generator": np.random.RandomState(0).get_state(), "frozen": frozenset("ab"), "decimal": decimal.Decimal("1.50"),
     "keys": {b"k": 1, b"": 2, (b"\xff", frozenset([2, 1])): 3, np.int64(7): 4},
 }
@@ -167,6 +167,8 @@ other("none", {"s": None}, {"s": "None"})
 other("nesting", {"a": {"b": 1}}, {"a.b": 1})
 other("swapped-names", {"a.b": 1, "a": {"b": 2}}, {"a.b": 2, "a": {"b": 1}})
 other("list-order", [1, 2], [2, 1])
+other("deque-bound", {"losses": collections.deque([1.0], maxlen=10)}, {"losses": collections.deque([1.0], maxlen=20)})
+same("deque", {"losses": collections.deque([1.0])}, {"losses": [1.0]})
 other("long-list-order", list(range(1000)), [1, 0] + list(range(2, 1000)))
 other("long-list-type", [1.0] * 1000, [1.0] * 999 + [1])
 other("list-or-tuple", {"n": [1]}, {"n": (1,)})

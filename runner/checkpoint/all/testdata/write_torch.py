@@ -93,6 +93,8 @@ training = {
 save("training.pt", training)
 save("training_legacy.pt", training, _use_new_zipfile_serialization=False)
 save("training_proto4.pt", training, pickle_protocol=4)
+save("training_legacy_proto1.pt", training, pickle_protocol=1, _use_new_zipfile_serialization=False)
+save("training_legacy_proto4.pt", training, pickle_protocol=4, _use_new_zipfile_serialization=False)
 
 base = torch.arange(1000, dtype=torch.float32).reshape(10, 100)
 save("views.pt", {

@@ -111,14 +111,22 @@ save("whole-objects", {**training(), "model": model, "optimizer": optimizer})
 # The layout of Lightning 2: what its loops count, and a callback that has seen no score.
 whole = training()
 counted = {"ready": 2, "completed": 2, "started": 2, "processed": 2}
-save("lightning", {
-    "epoch": 1, "global_step": 2, "pytorch-lightning_version": "2.6.0", "state_dict": whole["model"],
-    "loops": {"fit_loop": {"state_dict": {}, "epoch_loop.batch_progress": {"total": counted, "current": counted, "is_last_batch": True},
-                           "epoch_progress": {"total": counted, "current": counted}}},
-    "callbacks": {"ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1}": {
-        "best_model_score": None, "kth_value": torch.tensor(float("inf")), "dirpath": "/runs/1"}},
-    "optimizer_states": [whole["optimizer"]], "lr_schedulers": [whole["scheduler"]], "hyper_parameters": {"lr": 0.1},
-})
+
+def lightning(last, fit_loop={}, **more):
+    return {
+        "epoch": 1, "global_step": 2, "pytorch-lightning_version": "2.6.0", "state_dict": whole["model"],
+        "loops": {"fit_loop": {"state_dict": fit_loop, "epoch_loop.batch_progress": {"total": counted, "current": counted, "is_last_batch": last},
+                               "epoch_loop.val_loop.batch_progress": {"current": {"ready": 0}, "is_last_batch": not last},
+                               "epoch_progress": {"total": counted, "current": counted}}},
+        "callbacks": {"ModelCheckpoint{'monitor': None, 'mode': 'min', 'every_n_train_steps': 0, 'every_n_epochs': 1}": {
+            "best_model_score": None, "kth_value": torch.tensor(float("inf")), "dirpath": "/runs/1", "last_model_path": "/runs/1/last.ckpt"}},
+        "optimizer_states": [whole["optimizer"]], "lr_schedulers": [whole["scheduler"]], **more,
+    }
+
+
+save("lightning", lightning(True, hyper_parameters={"lr": 0.1}))
+save("lightning-within-epoch", lightning(False))
+save("lightning-loader-state", lightning(False, {"combined_loader": [{"fetched": 2}]}))
 by_epoch = without("epoch", "config", "sampler", steps=4)
 by_epoch["scheduler"]["last_epoch"] = 2
 save("schedule-by-epoch", by_epoch)
