@@ -56,7 +56,11 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspi
 		return group, nil
 	}
 	rest := slices.DeleteFunc(slices.Clone(agreed.pinned), func(s *suspicion) bool { return slices.Contains(group, s) })
-	if t, known := c.insufficient(rest); known || len(rest) == 0 {
+	t, known := c.insufficient(rest)
+	if len(group) == 1 && t.released != nil && c.mayShift(agreed, group) {
+		known = false // a run without several may have shifted
+	}
+	if known || len(rest) == 0 {
 		// With none pinned they are the shipped runs.
 		if len(group) == 1 {
 			c.convict(group[0], agreed, t.without(rest), t.experiment)
