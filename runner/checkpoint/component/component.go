@@ -74,7 +74,11 @@ func Classify(f *checkpoint.File) *Anatomy {
 	a.Layout = c.layout()
 	for i := range f.Entries {
 		e := tf.entry(&f.Entries[i])
-		segments = appendSegments(segments[:0], e.Name)
+		name := e.Name
+		if f.Format == "hdf5" {
+			name = withoutScale(name)
+		}
+		segments = appendSegments(segments[:0], name)
 		a.Of[i] = c.classify(e, segments, a.Layout)
 	}
 	if c.onlyWeights(a) {

@@ -76,3 +76,28 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
+
+// TestScalesOfHDF5ArePartsOfTheirDatasets: what ties a dataset to those that label its dimensions says nothing of the training.
+func TestScalesOfHDF5ArePartsOfTheirDatasets(t *testing.T) {
+	one := []int64{1}
+	parts := map[string]struct {
+		shape []int64
+		want  ID
+	}{
+		"x": {one, Unknown}, "x@CLASS": {nil, Unknown}, "x@NAME": {nil, Unknown},
+		"x@REFERENCE_LIST.dataset[0]": {nil, Unknown}, "x@REFERENCE_LIST.dimension": {one, Unknown},
+		"model.w@DIMENSION_LIST[0][0]": {nil, Model}, "model.w": {one, Model}, "sampler.position": {nil, Sampler},
+	}
+	names := map[string][]int64{}
+	for name, part := range parts {
+		names[name] = part.shape
+	}
+	f := file(t, names)
+	f.Format = "hdf5"
+	a := Classify(f)
+	for i := range f.Entries {
+		if name := f.Entries[i].Name; a.Of[i] != parts[name].want {
+			t.Errorf("%s is %s, want %s", name, a.Of[i], parts[name].want)
+		}
+	}
+}

@@ -62,7 +62,7 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 		switch {
 		case isSettings(e):
 			s.of[e.Name] = Config
-		case isEstimator(e):
+		case IsEstimator(e):
 			s.of[e.Name] = Model
 		}
 		segments = appendSegments(segments[:0], e.Name)
@@ -120,8 +120,8 @@ func isSettings(e *checkpoint.Entry) bool {
 	return false
 }
 
-// isEstimator knows the estimators, transformers and pipelines of scikit-learn by the package of their classes.
-func isEstimator(e *checkpoint.Entry) bool {
+// IsEstimator knows the estimators, transformers and pipelines of scikit-learn by the package of their classes.
+func IsEstimator(e *checkpoint.Entry) bool {
 	return e.Type == "object" && strings.HasPrefix(e.Text, "sklearn.")
 }
 

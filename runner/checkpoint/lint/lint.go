@@ -73,6 +73,7 @@ type Checker struct {
 	optimizer optimizerEvidence
 	ranks     rankEvidence
 	batches   batchEvidence
+	estimator estimatorEvidence
 	cuda      bool   // tensors were saved from a GPU
 	noGPU     string // where the states of all GPUs were saved, of which there were none
 	wrapped   bool   // names have the prefix of DataParallel or DistributedDataParallel
@@ -114,6 +115,7 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 			}
 		}
 		c.progress(e, id, path, name)
+		c.estimator.see(name, e)
 		c.ranks.see(e, id, path)
 		if anatomy.Layout == "lightning" && c.batches.see(e, path) {
 			continue
@@ -189,6 +191,9 @@ func (c *Checker) Document() *Document {
 	if d.Damage == nil {
 		d.Damage = []Damage{}
 	}
+	if c.family == "" && c.estimator.alone() {
+		c.family = scikitLearn
+	}
 	missing, unclear := false, false
 	for _, rule := range Rules() {
 		if rule.ID >= "CK1" {
@@ -224,8 +229,12 @@ func (c *Checker) Document() *Document {
 		d.Resume = "yes"
 	}
 	if _, ok := c.found[component.Model]; ok && !fatal {
-		d.GoodFor = append(d.GoodFor, "inference", "transfer learning")
+		d.GoodFor = append(d.GoodFor, "inference")
+		if c.family != scikitLearn {
+			d.GoodFor = append(d.GoodFor, "transfer learning")
+		}
 		switch {
+		case c.family == scikitLearn: // fit() of most estimators begins anew
 		case !c.optimizer.seen && c.family != boosting:
 			d.NotFor = append(d.NotFor, "resuming the training")
 		case missing:
@@ -259,15 +268,8 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 	if slices.ContainsFunc(c.damage, func(x Damage) bool { return x.Rule == "CK101" }) {
 		return CannotTell, "a file could not be read"
 	}
-	if c.family == boosting {
-		switch rule.ID {
-		case "CK002", "CK003":
-			return Present, "not needed: boosting adds to the model, and has no optimizer"
-		case "CK006", "CK007":
-			return Present, "the model counts its rounds"
-		case "CK012", "CK013":
-			return CannotTell, "needed only if code of the training's own draws from it; the library has its own"
-		}
+	if status, why, ok := c.family.judge(rule.ID); ok {
+		return status, why
 	}
 	switch rule.ID {
 	case "CK003":

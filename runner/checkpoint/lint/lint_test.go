@@ -53,17 +53,26 @@ func damaged(d *Document) (ids []string) {
 	return ids
 }
 
-func TestCheckpointsOfPyTorch(t *testing.T) {
+// write runs a script of testdata that writes files into a new folder, which it returns.
+func write(t *testing.T, script string, modules ...string) string {
+	t.Helper()
 	python := fixtures.Python(t)
-	if !fixtures.HasModule(t, python, "torch") {
-		t.Skip("no PyTorch")
+	for _, m := range modules {
+		if !fixtures.HasModule(t, python, m) {
+			t.Skipf("no %s", m)
+		}
 	}
 	dir := t.TempDir()
-	cmd := exec.Command(python, "-B", "-W", "ignore", filepath.Join("testdata", "write.py"), dir)
+	cmd := exec.Command(python, "-B", "-W", "ignore", filepath.Join("testdata", script), dir)
 	cmd.Env = append(os.Environ(), "OMP_NUM_THREADS=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return dir
+}
+
+func TestCheckpointsOfPyTorch(t *testing.T) {
+	dir := write(t, "write.py", "torch")
 	spoil(t, dir)
 	// CK016 cannot be told from a file that says nothing of ranks.
 	for name, want := range map[string]struct{ missing, unclear, damage []string }{

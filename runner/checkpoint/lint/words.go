@@ -6,11 +6,12 @@ import "strings"
 type family string
 
 const (
-	pyTorch    family = "PyTorch"
-	tensorFlow family = "TensorFlow"
-	keras      family = "Keras"
-	jax        family = "JAX"
-	boosting   family = "gradient boosting"
+	pyTorch     family = "PyTorch"
+	tensorFlow  family = "TensorFlow"
+	keras       family = "Keras"
+	jax         family = "JAX"
+	boosting    family = "gradient boosting"
+	scikitLearn family = "scikit-learn"
 )
 
 // familyOf returns whose files have a format, "" where any library writes it.
@@ -76,6 +77,10 @@ var wordings = map[family]map[string]wording{
 	},
 	boosting: {
 		"CK018": {fix: "save the version of the library"},
+	},
+	scikitLearn: {
+		"CK001": {fix: "save the estimator after fit()"},
+		"CK018": {fix: "save sklearn.__version__"},
 	},
 }
 
