@@ -70,8 +70,13 @@ func (c *inquiry) ordersByHash(agreed *agreement) (bool, error) {
 	if err != nil || !found {
 		return false, err
 	}
+	return c.takesByHash(origin), nil
+}
+
+// takesByHash reports whether a line takes one thing after the other out of a container that is not hashed by its address.
+func (c *inquiry) takesByHash(origin trace.LocalDifference) bool {
 	e := &evidence{dir: c.audit.Dir}
-	return takesOne().MatchString(sourceLine(e.dir, origin.File, origin.Line)) && !e.followsAddresses(origin), nil
+	return takesOne().MatchString(sourceLine(e.dir, origin.File, origin.Line)) && !e.followsAddresses(origin)
 }
 
 // placed places object identity by a run in which it was free; nil where the traces by line do not show it.

@@ -64,7 +64,7 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 		if found != nil && err == nil {
 			usual := found.usual
 			if !usual {
-				usual, err = c.comesAnyway(pair, found.pinned, found.runs[0])
+				usual, err = c.comesAnyway(ctx, pair, found.pinned, found.runs[0])
 			}
 			if err == nil && !usual {
 				usual, err = c.byInput(ctx, elsewhere, found)
@@ -119,7 +119,7 @@ func (c *inquiry) holds(ctx context.Context, pair *difference, e plan.Experiment
 	}
 	if c.evidence(pair).blind(pinned) {
 		// With all pinned, more runs could only show that it was luck.
-		if usual, err := c.comesAnyway(pair, pinned, first[0]); err != nil || usual {
+		if usual, err := c.comesAnyway(ctx, pair, pinned, first[0]); err != nil || usual {
 			return &agreement{usual: usual}, nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -16,11 +17,11 @@ import (
 func (c *inquiry) enough(pair *difference, pinned []*suspicion, usual int) int {
 	blind := c.evidence(pair).blind(pinned)
 	switch {
-	case usual > 0 && (c.lucky || !slices.ContainsFunc(pinned, ordered)):
+	case usual > 0 && !c.followsOrder && (c.lucky || !slices.ContainsFunc(pinned, ordered)):
 		return c.beyondLuck(usual)
-	case c.lucky && blind:
+	case c.lucky && blind && !c.followsOrder:
 		return 4
-	case c.lucky && !c.ticked():
+	case c.lucky && !c.ticked() && !c.followsOrder:
 		return 3
 	case blind && slices.ContainsFunc(suspects(c.evidence(pair)), func(s *suspicion) bool { return s.input != "" }):
 		return 2 // see byInput
@@ -47,11 +48,14 @@ func (c *inquiry) beyondLuck(usual int) int {
 // comesAnyway reports whether a pinned run comes to no more than what a run as shipped comes to as well: threads that the program
 // starts by itself most often take turns in one order, whatever is pinned beside them. What was seen to enter is pinned to a
 // value that no run as shipped has.
-func (c *inquiry) comesAnyway(pair *difference, pinned []*suspicion, o *observation) (bool, error) {
+func (c *inquiry) comesAnyway(ctx context.Context, pair *difference, pinned []*suspicion, o *observation) (bool, error) {
 	if len(atLeast(pinned, entered)) > 0 || !c.evidence(pair).raw() {
 		return false, nil
 	}
 	if n, err := c.usual(o); err != nil || n == 0 {
+		return false, err
+	}
+	if err := c.seesOrder(ctx, pair, pinned, o); err != nil || c.followsOrder {
 		return false, err
 	}
 	c.usualOrder = true

@@ -28,7 +28,7 @@ func (c *inquiry) fewest(ctx context.Context, pair *difference, ask Ask, first *
 	var tried []attempt
 	var differing *difference
 	var parts [][]*suspicion
-	if usual == 0 && (!c.lucky || c.ticked()) {
+	if c.followsOrder || usual == 0 && (!c.lucky || c.ticked()) {
 		parts = c.guesses(pair, pinned)
 	}
 	for _, part := range append(parts, pinned) {

@@ -37,6 +37,8 @@ type inquiry struct {
 	gone bool
 	// usualOrder says that a pinned run came to what a run as shipped came to, as threads do that mostly take turns in one order.
 	usualOrder bool
+	// followsOrder says that results were seen to follow the order of a container that the hash seed decides.
+	followsOrder bool
 	// retraced is one more run as shipped that was traced by line, made where the first agreed with the pinned runs; hidden
 	// says that it agreed as well.
 	retraced *observation

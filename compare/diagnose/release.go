@@ -170,7 +170,7 @@ func (c *inquiry) releaseSamples(agreed *agreement, group []*suspicion) (int, er
 		return 0, err
 	}
 	switch released := sources(group); {
-	case byHash && slices.Equal(released, []seed.ID{seed.ObjectIdentity}):
+	case byHash && slices.Equal(released, []seed.ID{seed.ObjectIdentity}), c.followsOrder && !slices.Contains(released, seed.PythonHash):
 		return one, nil
 	case usual > 0 && len(c.causes) == 0, byHash && slices.Contains(released, seed.PythonHash):
 		return max(several, c.beyondLuck(usual)), nil // else what is left would be accused

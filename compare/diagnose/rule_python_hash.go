@@ -8,16 +8,18 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
-// pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
-// own. A seed that differs although nothing random was read is most often made with hash().
+// hashOrder matches what takes an order or a value from hashes. A set is also written in braces: of strings, or of what a loop gives.
+const hashOrder = `\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`
+
 var (
 	callsHash = newPattern(`\bhash\(`)
-	// A set is also written in braces: of strings, or of what a loop gives.
 	// passesUnnamed matches a line that hands on the order of a set which it makes, or a hash, and gives it no name.
 	passesUnnamed = newPattern(`^\s*[\w.]+\(.*(\b(list|tuple|enumerate|iter|join|fromkeys|str)\((frozen)?set\(|\[\*(frozen)?set\(|\bhash\()`)
-	ordersByHash  = newPattern(`\bhash\(|\b(frozen)?set\(|\{\s*["'][^{}:]*["']\s*,[^{}:]*\}|\{[^{}:]*\bfor\b[^{}:]*\}`)
+	ordersByHash  = newPattern(hashOrder)
 )
 
+// pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its
+// own. A seed that differs although nothing random was read is most often made with hash().
 func pythonHash() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the hash seed first shows: %s", l.File, l.Line, heldDifferently(l))
