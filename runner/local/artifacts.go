@@ -149,6 +149,9 @@ func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact
 	if err != nil {
 		return artifact, nil, nil, err
 	}
+	if !mayLog(artifact.Format) {
+		return artifact, nil, beside, nil
+	}
 	series, err := metricsOf(f, artifact)
 	return artifact, series, beside, err
 }
@@ -270,6 +273,12 @@ func maskText(f *os.File, artifact *record.Artifact) error {
 		}
 	}
 	return nil
+}
+
+// mayLog reports whether a file of a format may hold metrics: in a saved model, such as one that XGBoost writes as JSON, numbers are
+// its parameters.
+func mayLog(format string) bool {
+	return slices.Contains([]string{"", "text", "json", "notebook"}, format)
 }
 
 func metricsOf(f *os.File, artifact record.Artifact) ([]record.Series, error) {

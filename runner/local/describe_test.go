@@ -93,3 +93,31 @@ func TestDescribeTellsContentFromContainer(t *testing.T) {
 		t.Errorf("cut short: %+v", cut)
 	}
 }
+
+// A saved model's numbers are no metrics, though JSON may hold either.
+func TestDescribeTakesNoMetricsFromAModel(t *testing.T) {
+	const model = `{"learner":{"attributes":{},"feature_names":[],"feature_types":[],` +
+		`"gradient_booster":{"model":{"gbtree_model_param":{"num_parallel_tree":"1","num_trees":"0"},"iteration_indptr":[0],"tree_info":[],"trees":[]},"name":"gbtree"},` +
+		`"learner_model_param":{"base_score":"5E-1","boost_from_average":"1","num_class":"0","num_feature":"2","num_target":"1"},` +
+		`"objective":{"name":"reg:squarederror","reg_loss_param":{"scale_pos_weight":"1"}}},"version":[3,0,0]}`
+	dir := t.TempDir()
+	for name, text := range map[string]string{"model.json": model, "metrics.json": `{"loss": 0.5}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run, err := local.Describe(t.Context(), dir, "model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := map[string]string{}
+	for _, a := range run.Artifacts {
+		formats[a.Path] = a.Format
+	}
+	if diff := cmp.Diff(map[string]string{"model.json": "xgboost", "metrics.json": "json"}, formats); diff != "" {
+		t.Errorf("formats (-want +got):\n%s", diff)
+	}
+	if len(run.Metrics) != 1 || run.Metrics[0].Origin != "metrics.json" {
+		t.Errorf("metrics: %+v", run.Metrics)
+	}
+}
