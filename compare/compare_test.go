@@ -330,16 +330,27 @@ func TestNumbersOfProcesses(t *testing.T) {
 		}
 		return record.Series{Name: name, Points: []record.Point{{Step: step, Value: record.Float(value), Text: text}}}
 	}
+	mixed := func(epoch, pid int64) record.Series {
+		return record.Series{Name: "loss", Points: []record.Point{{Step: 0, Value: 0.5, Text: "0.5"}, {Step: 1, Value: 0.125, Text: "0.125"}, {Step: epoch*record.EpochStride + pid, Value: 0.25, Text: "0.25"}}}
+	}
+	between := func(pid int64) record.Series {
+		return record.Series{Name: "loss[1]", Points: []record.Point{{Step: 0, Value: 5, Text: "5"}, {Step: 1, Value: record.Float(pid), Text: strconv.FormatInt(pid, 10)}}}
+	}
 	tests := map[string]struct {
 		a, b   *record.Run
 		differ bool
 	}{
-		"printed beside":           {run(4711, series("loss[1]", "4711", 0)), run(815, series("loss[1]", "815", 0)), false},
-		"taken for a step":         {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.5", 815)), false},
-		"and another value":        {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.6", 815)), true},
-		"of the other run":         {run(4711, series("n", "815", 0)), run(815, series("n", "4711", 0)), true},
-		"in one run alone":         {run(4711, series("n", "4711", 0)), run(815, series("n", "816", 0)), true},
-		"small, as in a container": {run(7, series("n", "7", 0)), run(8, series("n", "8", 0)), true},
+		"taken for one of the steps": {run(4711, mixed(0, 4711)), run(815, mixed(0, 815)), false},
+		"taken for an epoch":         {run(4711, mixed(4711, 3)), run(815, mixed(815, 3)), false},
+		"one of the steps is other":  {run(4711, mixed(0, 4712)), run(815, mixed(0, 816)), true},
+		"among values":               {run(4711, between(4711)), run(815, between(815)), false},
+		"among values of the other":  {run(4711, between(815)), run(815, between(4711)), true},
+		"printed beside":             {run(4711, series("loss[1]", "4711", 0)), run(815, series("loss[1]", "815", 0)), false},
+		"taken for a step":           {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.5", 815)), false},
+		"and another value":          {run(4711, series("loss", "0.5", 4711)), run(815, series("loss", "0.6", 815)), true},
+		"of the other run":           {run(4711, series("n", "815", 0)), run(815, series("n", "4711", 0)), true},
+		"in one run alone":           {run(4711, series("n", "4711", 0)), run(815, series("n", "816", 0)), true},
+		"small, as in a container":   {run(7, series("n", "7", 0)), run(8, series("n", "8", 0)), true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -39,10 +39,10 @@ func (m *MetricDiff) before(other *MetricDiff) bool {
 // seriesPair is a series of the expected run and its counterpart; one may be nil.
 type seriesPair struct {
 	a, b *record.Series
-	// pids says that both hold numbers of their run's processes and nothing else: they are not compared.
+	// compared are the series without the numbers of their runs' processes, nil where they hold none.
+	compared [2]*record.Series
+	// pids says that they hold nothing else: they are not compared.
 	pids bool
-	// steps says that such a number was taken for the step of every point.
-	steps bool
 }
 
 func diffMetrics(expected, actual *record.Run, pairs folders, o Options, masked maskedSet) []MetricDiff {
@@ -62,8 +62,8 @@ func (p seriesPair) diff(o Options) MetricDiff {
 	case p.a == nil:
 		return missing(p.b, false)
 	}
-	if p.steps {
-		return diffSeries(renumbered(p.a), renumbered(p.b), o.forMetric(p.a.Name))
+	if p.compared[0] != nil {
+		return diffSeries(p.compared[0], p.compared[1], o.forMetric(p.a.Name))
 	}
 	return diffSeries(p.a, p.b, o.forMetric(p.a.Name))
 }
@@ -78,11 +78,10 @@ func pairSeries(expected, actual *record.Run, pairs folders, masked maskedSet) [
 		if p.a == nil || p.b == nil || slices.EqualFunc(p.a.Points, p.b.Points, func(x, y record.Point) bool { return x.Text == y.Text && x.Step == y.Step }) {
 			continue
 		}
-		if only(p.a, a, value) && only(p.b, b, value) {
-			out[i].pids = true
+		out[i] = p.dropPIDs(a, b)
+		if out[i].pids {
 			masked.add("a process's number")
 		}
-		out[i].steps = only(p.a, a, step) && only(p.b, b, step)
 	}
 	return out
 }
