@@ -317,14 +317,14 @@ func TestAudit(t *testing.T) {
 echo 1 > mine; mkdir sub; echo 2 > sub/x; rm mine; cat $0/old > /dev/null
 echo 3 > $0/new; echo 4 > link/through; mv sub/x $0/moved; rm $0/gone
 echo 5 > $0/temporary; rm $0/temporary
-echo 6 > $0/none/x; true
+echo 6 > $0/none/x; mkdir $0; mkdir $0/folder && echo 7 > $0/folder/y
 `
 	o, _, errs := run(t, launch.Command{Argv: []string{"sh", "-c", script, outside}, Dir: inside, Audit: true})
 	if len(o.Refused) > 0 {
 		t.Skip("refused here: ", o.Refused)
 	}
 	var want []string
-	for _, name := range []string{"gone", "moved", "new", "through"} {
+	for _, name := range []string{"folder", "folder/y", "gone", "moved", "new", "through"} {
 		want = append(want, filepath.Join(outside, name))
 	}
 	if !slices.Equal(o.Outside, want) {

@@ -140,16 +140,21 @@ func within(path, dir string) bool {
 }
 
 // outside lists the paths that were in fact changed: they are there and have changed since the start, or were there and are gone.
+// A directory that was there and still is, as mkdir -p names one, has changed by the entries that are listed.
 func (a *writeAudit) outside() []string {
 	var paths []string
+	parents, kept := map[string]bool{}, map[string]bool{}
 	for path, was := range a.seen {
 		var st unix.Stat_t
-		switch err := unix.Lstat(path, &st); {
-		case err != nil && !was, err == nil && a.before(&st):
+		err := unix.Lstat(path, &st)
+		if err != nil && !was || err == nil && a.before(&st) {
 			continue
 		}
 		paths = append(paths, path)
+		parents[filepath.Dir(path)] = true
+		kept[path] = was && err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 	}
+	paths = slices.DeleteFunc(paths, func(path string) bool { return kept[path] && parents[path] })
 	slices.Sort(paths)
 	return paths[:min(len(paths), MaxOutside)]
 }
