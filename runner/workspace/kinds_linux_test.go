@@ -56,7 +56,7 @@ func TestAsUser(t *testing.T) {
 		if c.Name != "private mounts" || !c.Available {
 			continue
 		}
-		for _, test := range []string{"TestChanges/overlay", "TestPlaces/apart", "TestShared", "TestHomeWithMount"} {
+		for _, test := range []string{"TestChanges/overlay", "TestPlaces/apart", "TestShared", "TestHomeWithMount", "TestTempWithMount"} {
 			if !regexp.MustCompile(`(?m)^ *--- PASS: ` + test + ` `).Match(out) {
 				t.Errorf("%s did not pass\n%s", test, out)
 			}
@@ -81,6 +81,32 @@ func TestHomeWithMount(t *testing.T) {
 	}
 	if !slices.ContainsFunc(w.Limits(), func(l string) bool { return strings.Contains(l, "only its caches") }) {
 		t.Skipf("HOME is covered as a whole here; limits %q", w.Limits())
+	}
+}
+
+// TestTempWithMount gives a run a TMPDIR of its own where the user's cannot be covered.
+func TestTempWithMount(t *testing.T) {
+	temp := filepath.Join(os.TempDir(), homeWithMount)
+	if os.Getenv(again) == "" || !exists(temp+"/mnt") {
+		t.Skip("runs in TestAsUser")
+	}
+	scratch, err := os.MkdirTemp(temp, "scratch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := workspace.Spec{Project: t.TempDir(), Home: "/none", Temp: temp, Scratch: scratch}
+	for range 2 {
+		w := overlay(t, spec)
+		if !slices.ContainsFunc(w.Limits(), func(l string) bool { return strings.Contains(l, "no private layer") }) {
+			t.Skipf("the directory is covered here; limits %q", w.Limits())
+		}
+		sh(t, w, `test ! -e "$TMPDIR/left"; echo 1 > "$TMPDIR/left"; test ! -e `+scratch+`/left; test -e `+temp+"/mnt", "TMPDIR="+temp)
+		if exists(temp + "/left") {
+			t.Errorf("the user's own was written to; limits %q", w.Limits())
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

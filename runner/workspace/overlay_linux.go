@@ -63,6 +63,11 @@ func (w *Workspace) overlay(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.sharesTemp(layers, refused) {
+		if err := w.ownTemp(); err != nil {
+			return err
+		}
+	}
 	if slices.ContainsFunc(refused, func(err error) bool { return err != nil }) {
 		// What is left of the mounts is made again, and nothing of those that failed.
 		if err := w.ground.Discard(); err != nil {
@@ -177,6 +182,33 @@ func (w *Workspace) adopt(layers []layer, mounts []launch.Mount, refused []error
 			}
 		}
 	}
+	return nil
+}
+
+// sharesTemp reports whether the user's directory for temporary files has no layer: often because of a file system that is
+// mounted in it, which a user namespace may not hide.
+func (w *Workspace) sharesTemp(layers []layer, refused []error) bool {
+	temp, err := filepath.EvalSymlinks(w.spec.Temp)
+	return err == nil && slices.ContainsFunc(layers, func(l layer) bool {
+		return l.role == temporary && l.path == temp && refused[slices.Index(layers, l)] != nil
+	})
+}
+
+// ownTemp gives the run a TMPDIR of its own, as a copy has, at a path that is the same for all runs that follow one another.
+func (w *Workspace) ownTemp() error {
+	temp := launch.Mount{Target: filepath.Join(w.root, "tmp"), Source: filepath.Join(w.root, "tmp")}
+	rel, err := filepath.Rel(w.spec.Scratch, temp.Target)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{temp.Source, filepath.Join(w.root, "blind", rel)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("making a directory for temporary files: %w", err)
+		}
+	}
+	w.mounts = append(w.mounts, temp)
+	w.env["TMPDIR"] = temp.Target
+	w.limits = append(w.limits, "TMPDIR is a directory of the run; what is written to "+w.spec.Temp+" by that name is not kept apart")
 	return nil
 }
 
