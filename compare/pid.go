@@ -7,17 +7,11 @@ import (
 // A process's number is printed beside metrics without a name, as by loggers. That a number of a record is one, and no result that
 // happens to be the same, is sure where it differs between two runs and each has its own: both are asked.
 
-// pidsOf are the numbers that a run's processes knew themselves or their parents by.
+// pidsOf are the numbers of a run's processes.
 func pidsOf(run *record.Run) map[int64]bool {
-	// A container hands out small numbers, which anything may be.
-	const least = 100
 	known := map[int64]bool{}
-	for _, p := range run.Processes {
-		for _, pid := range p.PIDs {
-			if pid >= least {
-				known[pid] = true
-			}
-		}
+	for _, pid := range run.PIDs() {
+		known[pid] = true
 	}
 	return known
 }

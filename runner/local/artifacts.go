@@ -42,7 +42,7 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 	}
 	var rest surplus
 	var spread spread
-	printed := len(run.Metrics)
+	printed, pids := len(run.Metrics), run.PIDs()
 	for change, err := range ws.Changes() {
 		if err != nil {
 			return fmt.Errorf("looking for what the run wrote: %w", err)
@@ -59,12 +59,12 @@ func collectFiles(ctx context.Context, ws *workspace.Workspace, run *record.Run,
 		case change.Special != "":
 			continue
 		case !single(change.Path):
-			if err := rest.add(ctx, change); err != nil {
+			if err := rest.add(ctx, change, pids); err != nil {
 				return err
 			}
 			continue
 		}
-		artifact, series, beside, err := readArtifact(ctx, change)
+		artifact, series, beside, err := readArtifact(ctx, change, pids)
 		if err != nil {
 			return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
 		}
@@ -126,8 +126,9 @@ func hasTensors(a record.Artifact) bool {
 	return slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == checkpoint.KindTensor.String() })
 }
 
-// readArtifact returns also the paths of the other files in which values of this one lie.
-func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact, []record.Series, []string, error) {
+// readArtifact returns also the paths of the other files in which values of this one lie. The numbers of the run's processes count in
+// no text.
+func readArtifact(ctx context.Context, change workspace.Change, pids []int64) (record.Artifact, []record.Series, []string, error) {
 	artifact := record.Artifact{Path: name(change.Path), Size: change.Size, Link: name(change.Link)}
 	if change.Link != "" {
 		sum := sha256.Sum256([]byte(change.Link))
@@ -145,7 +146,7 @@ func readArtifact(ctx context.Context, change workspace.Change) (record.Artifact
 		return artifact, nil, nil, err
 	}
 	artifact.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	beside, err := readContent(ctx, f, &artifact)
+	beside, err := readContent(ctx, f, &artifact, pids)
 	if err != nil {
 		return artifact, nil, nil, err
 	}
@@ -177,7 +178,7 @@ func name(path string) string {
 
 // readContent adds what a checkpoint reader makes of the file. That a file is of no known format, or damaged, is a
 // fact about the run and no failure of ours.
-func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) (beside []string, err error) {
+func readContent(ctx context.Context, f *os.File, artifact *record.Artifact, pids []int64) (beside []string, err error) {
 	if metrics.IsNotebook(artifact.Path) {
 		if done, err := addNotebook(f, artifact); done || err != nil {
 			return nil, err
@@ -185,7 +186,7 @@ func readContent(ctx context.Context, f *os.File, artifact *record.Artifact) (be
 	}
 	file, err := checkpoints.OpenReader(ctx, f, artifact.Size, artifact.Path)
 	if errors.Is(err, checkpoint.ErrUnknownFormat) {
-		return nil, maskText(f, artifact)
+		return nil, maskText(f, artifact, pids)
 	}
 	if err == nil {
 		defer file.Close()
@@ -247,11 +248,11 @@ func addNotebook(f *os.File, artifact *record.Artifact) (done bool, err error) {
 }
 
 // maskText gives a text file the digest of its text without what is expected to differ, such as times.
-func maskText(f *os.File, artifact *record.Artifact) error {
+func maskText(f *os.File, artifact *record.Artifact, pids []int64) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	digest, isText, err := metrics.MaskedDigest(f)
+	digest, isText, err := metrics.MaskedDigest(f, pids...)
 	if err != nil {
 		return err
 	}
@@ -311,8 +312,8 @@ func (s *digestSum) add(path, digest string) {
 	}
 }
 
-func (s *surplus) add(ctx context.Context, change workspace.Change) error {
-	artifact, _, _, err := readArtifact(ctx, change)
+func (s *surplus) add(ctx context.Context, change workspace.Change, pids []int64) error {
+	artifact, _, _, err := readArtifact(ctx, change, pids)
 	if err != nil {
 		return fmt.Errorf("reading %q, which the run wrote: %w", change.Path, err)
 	}

@@ -150,7 +150,7 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	if err != nil {
 		return fmt.Errorf("reading metrics from standard output: %w", err)
 	}
-	if err := maskOutput(f, &run.Stdout); err != nil {
+	if err := maskOutput(f, run); err != nil {
 		return err
 	}
 	g, err := os.Open(c.stderr.file.Name())
@@ -169,15 +169,15 @@ func (c *collector) printedMetrics(run *record.Run) error {
 // maxMaskedOutput bounds the output whose words are compared as well as its numbers.
 const maxMaskedOutput = 16 << 20
 
-// maskOutput digests the words of an output stream without what is expected to differ.
-func maskOutput(f *os.File, s *record.Stream) error {
-	if s.Bytes > maxMaskedOutput {
+// maskOutput digests the words of standard output without what is expected to differ.
+func maskOutput(f *os.File, run *record.Run) error {
+	if run.Stdout.Bytes > maxMaskedOutput {
 		return nil
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	digest, _, err := metrics.MaskedDigest(f)
-	s.Masked = digest
+	digest, _, err := metrics.MaskedDigest(f, run.PIDs()...)
+	run.Stdout.Masked = digest
 	return err
 }

@@ -104,7 +104,7 @@ func TestSurplus(t *testing.T) {
 		t.Helper()
 		var s surplus
 		for _, c := range changes {
-			if err := s.add(t.Context(), c); err != nil {
+			if err := s.add(t.Context(), c, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -30,7 +30,7 @@ func Describe(ctx context.Context, path, stem string) (*record.Run, error) {
 				return err
 			}
 		}
-		artifact, series, beside, err := readArtifact(ctx, change)
+		artifact, series, beside, err := readArtifact(ctx, change, nil)
 		if err != nil {
 			return fmt.Errorf("reading %q: %w", onDisk, err)
 		}

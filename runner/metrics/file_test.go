@@ -112,6 +112,32 @@ func TestMaskedDigest(t *testing.T) {
 	}
 }
 
+func TestMaskedDigestOfNumbersOfProcesses(t *testing.T) {
+	digest := func(text string, pids ...int64) string {
+		d, _, err := MaskedDigest(strings.NewReader(text), pids...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	const text = "[4711] epoch 3 loss 0.5, of 4711\n"
+	if digest(text, 4711, 4700) != digest(strings.ReplaceAll(text, "4711", "815"), 814, 815) {
+		t.Error("each run's own number changes the digest")
+	}
+	for _, other := range []string{
+		"[4712] epoch 3 loss 0.5, of 4711\n", "[4711] epoch 4 loss 0.5, of 4711\n", "[4711] epoch 3 loss 0.6, of 4711\n",
+	} {
+		if digest(text, 4711) == digest(other, 4711) {
+			t.Errorf("%q has the digest of %q", other, text)
+		}
+	}
+	for _, part := range []string{"0.%d", "%d.5", "1e-%d", "x%d", "%d_000"} {
+		if digest(fmt.Sprintf(part, 4711), 4711) == digest(fmt.Sprintf(part, 815), 815) {
+			t.Errorf("%s is taken for the number of a process", part)
+		}
+	}
+}
+
 func TestMaskedDigestRefusesBinary(t *testing.T) {
 	for _, in := range []string{"PK\x03\x04\x00\x00", "text\x00", "\xff\xfe\x00"} {
 		if _, isText, err := MaskedDigest(strings.NewReader(in)); isText || err != nil {

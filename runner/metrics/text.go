@@ -27,8 +27,8 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10
 
 // MaskedDigest is the SHA-256, in hexadecimal, of a text without what differs by nature: times, durations, dates, identifiers,
 // addresses, temporary paths, what progress bars drew on the way, blank lines and the width of blanks. Two logs of the same training have
-// the same digest. isText is false, and the digest empty, for what is not UTF-8 text. The text may be of any length.
-func MaskedDigest(r io.Reader) (digest string, isText bool, err error) {
+// the same digest. Numbers of the run's own processes are left out where they are given. isText is false, and the digest empty, for what is not UTF-8 text. The text may be of any length.
+func MaskedDigest(r io.Reader, pids ...int64) (digest string, isText bool, err error) {
 	in := readers.Get().(*bufio.Reader)
 	defer readers.Put(in)
 	in.Reset(struct{ io.Reader }{r}) // alone: io.Copy would have a file bring a buffer of its own
@@ -42,11 +42,12 @@ func MaskedDigest(r io.Reader) (digest string, isText bool, err error) {
 	}
 	sum := sha256.New()
 	m := masker{reader: lineReader{formats: formats(nil)}, reasons: map[string]string{}}
+	own := newOwnNumbers(pids)
 	lines := NewLines(func(_ int64, line []byte) {
 		if bytes.Contains(line, []byte("%|")) && unfinishedBar.Match(line) {
 			return
 		}
-		if masked := m.mask(line); len(masked) > 0 {
+		if masked := m.mask(own.mask(line)); len(masked) > 0 {
 			sum.Write(masked)
 			sum.Write([]byte{'\n'})
 		}

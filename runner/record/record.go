@@ -3,6 +3,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"github.com/reprocheck/reprocheck/seed"
@@ -109,6 +110,21 @@ type Process struct {
 	Steps int64 `json:"steps"`
 	// PIDs are numbers that the process knew itself or its parent by.
 	PIDs []int64 `json:"pids,omitempty"`
+}
+
+// PIDs are the numbers that the run's processes knew themselves or their parents by, each once. Small ones, which a container hands
+// out and anything may be, are left out.
+func (r *Run) PIDs() []int64 {
+	const least = 100
+	var all []int64
+	for _, p := range r.Processes {
+		for _, pid := range p.PIDs {
+			if pid >= least && !slices.Contains(all, pid) {
+				all = append(all, pid)
+			}
+		}
+	}
+	return all
 }
 
 // Series is one metric over the course of a run.
