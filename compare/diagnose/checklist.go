@@ -35,6 +35,10 @@ func (c *inquiry) item(s seed.Source) record.ChecklistItem {
 			return item
 		}
 	}
+	if len(c.shipped) > 0 && c.unseen() && c.pinnedOutside(s) {
+		item.Status, item.Why = "controlled", "pinned in every run"
+		return item
+	}
 	if len(c.shipped) == 0 || c.unseen() {
 		item.Status, item.Why = "unknown", "no Python process was observed"
 		return item
@@ -47,6 +51,13 @@ func (c *inquiry) item(s seed.Source) record.ChecklistItem {
 	}
 	item.Status, item.Why = c.withoutSite(s)
 	return item
+}
+
+// pinnedOutside reports whether the user had a source pinned by what reaches every program, not Python alone.
+func (c *inquiry) pinnedOutside(s seed.Source) bool {
+	reaches := len(s.Pin.Env) > 0 || s.Pin.Launch != nil || s.Pin.Tree != nil
+	refused := slices.ContainsFunc(c.shipped, func(o *observation) bool { return len(o.run.Refused) > 0 })
+	return reaches && !refused && slices.Contains(c.audit.Settings.Pin, s.ID)
 }
 
 // withoutSite judges a source that no line was seen to use: some leave no line behind, and for those only what the runs
