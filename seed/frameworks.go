@@ -31,12 +31,16 @@ func tensorflowSeed() Source {
 		ID:        TensorflowSeed,
 		Title:     "TensorFlow's and Keras's seeds",
 		Doc:       "Without tf.random.set_seed, TensorFlow's operations and Keras's initialisers start from random seeds; Keras also draws from random and NumPy.",
-		Observed:  "tf.random.set_seed and keras.utils.set_random_seed were not called, or with a value that differs between runs.",
-		Streams:   []string{"seed"},
+		Observed:  "An operation drew, or a tf.random.Generator was made, without a seed; or a seed's value differs between runs.",
+		Streams:   []string{"seed", "new"},
 		Checklist: "keras.utils.set_random_seed(SEED) is called before the model and the data pipeline are built.",
 		Fix:       "Call keras.utils.set_random_seed(SEED) first (it seeds random, NumPy and TensorFlow), and pass seed= to shuffle and to random layers.",
-		Pin:       Control{Doc: "no environment variable seeds TensorFlow, and the probe does not reach it"},
-		Vary:      Control{Doc: "an unseeded stream already differs in every run"},
+		Pin: Control{
+			Doc:   "gives every operation without a seed, and every generator made without one, the next of a fixed series of seeds",
+			Probe: true,
+			Seed:  derived(TensorflowSeed),
+		},
+		Vary: Control{Doc: "an unseeded stream already differs in every run"},
 	}
 }
 

@@ -107,12 +107,12 @@ func TestProbeSeeds(t *testing.T) {
 
 func TestSettable(t *testing.T) {
 	// What only the program, the installation or the machine decides.
-	for _, id := range []seed.ID{seed.TensorflowSeed, seed.BoostingSeed, seed.Software, seed.Hardware} {
+	for _, id := range []seed.ID{seed.BoostingSeed, seed.Software, seed.Hardware} {
 		if slices.Contains(seed.Pinnable(), id) || slices.Contains(seed.Varying(), id) {
 			t.Errorf("%s: nothing can set it", id)
 		}
 	}
-	if got, want := len(seed.Pinnable()), len(seed.All())-4; got != want {
+	if got, want := len(seed.Pinnable()), len(seed.All())-3; got != want {
 		t.Errorf("%d sources can be pinned, want %d", got, want)
 	}
 	want := []seed.ID{seed.PythonHash, seed.Threads, seed.Concurrency, seed.FileOrder, seed.ObjectIdentity, seed.Host, seed.UninitialisedMemory, seed.ExternalState}

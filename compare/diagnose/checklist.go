@@ -80,6 +80,8 @@ func (c *inquiry) withoutSite(s seed.Source) (status, why string) {
 		return "unknown", knownBy(s)
 	case s.ID == seed.JaxKey && facts["jax"] != "":
 		return "unused", "no key was made by the program's own lines"
+	case s.ID == seed.TensorflowSeed && facts["tensorflow"] != "":
+		return "unused", "nothing drew without a seed, and no seed was set"
 	case frameworks[s.ID] != nil:
 		if userText(c.audit.Dir, c.audit.Command, c.shipped[0]).mentions(frameworks[s.ID]) {
 			return "unknown", "the framework is not watched; " + knownBy(s)
@@ -94,11 +96,10 @@ var unseen = []seed.ID{seed.PythonHash, seed.ObjectIdentity, seed.Threads, seed.
 
 // frameworks tell by the code's text whether a framework that the probe does not watch may be in use.
 var frameworks = map[seed.ID]pattern{
-	seed.JaxKey:         newPattern(`\bjax\b|\bflax\b`),
-	seed.TensorflowSeed: newPattern(`\btensorflow\b|\bkeras\b`),
-	seed.TensorflowOps:  newPattern(`\btensorflow\b|\bkeras\b`),
-	seed.BoostingSeed:   newPattern(`\bxgboost\b|\blightgbm\b|\bcatboost\b`),
-	seed.Collectives:    newPattern(`\btorch\.distributed\b|\bhorovod\b|\bmpi4py\b`),
+	seed.JaxKey:        newPattern(`\bjax\b|\bflax\b`),
+	seed.TensorflowOps: newPattern(`\btensorflow\b|\bkeras\b`),
+	seed.BoostingSeed:  newPattern(`\bxgboost\b|\blightgbm\b|\bcatboost\b`),
+	seed.Collectives:   newPattern(`\btorch\.distributed\b|\bhorovod\b|\bmpi4py\b`),
 }
 
 // controlled judges a source that was used and is no cause.

@@ -13,7 +13,7 @@ var anyLanguage = []seed.ID{seed.OSEntropy, seed.WallClock, seed.ObjectIdentity,
 var imported = map[seed.ID]string{
 	seed.NumpyLegacy: "numpy", seed.NumpyGenerator: "numpy",
 	seed.TorchCPU: "torch", seed.TorchCUDA: "torch", seed.DataloaderWorkers: "torch", seed.TorchNondeterministicOps: "torch",
-	seed.CudnnBenchmark: "torch", seed.CudnnDeterministic: "torch",
+	seed.CudnnBenchmark: "torch", seed.CudnnDeterministic: "torch", seed.TensorflowSeed: "tensorflow",
 }
 
 // plausible reports whether a source could be at work in the command at all. Pinning one that is not says nothing of it, and

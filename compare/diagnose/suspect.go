@@ -77,7 +77,7 @@ type rule struct {
 
 func rules() []rule {
 	return []rule{
-		pythonRandom(), numpyLegacy(), numpyGenerator(), torchCPU(), torchCUDA(), dataloaderWorkers(),
+		pythonRandom(), numpyLegacy(), numpyGenerator(), torchCPU(), torchCUDA(), tensorflowSeed(), dataloaderWorkers(),
 		externalState(), osEntropy(), wallClock(), host(), concurrency(), cudnnBenchmark(), cudnnDeterministic(), nondeterministicOps(), cublasWorkspace(),
 		pythonHash(), objectIdentity(), uninitialisedMemory(), threads(), fileOrder(),
 	}

@@ -55,6 +55,15 @@ own = torch.Generator()
 own.seed()
 print(torch.rand(2), torch.rand(2, generator=own), isinstance(torch.default_generator, torch.Generator))
 `},
+		{"tensorflow", "tensorflow", pin(seed.TensorflowSeed), `
+import tensorflow as tf
+first, second = tf.random.normal((2,)), tf.random.normal((2,))
+assert (first != second).numpy().all()
+print(first, second, list(tf.data.Dataset.range(40).shuffle(40)), tf.function(lambda: tf.random.uniform((2,)))())
+print(tf.random.Generator.from_non_deterministic_state().normal((2,)), tf.random.get_global_generator().normal((1,)))
+with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    print(session.run(tf.random.normal((2,))))
+`},
 		{"loader workers", "torch", pin(seed.DataloaderWorkers), `
 import random, torch
 from torch.utils.data import DataLoader

@@ -41,6 +41,22 @@ for epoch in range(5):
         w -= .01 * (x[i] @ w - y[i]) * x[i]
 print(hashlib.sha256(w.tobytes() + np.random.rand(3).tobytes() + rng.random(3).tobytes() + old.rand(3).tobytes()).hexdigest())
 `, nil},
+	{"tensorflow", "tensorflow", `
+import os
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow logs its process's number
+import numpy as np, pickle, tensorflow as tf
+from tensorflow.python.framework import random_seed
+tf.random.set_seed(1)
+w = tf.Variable(tf.random.normal((4, 1)))
+own = tf.random.Generator.from_seed(2)
+data = tf.data.Dataset.from_tensor_slices(np.arange(32, dtype="float32").reshape(8, 4)).shuffle(8).batch(2)
+for x in data:
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((x @ w + own.normal((2, 1)) - tf.random.uniform((2, 1), seed=3)) ** 2)
+    w.assign_sub(.001 * tape.gradient(loss, w))
+print(w.numpy().tobytes().hex(), tf.random.normal((2,)).numpy().tobytes().hex(), random_seed.get_seed(5))
+print([pickle.loads(pickle.dumps(f)).__name__ for f in (random_seed.get_seed, tf.random.set_seed)])
+`, nil},
 	{"functions in the tables of libraries", "", `
 import asyncio, builtins, copy, io, os, pickle, random, shutil, sqlite3, time, uuid
 random.seed(1); random.random(); time.time(); os.stat(".")

@@ -26,7 +26,7 @@ var sourceKinds = []probe.Kind{probe.KindSeed, probe.KindNew, probe.KindDraw, pr
 // TestObserves runs the scripts of testdata/observe, whose lines say what is to be seen of them (kind, stream or "-", details), and holds that
 // everything they say is seen and that nothing else is.
 func TestObserves(t *testing.T) {
-	for _, name := range []string{"stdlib", "numpy", "sklearn", "torch", "jax"} {
+	for _, name := range []string{"stdlib", "numpy", "sklearn", "torch", "jax", "tensorflow"} {
 		t.Run(name, func(t *testing.T) {
 			script, err := os.ReadFile(filepath.Join("testdata", "observe", name+".py"))
 			if err != nil {

@@ -16,6 +16,7 @@ _BEFORE = {
     "hooks_dataloader": ("torch",),
     "hooks_memory": ("torch", "numpy"),
     "hooks_jax": ("jax",),
+    "hooks_tensorflow": ("tensorflow",),
     "hooks_connect": ("socket",),
     "hooks_tempfile": ("tempfile",),
     "hooks_ops": ("torch",),
