@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -232,7 +233,12 @@ func addRunLimits(d *Document, r *record.Run) {
 	if kind := r.Isolation.Kind; kind != "" && !slices.Contains(d.Workspaces, kind) {
 		d.Workspaces = append(d.Workspaces, kind)
 	}
-	for _, limit := range slices.Concat(r.Isolation.Limits, r.Refused) {
+	limits := slices.Concat(r.Isolation.Limits, r.Refused)
+	if len(r.LeftRunning) > 0 && r.Truncated == "" {
+		limits = append(limits, fmt.Sprintf("Processes that the command left running (%s) were ended after it: what they had not written by then is missing.",
+			strings.Join(r.LeftRunning, ", ")))
+	}
+	for _, limit := range limits {
 		if !slices.Contains(d.Limits, limit) {
 			d.Limits = append(d.Limits, limit)
 		}

@@ -77,6 +77,8 @@ type Outcome struct {
 	Outside []string
 	// Pythons lists the Python interpreters seen in the tree.
 	Pythons []PythonProcess
+	// LeftRunning names the programs of processes that the command left behind and that were ended after it, sorted.
+	LeftRunning []string
 	// Refused lists what was asked for and not granted, in words.
 	Refused []string
 }

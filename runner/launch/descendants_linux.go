@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +63,20 @@ func scanDescendants(self int) []int {
 		found = append(found, below[found[i]]...)
 	}
 	return found
+}
+
+// programs names what processes run, as comm(5) has it, each once and sorted.
+func programs(pids []int) []string {
+	const most = 10
+	names := []string{}
+	for _, pid := range pids {
+		if b, err := readProc("/proc/" + strconv.Itoa(pid) + "/comm"); err == nil {
+			names = append(names, string(bytes.TrimSuffix(b, []byte("\n"))))
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), most)]
 }
 
 // stat is what is needed of /proc/PID/stat, proc(5).

@@ -74,6 +74,9 @@ func (k *keeper) keep(orders <-chan order) Outcome {
 			k.outcome.Code, k.outcome.Signal = o.Code, o.Signal
 			wait = time.After(settle)
 		case <-wait:
+			if k.outcome.LeftRunning == nil {
+				k.outcome.LeftRunning = programs(descendants())
+			}
 			next()
 			next, wait = k.killAll, time.After(settle)
 		case <-e.all:

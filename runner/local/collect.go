@@ -71,7 +71,7 @@ func (c *collector) collect(ctx context.Context, ws *workspace.Workspace, traces
 		Seconds: outcome.Seconds, MaxRSS: outcome.MaxRSS, Machine: machine(),
 		Exit:   record.Exit{Code: outcome.Code, Signal: outcome.Signal, TimedOut: outcome.TimedOut},
 		Stdout: c.stdout.record(), Stderr: c.stderr.record(),
-		Outside: slices.DeleteFunc(outcome.Outside, compiled), Refused: outcome.Refused,
+		Outside: slices.DeleteFunc(outcome.Outside, compiled), LeftRunning: outcome.LeftRunning, Refused: outcome.Refused,
 		Isolation: record.Isolation{Kind: string(ws.Kind()), Limits: ws.Limits()},
 		Metrics:   []record.Series{}, Artifacts: []record.Artifact{}, Processes: []record.Process{},
 	}

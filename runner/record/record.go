@@ -37,6 +37,8 @@ type Run struct {
 	// Left lists files in HOME and below the temporary directory that the run left in its private layers: the user's own
 	// next run would find them. Sorted by path, and bounded.
 	Left []Leftover `json:"left,omitempty"`
+	// LeftRunning names the programs of processes that the command left behind and that were ended after it.
+	LeftRunning []string `json:"left_running,omitempty"`
 	// Lines is the number of complete lines on standard output; Text is the file name of the kept stream.
 	Stdout Stream `json:"stdout"`
 	Stderr Stream `json:"stderr"`
