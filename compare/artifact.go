@@ -20,6 +20,8 @@ type ArtifactDiff struct {
 	Leaves []LeafDiff
 	// Detail says in words how the files differ.
 	Detail string
+	// Files counts the files: an artifact may stand for all beyond a bound.
+	Files int
 	// Unread says why the content of a known format could not be read in the expected run, where only bytes were compared.
 	Unread string
 }
@@ -146,9 +148,9 @@ func identity(a *record.Artifact) string {
 }
 
 func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) ArtifactDiff {
-	d := ArtifactDiff{Class: Equal}
+	d := ArtifactDiff{Class: Equal, Files: 1}
 	if p.a != nil {
-		d.Path, d.Format, d.Of = p.a.Path, p.a.Format, p.a.Of
+		d.Path, d.Format, d.Of, d.Files = p.a.Path, p.a.Format, p.a.Of, max(d.Files, p.a.Files)
 	}
 	if p.b != nil {
 		d.ActualPath = p.b.Path

@@ -68,7 +68,7 @@ func Runs(expected, actual *record.Run, o Options) *Result {
 	r.Artifacts = diffArtifacts(expected.Artifacts, actual.Artifacts, pairs, r.Metrics, o, masked)
 	for _, a := range r.Artifacts {
 		if a.Class != Volatile {
-			r.Files++
+			r.Files += a.Files
 		}
 	}
 	if a, b := expected.Stdout.Masked, actual.Stdout.Masked; a != "" && b != "" {

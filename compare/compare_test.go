@@ -213,6 +213,14 @@ func TestRunsArtifacts(t *testing.T) {
 	}
 }
 
+// TestFilesOfSurplus counts the files that one artifact stands for.
+func TestFilesOfSurplus(t *testing.T) {
+	run := &record.Run{Artifacts: []record.Artifact{{Path: "a", SHA256: "1"}, {Path: "(30 further files)", SHA256: "2", Format: "files", Files: 30}}}
+	if r := Runs(run, run, Options{}); r.Files != 31 {
+		t.Errorf("%d files compared, want 31", r.Files)
+	}
+}
+
 func TestRunsTensorTolerance(t *testing.T) {
 	run := func(digest string) *record.Run {
 		return &record.Run{Artifacts: []record.Artifact{{Path: "m.pt", SHA256: digest, Format: "torch-zip", Content: digest,

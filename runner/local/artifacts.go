@@ -352,6 +352,6 @@ func lasting(a record.Artifact) string {
 }
 
 func (s *surplus) artifact() record.Artifact {
-	return record.Artifact{Path: fmt.Sprintf("(%d further files)", s.files), Size: s.bytes, Format: "files",
+	return record.Artifact{Path: fmt.Sprintf("(%d further files)", s.files), Size: s.bytes, Format: "files", Files: int(s.files),
 		SHA256: hex.EncodeToString(s.bytesSum[:]), Content: hex.EncodeToString(s.same[:])}
 }

@@ -116,7 +116,7 @@ func TestSurplus(t *testing.T) {
 	if again := sum(link, b, a); again.SHA256 != base.SHA256 {
 		t.Error("the sum depends on the order")
 	}
-	if base.Path != "(3 further files)" || base.Size != 2 {
+	if base.Path != "(3 further files)" || base.Files != 3 || base.Size != 2 {
 		t.Errorf("%+v", base)
 	}
 	for name, other := range map[string]record.Artifact{

@@ -175,6 +175,8 @@ type Artifact struct {
 	Kept string `json:"kept,omitempty"`
 	// Of is the path of the artifact of which values lie in this one, whose content is that one's; empty for most.
 	Of string `json:"of,omitempty"`
+	// Files counts the files where the artifact stands for all beyond a bound; 0 for a file of its own.
+	Files int `json:"files,omitempty"`
 	// Link is the target, where the artifact is a symbolic link.
 	Link string `json:"link,omitempty"`
 }
