@@ -47,6 +47,9 @@ func (c *inquiry) agree(ctx context.Context, pair *difference, all []*suspicion)
 	} else if c.evidence(pair).raw() && len(atLeast(all, entered)) == 0 {
 		rounds = rounds[2:] // threads take turns in another order whatever is pinned: everything at once rules out the most
 	}
+	if len(atLeast(all, entered)) == 0 && len(inScript(all)) > 0 {
+		rounds = slices.Insert(rounds, 0, inScript)
+	}
 	var pinned []*suspicion
 	for len(rounds) > 0 {
 		round := merge(pinned, slices.DeleteFunc(rounds[0](all), func(s *suspicion) bool { return !c.pins(s.source) }))

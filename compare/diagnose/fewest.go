@@ -43,7 +43,7 @@ func (c *inquiry) fewest(ctx context.Context, pair *difference, ask Ask, first *
 			ask.Experiment.Name = plan.Pin(sources(part)).Name
 			c.lab.Note("Pinning no more than " + list(sources(part)) + ", to see whether that is enough.")
 		}
-		if c.unseen() || ask.Experiment.Levels[seed.WallClock] != seed.Pin && readsClock(c.shipped[0]) {
+		if c.unseen() || ask.Experiment.Levels[seed.WallClock] != seed.Pin && c.mayReadClock(c.shipped[0]) {
 			if err := sleepUntil(ctx, first.run.Started.Add(tick)); err != nil {
 				return nil, nil, err
 			}

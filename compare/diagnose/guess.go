@@ -8,7 +8,7 @@ import (
 
 // guesses are the parts of the pinned suspects that are likeliest to do by themselves. Where a run with such a part pinned agrees
 // with one in which all were, the others are cleared without a run of their own; where it does not, it is their release. What was
-// pinned on no evidence is released in groups, of which nothing can be guessed, but for what there is evidence of.
+// pinned on no evidence is released in groups, of which little can be guessed, but for what there is evidence of.
 func (c *inquiry) guesses(pair *difference, pinned []*suspicion) [][]*suspicion {
 	e := c.evidence(pair)
 	words := e.code.mentions(unordered)
@@ -18,13 +18,17 @@ func (c *inquiry) guesses(pair *difference, pinned []*suspicion) [][]*suspicion 
 	likely := []func(*suspicion) bool{
 		func(s *suspicion) bool { return s.strength == entered && !s.early && !s.late },
 		func(s *suspicion) bool { return s.strength == entered && !s.late },
+		func(s *suspicion) bool { return !s.scripted }, // those were tried before
 	}
 	most := 1
 	switch {
 	case e.blind(pinned) && e.raw() && (words || slices.ContainsFunc(pinned, read)):
 		likely = []func(*suspicion) bool{func(s *suspicion) bool { return s.strength >= present || words && inOrder(s) }}
-	case e.blind(pinned):
+	case e.blind(pinned) && (e.racing() || fromElsewhere(suspects(e)) != nil):
 		return nil
+	case e.blind(pinned):
+		// What leaves no trace in Python did not do: a library in another language may have drawn, or another program.
+		likely = []func(*suspicion) bool{func(s *suspicion) bool { return s.source == seed.OSEntropy }}
 	case c.unseen():
 		likely = []func(*suspicion) bool{unseen, func(s *suspicion) bool { return !unseen(s) && e.starterSilent() }}
 		most = 2
@@ -62,7 +66,7 @@ func (c *inquiry) likeliestUnseen(e *evidence, id seed.ID) bool {
 // ticked reports whether runs of a command without Python agree where they began within a tick of the clock, and only there.
 func (c *inquiry) ticked() bool {
 	fits, err := c.fitsAgreement(func(a, b *observation, same bool) bool { return !same || !outlasted([]*observation{a, b}) })
-	return c.unseen() && c.lucky && fits && err == nil
+	return (c.unseen() || c.scripted()) && c.lucky && fits && err == nil
 }
 
 // later are suspects that entered only after the runs had parted. They may follow from that, or be causes beside the one that

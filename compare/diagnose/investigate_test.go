@@ -328,7 +328,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{"outside"}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{draws(seed.TorchCPU, 4, "same in every run")}
 			}},
-			verdict: record.Diverged, causes: "", most: 7,
+			verdict: record.Diverged, causes: "", most: 8,
 		},
 	}
 	for _, test := range tests {

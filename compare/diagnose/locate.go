@@ -24,7 +24,7 @@ func (c *inquiry) locate(ctx context.Context, pair *difference, agreed *agreemen
 			continue
 		}
 		if c.unseen() {
-			cause.placeInStarter(startersOf(c.audit.Dir, c.audit.Command))
+			cause.placeInStarter(c.evidence(pair))
 			continue // no line of anything else can be traced
 		}
 		if c.hidden {

@@ -111,8 +111,8 @@ func (c *inquiry) withoutGroup(ctx context.Context, agreed *agreement, group []*
 		ask.Enough = c.parted(agreed.runs[0], ask.Zoom)
 	}
 	c.lab.Note("Releasing " + list(sources(group)) + " to see whether the runs differ again.")
-	if c.unseen() {
-		// Nothing shows a clock that such a command reads: this run tells whether one made the others agree.
+	if c.unseen() || c.scripted() && slices.Contains(sources(group), seed.WallClock) {
+		// Nothing shows a clock that such a program reads: this run tells whether one made the others agree.
 		if err := outlastTick(ctx, agreed.runs); err != nil {
 			return nil, nil, err
 		}
@@ -203,7 +203,8 @@ func (c *inquiry) shifted(ctx context.Context, ask Ask, group []*suspicion, runs
 // mayShift reports whether a release can change results without making them vary: a source that merely has another value
 // than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
 // changes the size of the environment moves every address; where the launcher answers reads of entropy from one stream, a
-// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards; a pool of several
+// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards, and programs that mix them with their environment make of them
+// something else; a pool of several
 // divides its work otherwise than one of one; workers whose base seed is released take it from torch's stream, which may
 // itself be pinned; and of a clock only the date may be used.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
@@ -216,7 +217,7 @@ func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	if slices.Contains(pins, seed.TorchCPU) && slices.Contains(sources(group), seed.DataloaderWorkers) {
 		return true
 	}
-	repeats := agreed.experiment.WholeTree && slices.Contains(pins, seed.OSEntropy)
+	repeats := (agreed.experiment.WholeTree || c.scripted()) && slices.Contains(pins, seed.OSEntropy)
 	return c.pinsLayout(agreed) || repeats || !slices.ContainsFunc(group, func(s *suspicion) bool { return ruleOf(s.source).random })
 }
 

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -23,7 +24,7 @@ func osEntropy() rule {
 			if s := readsDevice(e); s != nil {
 				return s
 			}
-			return e.startedOtherwise(seed.OSEntropy)
+			return cmp.Or(e.startedOtherwise(seed.OSEntropy), e.besidePython(seed.OSEntropy))
 		}
 		return &suspicion{source: seed.OSEntropy, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s (%s) reads the operating system's entropy, which is new in every run.", at(read.Seen), read.API)}

@@ -43,7 +43,7 @@ func wallClock() rule {
 				// The class datetime cannot be watched without changing it, so only the text tells of it.
 				return &suspicion{source: seed.WallClock, strength: present}
 			}
-			return nil
+			return e.besidePython(seed.WallClock)
 		}
 		return &suspicion{source: seed.WallClock, strength: present, site: read.Seen,
 			story: fmt.Sprintf("%s reads the clock (%s), and what it reads reaches the result.", at(read.Seen), read.API)}

@@ -31,7 +31,7 @@ func (c *inquiry) ship(ctx context.Context) error {
 	switch differ := pair != nil && pair.any(); {
 	case differ && c.audit.Settings.Diagnose && needsZoom(firstRound(suspects(c.evidence(pair)))):
 		zoom = zoomFor(pair)
-	case !differ && readsClock(first[0]):
+	case !differ && c.mayReadClock(first[0]):
 		if err := sleepUntil(ctx, first[0].run.Started.Add(tick)); err != nil {
 			return err
 		}

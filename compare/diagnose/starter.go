@@ -3,6 +3,7 @@ package diagnose
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -23,37 +24,98 @@ const shellRandom = `\$\{?RANDOM\b|\$\(\(.*\bRANDOM\b`
 
 // drawn are words by which shells and other languages draw on a source.
 var drawn = map[seed.ID]pattern{
-	seed.OSEntropy:      newPattern(`/dev/u?random|\bSRANDOM\b|\bshuf\b|sort.* -R|\buuid|openssl rand|mktemp|Math\.random`),
-	seed.WallClock:      newPattern(`\bdate\b|EPOCH|SECONDS|srand\(\s*\)|\b(time|now)\s*\(|\bDate\b|Sys\.time|` + shellRandom),
+	seed.OSEntropy:      newPattern(`/dev/u?random|\bSRANDOM\b|(^|[^\w.-])shuf\b|\bshuffle\b|\b(keys|each) %|sort.* -R|\buuid|openssl rand|mktemp|Math\.random`),
+	seed.WallClock:      newPattern(`(^|[^\w.-])date\b|EPOCH|SECONDS|srand\(\s*\)|\b(time|now)\s*\(|\bDate\b|Sys\.time|` + shellRandom),
 	seed.Host:           newPattern(`\$\$|BASHPID|(?i:hostname)|whoami|` + shellRandom),
 	seed.ObjectIdentity: newPattern(shellRandom),
 }
 
-// startersOf reads what a command names besides Python's own files.
+// startersOf reads what a command names besides Python's own files, and the scripts that those name.
 func startersOf(dir string, command []string) []starter {
-	const each = 1 << 20
+	const most = 20
 	if len(command) == 0 {
 		return nil
 	}
-	names := command[1:]
+	names := command
 	if filepath.Base(command[0]) == "make" {
 		names = append(names[:len(names):len(names)], "GNUmakefile", "makefile", "Makefile")
 	}
 	var all []starter
-	for _, name := range names {
-		if ext := filepath.Ext(name); ext == ".py" || ext == ".ipynb" {
+	for i := 0; i < len(names) && len(all) < most; i++ {
+		if slices.Contains(names[:i], names[i]) {
 			continue
 		}
-		s := starter{lines: []string{name}}
-		if data := head(dir, name, each); len(data) > 0 {
-			if bytes.IndexByte(data, 0) >= 0 {
-				continue
-			}
-			s = starter{file: name, lines: strings.Split(string(data), "\n")}
+		s, text := readStarter(dir, names[i])
+		if text && !(i == 0 && s.file == "") {
+			all = append(all, s)
 		}
-		all = append(all, s)
+		if s.isScript() {
+			for _, line := range s.lines {
+				names = append(names[:len(names):len(names)], scriptNames().FindAllString(line, -1)...)
+			}
+		}
 	}
 	return all
+}
+
+// scriptNames matches the names of scripts that are not Python's.
+var scriptNames = newPattern(`[\w./-]+\.(sh|bash|zsh|pl|awk|R|rb|js|mk)\b`)
+
+// readStarter reads what a word of a command names, or takes the word itself. text is false for Python's own files and what is no text.
+func readStarter(dir, name string) (s starter, text bool) {
+	const most = 1 << 20
+	if ext := filepath.Ext(name); ext == ".py" || ext == ".ipynb" {
+		return starter{}, false
+	}
+	data := head(dir, name, most)
+	if len(data) == 0 {
+		return starter{lines: []string{name}}, true
+	}
+	first, _, _ := bytes.Cut(data, []byte("\n"))
+	if bytes.IndexByte(data, 0) >= 0 || bytes.HasPrefix(first, []byte("#!")) && bytes.Contains(first, []byte("python")) {
+		return starter{}, false
+	}
+	return starter{file: name, lines: strings.Split(string(data), "\n")}, true
+}
+
+// isScript reports whether the text is a program, which may start others besides Python: a script, a makefile, or what a shell is given.
+func (s starter) isScript() bool {
+	if s.file == "" {
+		return len(s.lines) > 0 && strings.Contains(s.lines[0], " ")
+	}
+	return strings.HasPrefix(s.lines[0], "#!") || scriptNames().MatchString(s.file) || strings.EqualFold(filepath.Base(strings.TrimPrefix(s.file, "GNU")), "makefile")
+}
+
+// scripted reports whether a script started Python. What else it starts, no probe sees.
+func (e *evidence) scripted() bool { return slices.ContainsFunc(e.starters, starter.isScript) }
+
+func (c *inquiry) scripted() bool {
+	return slices.ContainsFunc(startersOf(c.audit.Dir, c.audit.Command), starter.isScript)
+}
+
+// besidePython suspects a source for which a script that starts Python has words: another program that it starts may draw on it.
+func (e *evidence) besidePython(source seed.ID) *suspicion {
+	site := e.drawnIn(source)
+	if site == nil || !e.scripted() {
+		return nil
+	}
+	return &suspicion{source: source, strength: present, site: site, scripted: true,
+		story: at(site) + " is the likeliest line, by its text: a program that is not Python draws on it there."}
+}
+
+// inScript are the suspects for which nothing but a script's text speaks. They are tried before what Python may do unseen.
+func inScript(all []*suspicion) []*suspicion {
+	return slices.DeleteFunc(slices.Clone(all), func(s *suspicion) bool { return !s.scripted })
+}
+
+// drawnIn is the first line of a script that draws on a source.
+func (e *evidence) drawnIn(source seed.ID) *trace.Seen {
+	for _, s := range e.starters {
+		if line, found := s.drawing(source); found && s.file != "" {
+			return &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: s.file, Line: line}, Step: -1}
+		}
+	}
+	return nil
 }
 
 // drawing is the first line that draws on a source, comments left out.
@@ -88,16 +150,13 @@ func (e *evidence) starterSilent() bool {
 }
 
 // placeInStarter gives a cause for which no line of Python's is known the first line of a script that draws on its source.
-func (v *conviction) placeInStarter(starters []starter) {
-	for _, s := range starters {
-		line, found := s.drawing(v.source)
-		if !found || s.file == "" {
-			continue
-		}
-		moved := *v.suspicion
-		moved.site = &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: s.file, Line: line}, Step: -1}
-		v.suspicion, v.byText = &moved, true
-		moved.story = at(moved.site) + " is the likeliest line, by its text."
+func (v *conviction) placeInStarter(e *evidence) {
+	site := e.drawnIn(v.source)
+	if site == nil {
 		return
 	}
+	moved := *v.suspicion
+	moved.site = site
+	moved.story = at(site) + " is the likeliest line, by its text."
+	v.suspicion, v.byText = &moved, true
 }

@@ -46,6 +46,8 @@ type suspicion struct {
 	overwritten bool
 	// wholeTree says that only the launcher can pin the source here.
 	wholeTree bool
+	// scripted says that the text of a script that starts Python has words for it.
+	scripted bool
 	// beyond says that the value came from outside of the processes that the source can be pinned in.
 	beyond bool
 	// elsewhere says that what entered is another program's doing: no experiment can pin it. input is the file that it changes, ""

@@ -12,6 +12,11 @@ import (
 // whatever was pinned in them.
 const tick = 2500 * time.Millisecond
 
+// mayReadClock is readsClock, and true where a script started Python, as nothing shows what else that starts.
+func (c *inquiry) mayReadClock(o *observation) bool {
+	return readsClock(o) || c.scripted()
+}
+
 // readsClock reports whether a run may have read a clock: lines of the user's that did, directly or through a library, and
 // whatever a command without Python does, which nothing shows.
 func readsClock(o *observation) bool {

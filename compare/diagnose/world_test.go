@@ -46,8 +46,8 @@ type world struct {
 	hides bool
 	// noPython has no process with a probe.
 	noPython bool
-	// source is the text of train.py.
-	source string
+	// source is the text of train.py, and script that of train.sh, which starts it.
+	source, script string
 
 	// noMetrics has every run leave a file, and print nothing.
 	noMetrics bool
@@ -249,6 +249,12 @@ func (w *world) investigate(settings record.Settings) *record.Audit {
 	w.audit = audit
 	if err := os.WriteFile(filepath.Join(audit.Dir, "train.py"), []byte(w.source), 0o644); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.script != "" {
+		audit.Command = []string{"sh", "train.sh"}
+		if err := os.WriteFile(filepath.Join(audit.Dir, "train.sh"), []byte(w.script), 0o644); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 	if err := Investigate(context.Background(), w, audit); err != nil {
 		w.t.Fatal(err)

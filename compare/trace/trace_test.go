@@ -267,8 +267,8 @@ func TestZoom(t *testing.T) {
 		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "y", Values: [2]string{"2", "9"}, Order: 2},
 		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "z", Values: [2]string{"3", ""}, Order: 2},
 		{Process: "main", File: "train.py", Line: 3, Func: "main", Name: "w", Values: [2]string{"", "7"}, Order: 2},
-		// Line 2 is told once; then the runs go different ways, which ends the comparison.
-		{Process: "main", File: "train.py", Line: 5, Func: "main", Order: 4},
+		// Line 2 is told once; then it decides that the runs go different ways, which ends the comparison.
+		{Process: "main", File: "train.py", Line: 2, Func: "main", Order: 3},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -44,7 +44,7 @@ const maxDifferences = 2_000
 
 // Zoom compares line-level traces in lockstep, in every process that both runs have, and lists the local values that differ,
 // each at the first line of its process at which it does, in the order of execution. It ends for a process where the runs take
-// different ways there, which is listed with an empty Name.
+// different ways there, which is listed with an empty Name at the line that decides which, where one does.
 func Zoom(expected, actual Source) ([]LocalDifference, error) {
 	var found []LocalDifference
 	theirs := actual.Processes()
@@ -90,6 +90,8 @@ func zoomProcess(expected, actual Source, process string) ([]LocalDifference, er
 	}
 	known := map[key]bool{}
 	var found []LocalDifference
+	var before probe.Event // what both have written last
+	var beforeOrder int64
 	for len(found) < maxDifferences {
 		ea, erra := a.next()
 		eb, errb := b.next()
@@ -108,14 +110,20 @@ func zoomProcess(expected, actual Source, process string) ([]LocalDifference, er
 			continue
 		}
 		sameWay := ea.Kind == eb.Kind && ea.File == eb.File && ea.Line == eb.Line
-		if sameWay && ea.Value == eb.Value {
+		if !sameWay {
+			at := placeOf(process, ea, a.order)
+			if forks(before, ea, eb) {
+				at = placeOf(process, before, beforeOrder)
+			}
+			at.Clock = eb.DetailInt("clock")
+			return append(found, at), nil
+		}
+		before, beforeOrder = ea, a.order
+		if ea.Value == eb.Value {
 			continue
 		}
 		at := placeOf(process, ea, a.order)
 		at.Clock = eb.DetailInt("clock")
-		if !sameWay {
-			return append(found, at), nil
-		}
 		at.Given = ea.DetailBool("given")
 		for _, d := range localsThatDiffer(ea.Variables(), eb.Variables()) {
 			k := key{ea.File, d.Name, ea.Line}
@@ -128,6 +136,14 @@ func zoomProcess(expected, actual Source, process string) ([]LocalDifference, er
 		}
 	}
 	return found, nil
+}
+
+// forks reports whether a line decides which of two lines of its own function comes next, as an if does.
+func forks(line, a, b probe.Event) bool {
+	within := func(e probe.Event) bool {
+		return e.Kind == probe.KindLine && e.File == line.File && e.Func == line.Func
+	}
+	return line.File != "" && within(line) && within(a) && within(b)
 }
 
 func placeOf(process string, e probe.Event, order int64) LocalDifference {
