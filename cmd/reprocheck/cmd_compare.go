@@ -51,10 +51,8 @@ the expected side of every tolerance.
 				return usage(err)
 			}
 			var sides [2]diagnose.Recorded
-			first := filepath.Base(c.Args().First())
-			stem := strings.TrimSuffix(first, filepath.Ext(first))
 			for i, name := range c.Args().Slice() {
-				if sides[i], err = recorded(c.Context, runner.OpenStore(c.String("store")), name, stem); err != nil {
+				if sides[i], err = recorded(c.Context, runner.OpenStore(c.String("store")), name, stem(c.Args().First(), name)); err != nil {
 					return usage(err)
 				}
 				sides[i].Run.ID = name
@@ -79,6 +77,14 @@ the expected side of every tolerance.
 			return status(d.ExitCode())
 		},
 	}
+}
+
+// stem is the name without its extension under which the file name is compared with first: two files are two versions of one.
+func stem(first, name string) string {
+	if info, err := os.Stat(first); err == nil && info.Mode().IsRegular() {
+		name = first
+	}
+	return strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
 }
 
 // firstTensors is the first file whose tensors differ between two directories that are compared; two files are themselves.
