@@ -152,18 +152,35 @@ func (c *inquiry) addresses(ctx context.Context, pair *difference, w whole, v *c
 }
 
 // mergeAddresses drops a conviction of the hash seed at a line that orders objects by their address, or at the one where
-// addresses show, where object identity is convicted itself: with the hash seed pinned the runs differed there as well. The
-// hash seed decides what is allocated where, and is no cause beside it.
+// addresses show, or at one that only its text speaks for, where object identity is convicted itself: with the hash seed pinned the
+// runs differed there as well. The hash seed decides what is allocated where, and is no cause beside it.
 func (c *inquiry) mergeAddresses(pair *difference) {
 	i := slices.IndexFunc(c.causes, func(v conviction) bool { return v.source == seed.ObjectIdentity })
-	if i < 0 {
+	j := slices.IndexFunc(c.causes, func(v conviction) bool { return v.source == seed.PythonHash })
+	if i < 0 || j < 0 {
 		return
 	}
-	e, shows := c.evidence(pair), c.causes[i].origin
-	c.causes = slices.DeleteFunc(c.causes, func(v conviction) bool {
-		return v.source == seed.PythonHash && v.origin != nil &&
-			(e.followsAddresses(*v.origin) || shows != nil && shows.File == v.origin.File && shows.Line == v.origin.Line)
-	})
+	shows, hash := &c.causes[i], c.causes[j]
+	switch {
+	case hash.byText && !callsHash().MatchString(sourceLine(c.audit.Dir, hash.site.File, hash.site.Line)):
+		if shows.site == nil {
+			shows.suspicion, shows.byText = hash.of(seed.ObjectIdentity), true
+		}
+	case hash.origin == nil:
+		return
+	case c.evidence(pair).followsAddresses(*hash.origin):
+	case shows.origin != nil && shows.origin.File == hash.origin.File && shows.origin.Line == hash.origin.Line:
+	default:
+		return
+	}
+	c.causes = slices.Delete(c.causes, j, j+1)
+}
+
+// of is the suspicion of another source at the same line.
+func (s *suspicion) of(source seed.ID) *suspicion {
+	other := *s
+	other.source = source
+	return &other
 }
 
 func (c *inquiry) convicted(id seed.ID) bool {

@@ -207,6 +207,12 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "object-identity proven train.py:1, python-hash proven train.py:2", most: 9,
 		}, {
+			name: "addresses, which the hash seed moves, at a line that shows no value of them",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity, seed.PythonHash}, source: "layers = {Linear() for _ in range(5)}\nnet = Sequential(*layers)", zoomed: func(valueOf) []probe.Event {
+				return []probe.Event{executes(1, "layers", "set{...}"), executes(2, "net", "Sequential")}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:1", most: 10,
+		}, {
 			name: "a hash seed beside a date, which is the same in all runs and not in pinned ones",
 			world: world{reaches: []seed.ID{seed.PythonHash, seed.WallClock}, steady: []seed.ID{seed.WallClock}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v("now"))}
