@@ -17,6 +17,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner"
 	"github.com/reprocheck/reprocheck/runner/launch"
+	"github.com/reprocheck/reprocheck/runner/local"
 )
 
 // checkCommand refuses a command that cannot start, before anything is prepared for it.
@@ -109,6 +110,8 @@ func stopped(err error, finished int) error {
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):
 		return hinted(err, exitUsage, "it is no program for this machine; a script without a first line such as #!/bin/sh needs its interpreter: reprocheck run -- sh ./train.sh")
+	case errors.Is(err, local.ErrUncompared):
+		return hinted(err, exitUsage, "`reprocheck doctor` says why; what is written in the working directory is compared everywhere")
 	case finished == 1:
 		return hinted(err, codeOf(err), "1 finished run is kept; `reprocheck run --continue` goes on from it")
 	case finished > 1:

@@ -36,7 +36,7 @@ written to.
 A command that must write to an absolute path outside its directory: where this machine allows private mounts, give
 the directory with --isolate DIR, and each run writes to a layer of its own there; with --results DIR the files it writes
 there are compared as those in its directory are. HOME and /tmp have a layer in any case, and are compared with --results alone.
-Where private mounts are refused such writes go through; the report lists them.
+Where private mounts are refused --results is an error, and other such writes go through; the report lists them.
 
 With -v the command's output is shown as it comes, on standard error. Its colours pass to a terminal (not with NO_COLOR), what
 would move the cursor, erase or set a title does not; the records keep every byte.

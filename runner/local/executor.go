@@ -45,6 +45,9 @@ type Options struct {
 	Output io.Writer
 }
 
+// ErrUncompared says that files which are to be compared cannot be told apart from those of other runs.
+var ErrUncompared = errors.New("runs can have no private layer of it here, so the files that they write there cannot be compared")
+
 // Executor launches steps. It is safe for concurrent use.
 type Executor struct {
 	options  Options
@@ -169,6 +172,9 @@ func (e *Executor) execute(ctx context.Context, step plan.Step, dir string, prog
 		return nil, fmt.Errorf("preparing a clean workspace: %w", err)
 	}
 	defer ws.Close()
+	if untold := ws.Untold(); len(untold) > 0 {
+		return nil, fmt.Errorf("--results %s: %w", untold[0], ErrUncompared)
+	}
 	if err := e.unpacked(); err != nil {
 		return nil, fmt.Errorf("unpacking the probe: %w", err)
 	}

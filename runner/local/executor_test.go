@@ -181,6 +181,15 @@ func TestExecuteFails(t *testing.T) {
 	}
 }
 
+// TestResultsWithoutLayer makes no run whose results elsewhere could not be compared: none is as good as equal ones.
+func TestResultsWithoutLayer(t *testing.T) {
+	results := t.TempDir()
+	l := newLab(t, local.Options{Command: shell("echo loss=1; echo $$ > " + results + "/pid"), Kind: workspace.Copy, Results: []string{results}}, nil)
+	if run, _, err := l.execute(t, t.Context(), plan.Step{}); run != nil || !errors.Is(err, local.ErrUncompared) || !strings.Contains(err.Error(), results) {
+		t.Errorf("%v, %v", run, err)
+	}
+}
+
 // TestRunsAreEqual has two runs, one after the other, see the same names and numbers everywhere.
 func TestRunsAreEqual(t *testing.T) {
 	const script = `pwd; env | sort; ls -A . "$HOME" "$TMPDIR"; echo x > left; echo x > "$HOME/left"; echo x > "$TMPDIR/left"`

@@ -238,6 +238,21 @@ func (w *Workspace) Private() []string {
 // was written with the content it had before is not listed. An error belongs to the path in Change; the walk goes on.
 func (w *Workspace) Changes() iter.Seq2[Change, error] { return w.changes }
 
+// Untold lists those of Spec.Results in which Changes cannot see what the run writes: no layer lies over them.
+func (w *Workspace) Untold() []string {
+	var untold []string
+	for _, dir := range w.spec.Results {
+		real, err := filepath.EvalSymlinks(dir)
+		covered := err == nil && (within(real, w.spec.Project) || slices.ContainsFunc(w.mounts, func(m launch.Mount) bool {
+			return m.Upper != "" && within(real, m.Target)
+		}))
+		if !covered {
+			untold = append(untold, dir)
+		}
+	}
+	return untold
+}
+
 // Close removes everything that the run has written, or sets it aside. What is kept for later runs or set aside lies in
 // Spec.Scratch, whose owner removes it.
 func (w *Workspace) Close() error {
