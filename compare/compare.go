@@ -24,6 +24,8 @@ type Options struct {
 	CloseTensors func(expected, actual *record.Artifact, name string, t record.Tolerance) bool
 	// Tolerances override RTol and ATol for the metrics that a name, or a pattern of path.Match, stands for.
 	Tolerances map[string]record.Tolerance
+
+	pids [2]map[int64]bool // the numbers of the processes of the two runs
 }
 
 // Class says how two things differ.
@@ -62,6 +64,7 @@ type Result struct {
 // Runs compares actual with expected; expected is the reference side of every tolerance.
 func Runs(expected, actual *record.Run, o Options) *Result {
 	r := &Result{}
+	o.pids = [2]map[int64]bool{pidsOf(expected), pidsOf(actual)}
 	masked := maskedSet{}
 	pairs := pairFolders(expected.Artifacts, actual.Artifacts)
 	r.Metrics = diffMetrics(expected, actual, pairs, o, masked)

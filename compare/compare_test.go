@@ -326,6 +326,26 @@ func TestDroppedPoints(t *testing.T) {
 	}
 }
 
+func TestNumbersOfProcessesInFiles(t *testing.T) {
+	run := func(pid int64, worker string) *record.Run {
+		return &record.Run{Processes: []record.Process{{Name: "main", PIDs: []int64{pid}}},
+			Artifacts: []record.Artifact{{Path: "m.json", SHA256: worker, Format: "json", Content: worker,
+				Leaves: []record.Leaf{{Name: "workers[0]", Kind: "number", Text: worker, Digest: worker}}}}}
+	}
+	for _, c := range []struct {
+		a, b *record.Run
+		want Class
+	}{
+		{run(4711, "4711"), run(815, "815"), SameContent},
+		{run(4711, "4711"), run(815, "816"), Different},
+		{run(4711, "815"), run(815, "4711"), Different},
+	} {
+		if got := Runs(c.a, c.b, Options{}).Artifacts[0].Class; got != c.want {
+			t.Errorf("%v against %v: %s, want %s", c.a.Artifacts[0].Leaves, c.b.Artifacts[0].Leaves, got, c.want)
+		}
+	}
+}
+
 // The number of a process, which a logger prints beside a metric or in brackets before it, is told by both runs' own.
 func TestNumbersOfProcesses(t *testing.T) {
 	run := func(pid int64, points ...record.Series) *record.Run {

@@ -40,7 +40,7 @@ func diffLeaves(a, b *record.Artifact, pairs folders, o Options, masked maskedSe
 		if x.Digest == y.Digest && x.Kind == y.Kind && x.DType == y.DType {
 			continue
 		}
-		if volatileLeaf(x, y, pairs) || y.Kind == x.Kind && momentOf(x.Name, objects) {
+		if volatileLeaf(x, y, pairs) || isPID(x, o.pids[0]) && isPID(y, o.pids[1]) || y.Kind == x.Kind && momentOf(x.Name, objects) {
 			note(x.Name)
 			continue
 		}

@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"strconv"
+
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -14,6 +16,12 @@ func pidsOf(run *record.Run) map[int64]bool {
 		known[pid] = true
 	}
 	return known
+}
+
+// isPID reports whether a part of a file is the number of a process.
+func isPID(l *record.Leaf, pids map[int64]bool) bool {
+	n, err := strconv.ParseInt(l.Text, 10, 64)
+	return err == nil && l.Kind != "tensor" && pids[n]
 }
 
 // numbered is a point of which the number of a process is a part: it is the value, or was taken for the step, or for the epoch of a

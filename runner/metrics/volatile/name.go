@@ -63,6 +63,8 @@ func Name(name string) string {
 		return Time
 	case (head == "id" || head == "name") && ownerWords[before]:
 		return Identifier
+	case head == "thread" && !countWords[before]:
+		return Identifier // what loggers print of it
 	case head == "id" && before == "" || runWords[head] && !chosenWords[before]:
 		return Identifier
 	case (head == "util" || head == "utilization" || head == "usage" || head == "percent" || head == "free" || head == "temp") && deviceWords[before]:
@@ -178,7 +180,7 @@ var (
 		Throughput: `throughput speed fps sps qps wps ups tps ips mfu hfu tflops gflops bandwidth`,
 		Memory:     `memory mem ram vram rss vms swap allocated reserved cpu gpu`,
 		Date:       `date datetime timestamp timestamps ts mtime ctime atime asctime utc gmt`,
-		Identifier: `pid ppid tid port host hostname ip uuid guid runid jobid nodename address addr`,
+		Identifier: `pid ppid tid port host hostname ip uuid guid runid jobid nodename address addr ident`,
 	})
 	durationWords = set(`sec secs second seconds ms msec millis millisecond milliseconds microseconds us ns minute minutes mins hour hours hrs hr`)
 	letterUnits   = set(`s m h gb mb kb`)
@@ -190,6 +192,7 @@ var (
 	eventWords    = set(`saved created started finished updated modified logged written generated exported trained built ended completed`)
 	ownerWords    = set(`run job process proc thread session trial experiment exp task host node machine wandb mlflow slurm`)
 	modelled      = set(`predicted pred predict true target simulated survival reaction decay relaxation arrival`)
+	countWords    = set(`num n nr number no per`)
 	runWords      = set(`run session job experiment`)
 	chosenWords   = set(`best worst optimal selected`)
 	secrets       = set(`token nonce salt secret cookie apikey csrf`)

@@ -14,7 +14,7 @@ func TestName(t *testing.T) {
 		"loss_per_second": Throughput,
 		"memory":          Memory, "max_mem": Memory, "gpu_memory_allocated": Memory, "peak memory used": Memory, "rss": Memory, "gpu_util": Memory, "gpu temp": Memory,
 		"date": Date, "timestamp": Date, "saved_at": Date, "created_on": Date, "_timestamp": Date,
-		"pid": Identifier, "run_id": Identifier, "run id": Identifier, "uuid": Identifier, "hostname": Identifier, "host_name": Identifier, "port": Identifier, "listening on port": Identifier, "wandb_id": Identifier, "run": Identifier, "id": Identifier, "Starting run": Identifier,
+		"pid": Identifier, "main thread": Identifier, "thread": Identifier, "num_thread": "", "threads": "", "thread.ident": Identifier, "run_id": Identifier, "run id": Identifier, "uuid": Identifier, "hostname": Identifier, "host_name": Identifier, "port": Identifier, "listening on port": Identifier, "wandb_id": Identifier, "run": Identifier, "id": Identifier, "Starting run": Identifier,
 	}
 	for name, want := range volatile {
 		if got := Name(name); got != want {
