@@ -233,14 +233,17 @@ func addRunLimits(d *Document, r *record.Run) {
 	if kind := r.Isolation.Kind; kind != "" && !slices.Contains(d.Workspaces, kind) {
 		d.Workspaces = append(d.Workspaces, kind)
 	}
-	limits := slices.Concat(r.Isolation.Limits, r.Refused)
-	if len(r.LeftRunning) > 0 && r.Truncated == "" {
-		limits = append(limits, fmt.Sprintf("Processes that the command left running (%s) were ended after it: what they had not written by then is missing.",
-			strings.Join(r.LeftRunning, ", ")))
-	}
-	for _, limit := range limits {
+	for _, limit := range slices.Concat(r.Isolation.Limits, r.Refused) {
 		if !slices.Contains(d.Limits, limit) {
 			d.Limits = append(d.Limits, limit)
+		}
+	}
+	if len(r.LeftRunning) > 0 && r.Truncated == "" {
+		// Before what only might have been of influence: a short report shows the first few.
+		left := fmt.Sprintf("Processes that the command left running (%s) were ended after it: what they had not written by then is missing.",
+			strings.Join(r.LeftRunning, ", "))
+		if !slices.Contains(d.Limits, left) {
+			d.Limits = slices.Insert(d.Limits, 0, left)
 		}
 	}
 }

@@ -87,9 +87,11 @@ func TestBuildCollectsTheLimitsOfRuns(t *testing.T) {
 	for i, r := range a.runs {
 		r.Isolation = record.Isolation{Kind: []string{"overlay", "copy", "copy"}[i], Limits: []string{"no private HOME"}}
 		r.Refused = []string{"one machine", "no seccomp"}
+		r.LeftRunning = []string{"python3", "sleep"}
 	}
 	d := a.document()
-	if diff := cmp.Diff([]string{"one machine", "no private HOME", "no seccomp"}, d.Limits); diff != "" {
+	left := "Processes that the command left running (python3, sleep) were ended after it: what they had not written by then is missing."
+	if diff := cmp.Diff([]string{left, "one machine", "no private HOME", "no seccomp"}, d.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"overlay", "copy"}, d.Workspaces); diff != "" {

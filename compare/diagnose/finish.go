@@ -69,11 +69,9 @@ func (c *inquiry) placeDivergence() {
 // limits says what the verdict does not cover.
 func (c *inquiry) limits() {
 	a := c.audit
+	// What was seen comes before what could have been: a short report shows the first few.
 	var outside []string
 	for _, o := range c.seen {
-		for _, l := range slices.Concat(o.run.Isolation.Limits, o.run.Refused) {
-			c.limit(l)
-		}
 		outside = union(outside, o.run.Outside)
 	}
 	if len(outside) > 0 {
@@ -81,6 +79,11 @@ func (c *inquiry) limits() {
 	}
 	if files := c.uncompared(); len(files) > 0 {
 		c.limit(fmt.Sprintf("Files outside the project were not compared: %s (--results DIR has those in DIR compared).", some(files)))
+	}
+	for _, o := range c.seen {
+		for _, l := range slices.Concat(o.run.Isolation.Limits, o.run.Refused) {
+			c.limit(l)
+		}
 	}
 	var shipped []*record.Run
 	for _, o := range c.shipped {

@@ -589,6 +589,14 @@ func TestBudgetEndsTheSearchWithoutACause(t *testing.T) {
 	}
 }
 
+// TestWhatWasSeenComesFirst has the limit that was met stand before those that only might have been.
+func TestWhatWasSeenComesFirst(t *testing.T) {
+	w := world{t: t, outside: true}
+	if limits := w.investigate(record.Settings{}).Limits; len(limits) < 2 || !strings.HasPrefix(limits[0], "Files outside the workspace were written") {
+		t.Errorf("%q", limits)
+	}
+}
+
 func TestPinnedByTheUser(t *testing.T) {
 	w := world{t: t, reaches: []seed.ID{seed.NumpyLegacy}, events: func(v valueOf) []probe.Event {
 		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}

@@ -179,6 +179,7 @@ func (w *world) launch(ask Ask) *record.Run {
 	}
 	if w.outside {
 		run.Outside = []string{"/var/tmp/state"}
+		run.Isolation.Limits = []string{"runs work in a copy"}
 	}
 	w.traces[id] = events
 	for n := range events {
