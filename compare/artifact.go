@@ -184,7 +184,7 @@ func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) Artifac
 	case p.a.SHA256 == p.b.SHA256 && (p.a.Format != p.b.Format || p.a.Content == p.b.Content || p.a.Of != ""):
 		if p.a.Path != p.b.Path {
 			d.Class, d.Detail = SameContent, "the same bytes under another name"
-			masked.add(p.a.Path)
+			masked.add(p.a.Path + nameOnly)
 		}
 		return d
 	case why != "":
@@ -194,10 +194,13 @@ func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) Artifac
 	}
 	d.content(p.a, p.b, pairs, o, masked)
 	if p.a.Path != p.b.Path {
-		masked.add(p.a.Path)
+		masked.add(p.a.Path + nameOnly)
 	}
 	return d
 }
+
+// nameOnly follows the path of a file of which the name alone was left out: what is in it was compared.
+const nameOnly = ": the file's name"
 
 // differsAsAWhole says what differs of formats that are recorded by one digest of what counts.
 var differsAsAWhole = map[string]string{

@@ -155,12 +155,12 @@ func TestRunsArtifacts(t *testing.T) {
 		"cache":                   {expected: file("__pycache__/m.cpython-311.pyc", "1", "", ""), actual: file("__pycache__/m.cpython-311.pyc", "2", "", ""), want: []Class{Volatile}, masked: []string{"__pycache__/m.cpython-311.pyc"}},
 		"missing":                 {expected: file("m.pt", "1", "torch-zip", "a"), actual: nil, want: []Class{Missing}},
 		"one more":                {expected: nil, actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Missing}},
-		"renamed by time":         {expected: file("runs/2026-11-23_16-04-11/m.pt", "1", "torch-zip", "a"), actual: file("runs/2026-11-23_16-09-59/m.pt", "1", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"runs/2026-11-23_16-04-11/m.pt"}},
-		"renamed and changed":     {expected: file("model-3f2a9c1e.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("model-77ab12cd.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}, masked: []string{"model-3f2a9c1e.pt"}},
-		"renamed beyond a number": {expected: file("red.pt", "1", "torch-zip", "a"), actual: file("blue.pt", "2", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"red.pt"}},
+		"renamed by time":         {expected: file("runs/2026-11-23_16-04-11/m.pt", "1", "torch-zip", "a"), actual: file("runs/2026-11-23_16-09-59/m.pt", "1", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"runs/2026-11-23_16-04-11/m.pt" + nameOnly}},
+		"renamed and changed":     {expected: file("model-3f2a9c1e.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("model-77ab12cd.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}, masked: []string{"model-3f2a9c1e.pt" + nameOnly}},
+		"renamed beyond a number": {expected: file("red.pt", "1", "torch-zip", "a"), actual: file("blue.pt", "2", "torch-zip", "a"), want: []Class{SameContent}, masked: []string{"red.pt" + nameOnly}},
 		"format changed":          {expected: file("m", "1", "torch-zip", "a"), actual: file("m", "2", "npz", "a"), want: []Class{Different}},
 		"swapped names": {expected: append(file("ckpt-100.pt", "1", "torch-zip", "a"), file("ckpt-200.pt", "2", "torch-zip", "b")...),
-			actual: append(file("ckpt-101.pt", "2", "torch-zip", "b"), file("ckpt-201.pt", "1", "torch-zip", "a")...), want: []Class{SameContent, SameContent}, masked: []string{"ckpt-100.pt", "ckpt-200.pt"}},
+			actual: append(file("ckpt-101.pt", "2", "torch-zip", "b"), file("ckpt-201.pt", "1", "torch-zip", "a")...), want: []Class{SameContent, SameContent}, masked: []string{"ckpt-100.pt" + nameOnly, "ckpt-200.pt" + nameOnly}},
 		"link to a time": {expected: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-11", SHA256: "1"}}, actual: []record.Artifact{{Path: "latest", Link: "runs/2026-11-23_16-04-12", SHA256: "2"}}, want: []Class{Equal}},
 		"folders with random names": {
 			expected: append(append(file("runs/run-20261123_160411-3dji89lk/events.jsonl", "1", "text", "a"), file("runs/run-20261123_160411-3dji89lk/ckpt/m.pt", "2", "torch-zip", "b")...),
@@ -168,19 +168,19 @@ func TestRunsArtifacts(t *testing.T) {
 			actual: append(append(file("runs/run-20261123_160412-cl2mps3q/events.jsonl", "1", "text", "a"), file("runs/run-20261123_160412-cl2mps3q/ckpt/m.pt", "4", "torch-zip", "c", tensor("w", "1"))...),
 				record.Artifact{Path: "runs/latest", Link: "run-20261123_160412-cl2mps3q", SHA256: "5"}),
 			want:   []Class{Equal, Different, SameContent},
-			masked: []string{"runs/run-20261123_160411-3dji89lk/ckpt/m.pt", "runs/run-20261123_160411-3dji89lk/events.jsonl"}},
+			masked: []string{"runs/run-20261123_160411-3dji89lk/ckpt/m.pt" + nameOnly, "runs/run-20261123_160411-3dji89lk/events.jsonl" + nameOnly}},
 		"a folder's random name inside": {
 			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", value("out", "string", "calm-sun/m.pt"), value("tag", "string", "calm")),
 			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", value("out", "string", "hot-moon/m.pt"), value("tag", "string", "calm")),
-			want:     []Class{SameContent}, masked: []string{"calm-sun/m.pt", "calm-sun/m.pt: out"}},
+			want:     []Class{SameContent}, masked: []string{"calm-sun/m.pt: out", "calm-sun/m.pt" + nameOnly}},
 		"long texts in folders with random names": {
 			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", record.Leaf{Name: "card", Kind: "string", Digest: "1"}),
 			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", record.Leaf{Name: "card", Kind: "string", Digest: "2"}),
-			want:     []Class{Different}, masked: []string{"calm-sun/m.pt"}},
+			want:     []Class{Different}, masked: []string{"calm-sun/m.pt" + nameOnly}},
 		"another folder's name inside": {
 			expected: file("calm-sun/m.pt", "1", "torch-zip", "a", value("out", "string", "calm-sun/m.pt")),
 			actual:   file("hot-moon/m.pt", "2", "torch-zip", "b", value("out", "string", "calm-sun/m.pt")),
-			want:     []Class{Different}, masked: []string{"calm-sun/m.pt"}},
+			want:     []Class{Different}, masked: []string{"calm-sun/m.pt" + nameOnly}},
 		"folders with other files": {
 			expected: file("runs/calm-sun/m.pt", "1", "torch-zip", "a"), actual: file("runs/brisk-moon/best.pt", "2", "torch-zip", "b"), want: []Class{Missing, Missing}},
 		"two folders alike": {
