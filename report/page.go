@@ -88,6 +88,9 @@ func (p *page) note(heading, rest string) {
 	p.hang("", p.paint.bold, heading, rest, "  ")
 }
 
+// oneLine shows the line breaks in names of files, which a text may cite, as what they are.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", `\n`) }
+
 // hang writes a painted lead with text after it. The text is wrapped, and its further lines start with indent.
 func (p *page) hang(before string, paint *color.Color, lead, rest, indent string) {
 	width := min(p.width, proseWidth)
@@ -137,7 +140,7 @@ func (p *page) quote(mark, line string) {
 // bullets writes one paragraph for each of items, the first limit of them.
 func (p *page) bullets(items []string, limit int) {
 	for _, item := range items[:min(limit, len(items))] {
-		p.hang("  ", p.paint.faint, "-", item, "    ")
+		p.hang("  ", p.paint.faint, "-", oneLine(item), "    ")
 	}
 	p.more(len(items) - limit)
 }

@@ -163,7 +163,7 @@ func (p *page) firstDivergence(f *record.Divergence) {
 	if f.Runs[0] != "" && !strings.Contains(f.Detail, f.Runs[0]) {
 		lead = terminal.Printable(f.Runs[0]) + " and " + terminal.Printable(f.Runs[1]) + ":"
 	}
-	p.hang("  ", p.paint.faint, lead, f.Detail, "  ")
+	p.hang("  ", p.paint.faint, lead, oneLine(f.Detail), "  ")
 }
 
 // occurrence says in words what differed, and when.
