@@ -330,6 +330,14 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "concurrency observed train.py:12", most: 7,
 		}, {
+			name: "a clock that one line shows and the next one asks",
+			world: world{reaches: []seed.ID{seed.WallClock}, source: "start = time.time()\nprint('took', time.time() - start)\nif time.time() - start > 1:\n    stop()\n",
+				events: func(v valueOf) []probe.Event {
+					now := v(seed.WallClock)
+					return []probe.Event{reads(probe.KindClock, seed.WallClock, 1, now), reads(probe.KindClock, seed.WallClock, 2, now), reads(probe.KindClock, seed.WallClock, 3, now)}
+				}},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 6,
+		}, {
 			name: "a difference of unknown origin is nobody's fault",
 			world: world{reaches: []seed.ID{"outside"}, events: func(v valueOf) []probe.Event {
 				return []probe.Event{draws(seed.TorchCPU, 4, "same in every run")}

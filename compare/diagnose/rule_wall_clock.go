@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
@@ -11,19 +13,23 @@ import (
 var readsDate = newPattern(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
 
 // startsWatch matches a line that only notes when something began: where the clock is read again, that line matters more.
-var startsWatch = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=`)
+var startsWatch = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=|(^|[:;])\s*t\s*=`)
+
+// onlyShows matches a line that prints or logs what it reads.
+var onlyShows = newPattern(`^\s*(print|tqdm\.write|log(ger|ging)?(\.\w+)?|\w+\.(set_postfix|set_description|add_scalar))\(`)
 
 func wallClock() rule {
 	words := func(l trace.LocalDifference) string {
 		return fmt.Sprintf("%s:%d is where the clock first shows: %s", l.File, l.Line, heldDifferently(l))
 	}
 	return rule{source: seed.WallClock, random: true, telltale: readsDate, words: words, suspect: func(e *evidence) *suspicion {
-		read := e.changed(func(c trace.Change) bool {
-			return c.Kind == probe.KindClock && !startsWatch().MatchString(e.line(c.Seen))
-		})
-		if read == nil {
-			read = e.changed(func(c trace.Change) bool { return c.Kind == probe.KindClock })
+		reads := func(not ...pattern) *trace.Change {
+			return e.changed(func(c trace.Change) bool {
+				line := e.line(c.Seen)
+				return c.Kind == probe.KindClock && !slices.ContainsFunc(not, func(p pattern) bool { return p().MatchString(line) })
+			})
 		}
+		read := cmp.Or(reads(startsWatch, onlyShows), reads(startsWatch), reads())
 		if seeding := e.seedOrigin("clock"); seeding != nil {
 			if source := e.handedOut(seeding, probe.KindClock); source != nil {
 				return &suspicion{source: seed.WallClock, strength: entered, site: source,
