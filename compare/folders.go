@@ -23,6 +23,18 @@ func pairFolders(expected, actual []record.Artifact) folders {
 	return pairs
 }
 
+// Names maps the files of the actual run that the expected run has under another name: in a folder with a random name, or with a
+// time or an identifier in its own.
+func Names(expected, actual []record.Artifact) map[string]string {
+	names := map[string]string{}
+	for _, p := range pairArtifacts(expected, actual, pairFolders(expected, actual)) {
+		if p.a != nil && p.b != nil && p.a.Path != p.b.Path {
+			names[p.b.Path] = p.a.Path
+		}
+	}
+	return names
+}
+
 // path is what the expected run calls a file or folder of the actual run.
 func (f folders) path(name string) string {
 	if len(f) == 0 {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reprocheck/reprocheck/compare"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -33,7 +34,8 @@ type tally struct {
 // versions are what the runs made of one file.
 type versions struct {
 	runs                   int
-	sha256, link, content  string // the first run's
+	first                  int    // the first run that wrote it
+	sha256, link, content  string // that run's
 	sameBytes, sameContent bool
 }
 
@@ -41,23 +43,47 @@ func (t *tally) add(r *record.Run) {
 	if r.Truncated != "" {
 		return
 	}
-	t.complete++
 	if t.files == nil {
 		t.files = map[string]*versions{}
 	}
 	for _, a := range r.Artifacts {
 		v := t.files[a.Path]
 		if v == nil {
-			v = &versions{sha256: a.SHA256, link: a.Link, content: a.Content, sameBytes: true, sameContent: a.Content != ""}
+			v = &versions{first: t.complete, sha256: a.SHA256, link: a.Link, content: a.Content, sameBytes: true, sameContent: a.Content != ""}
 			t.files[a.Path] = v
 		}
 		v.runs++
 		v.sameBytes = v.sameBytes && a.SHA256 == v.sha256 && a.Link == v.link && (a.Content == v.content || a.Of != "")
 		v.sameContent = v.sameContent && a.Content == v.content
 	}
+	t.complete++
+}
+
+// rename has what one run alone wrote count as the first run's file that it was compared with, under that one's name.
+func (t *tally) rename() {
+	lone := make([][]record.Artifact, t.complete)
+	for path, v := range t.files {
+		if v.runs == 1 && t.complete > 1 {
+			lone[v.first] = append(lone[v.first], record.Artifact{Path: path, SHA256: v.sha256, Link: v.link, Content: v.content})
+		}
+	}
+	for n, files := range lone {
+		slices.SortFunc(files, func(a, b record.Artifact) int { return strings.Compare(a.Path, b.Path) })
+		if n == 0 {
+			continue
+		}
+		for theirs, name := range compare.Names(lone[0], files) {
+			v, other := t.files[name], t.files[theirs]
+			v.runs++
+			v.sameBytes = v.sameBytes && v.sha256 == other.sha256
+			v.sameContent = v.sameContent && v.content == other.content
+			delete(t.files, theirs)
+		}
+	}
 }
 
 func (t *tally) list() []File {
+	t.rename()
 	out := make([]File, 0, len(t.files))
 	for path, v := range t.files {
 		out = append(out, File{Path: path, Runs: v.runs, Of: t.complete, Same: v.common(t.complete)})

@@ -175,6 +175,21 @@ func TestBuildComparesFiles(t *testing.T) {
 }
 
 // TestBuildKeepsFilesThatDiffer looks for a file that differs behind thousands that do not.
+// TestBuildComparesRenamedFiles takes the files in folders with random names for one, as the verdict does.
+func TestBuildComparesRenamedFiles(t *testing.T) {
+	a := reproducible()
+	for i, r := range a.runs {
+		folder := "runs/" + []string{"calm-sun", "hot-moon", "brisk-sea"}[i]
+		r.Artifacts = []record.Artifact{{Path: folder + "/m.pt", SHA256: digest(1)}, {Path: folder + "/r.txt", SHA256: digest(i)}}
+	}
+	a.runs[2].Artifacts = append(a.runs[2].Artifacts, record.Artifact{Path: "alone", SHA256: digest(9)})
+	want := []report.File{{Path: "alone", Runs: 1, Of: 3, Same: "nothing"}, {Path: "runs/calm-sun/m.pt", Runs: 3, Of: 3, Same: "bytes"},
+		{Path: "runs/calm-sun/r.txt", Runs: 3, Of: 3, Same: "nothing"}}
+	if diff := cmp.Diff(want, a.document().Artifacts); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestBuildKeepsFilesThatDiffer(t *testing.T) {
 	a := &record.Audit{Experiments: []record.Experiment{{Name: "as-shipped", Runs: []string{"as-shipped-1", "as-shipped-2"}}}}
 	var runs []*record.Run
