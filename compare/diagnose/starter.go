@@ -64,7 +64,7 @@ var scriptNames = newPattern(`[\w./-]+\.(sh|bash|zsh|pl|awk|R|rb|js|mk)\b`)
 // readStarter reads what a word of a command names, or takes the word itself. text is false for Python's own files and what is no text.
 func readStarter(dir, name string) (s starter, text bool) {
 	const most = 1 << 20
-	if ext := filepath.Ext(name); ext == ".py" || ext == ".ipynb" {
+	if ext := filepath.Ext(name); !strings.Contains(name, " ") && (ext == ".py" || ext == ".ipynb") {
 		return starter{}, false
 	}
 	data := head(dir, name, most)
@@ -95,12 +95,14 @@ func (c *inquiry) scripted() bool {
 
 // besidePython suspects a source for which a script that starts Python has words: another program that it starts may draw on it.
 func (e *evidence) besidePython(source seed.ID) *suspicion {
-	site := e.drawnIn(source)
-	if site == nil || !e.scripted() {
+	if !e.starterDraws(source) || !e.scripted() {
 		return nil
 	}
-	return &suspicion{source: source, strength: present, site: site, scripted: true,
-		story: at(site) + " is the likeliest line, by its text: a program that is not Python draws on it there."}
+	s := &suspicion{source: source, strength: present, site: e.drawnIn(source), scripted: true}
+	if s.site != nil {
+		s.story = at(s.site) + " is the likeliest line, by its text: a program that is not Python draws on it there."
+	}
+	return s
 }
 
 // inScript are the suspects for which nothing but a script's text speaks. They are tried before what Python may do unseen.

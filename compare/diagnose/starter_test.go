@@ -37,12 +37,15 @@ func TestWhatScriptsDrawOn(t *testing.T) {
 		{[]string{"./train.sh"}, seed.OSEntropy, "tools/order.pl:2"},
 		{[]string{"sh", "train.sh"}, seed.WallClock, ""},
 		{[]string{"python3", "train.py", "--config", "config.yaml"}, seed.WallClock, ""},
+		{[]string{"sh", "-c", "shuf rows > data; python train.py"}, seed.OSEntropy, "no line"},
 		{[]string{"./train"}, seed.WallClock, ""},
 	} {
 		e := &evidence{starters: startersOf(dir, c.command)}
 		got := ""
-		if s := e.besidePython(c.source); s != nil {
+		if s := e.besidePython(c.source); s != nil && s.site != nil {
 			got = at(s.site)
+		} else if s != nil {
+			got = "no line"
 		}
 		if got != c.want {
 			t.Errorf("%v draws on %s at %q, want %q", c.command, c.source, got, c.want)

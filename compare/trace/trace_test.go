@@ -278,6 +278,19 @@ func TestZoom(t *testing.T) {
 	}
 }
 
+// A line that calls one function in one run and another in the other is where they part, whatever the functions do.
+func TestZoomOfCalls(t *testing.T) {
+	calls := func(function string, inside int) run {
+		call := line(t, 7)
+		call.Kind, call.Func = probe.KindCall, function
+		return alone(line(t, 6), call, line(t, int64(inside)))
+	}
+	got, err := trace.Zoom(calls("low", 1), calls("high", 3))
+	if err != nil || len(got) != 1 || got[0].Line != 7 {
+		t.Errorf("the runs part at %v (%v), want line 7", got, err)
+	}
+}
+
 func TestOrigin(t *testing.T) {
 	y, z, way := trace.LocalDifference{File: "a.py", Line: 2, Name: "y"}, trace.LocalDifference{File: "a.py", Line: 3, Name: "z"},
 		trace.LocalDifference{File: "a.py", Line: 4}

@@ -109,7 +109,7 @@ func zoomProcess(expected, actual Source, process string) ([]LocalDifference, er
 			}
 			continue
 		}
-		sameWay := ea.Kind == eb.Kind && ea.File == eb.File && ea.Line == eb.Line
+		sameWay := ea.Kind == eb.Kind && ea.File == eb.File && ea.Line == eb.Line && ea.Func == eb.Func
 		if !sameWay {
 			at := placeOf(process, ea, a.order)
 			if forks(before, ea, eb) {
