@@ -25,10 +25,10 @@ func externalState() rule {
 				continue
 			}
 			writes := strings.ContainsAny(s.Values[0], "wax+") || slices.Contains(written, path)
-			if !writes && !openedForWriting(e.expected.summary, path) {
+			if !writes && !openedFor(e.expected.summary, path, "wax+") {
 				continue
 			}
-			if wrote == nil {
+			if wrote == nil || likelier(e.expected.summary, written, path, wrote.First.DetailString("path")) {
 				wrote = s
 			}
 			if dir := filepath.Dir(path); !slices.Contains(cover, dir) {
@@ -42,6 +42,15 @@ func externalState() rule {
 		return &suspicion{source: seed.ExternalState, strength: present, site: wrote, cover: cover,
 			story: fmt.Sprintf("%s opens %s, outside the project, which the training itself writes: each run finds what the run before it left.", at(wrote), wrote.First.DetailString("path"))}
 	}}
+}
+
+// likelier reports whether the path a carries state from run to run rather than the path b: what is written outside of the runs'
+// own layers, a cache in HOME is not, and what is read as well, a log is not.
+func likelier(sum *trace.Summary, written []string, a, b string) bool {
+	if shared := slices.Contains(written, a); shared != slices.Contains(written, b) {
+		return shared
+	}
+	return openedFor(sum, a, "r+") && !openedFor(sum, b, "r+")
 }
 
 // writtenUnseen suspects files outside the workspace that a command without Python wrote: which line did cannot be seen.
@@ -60,8 +69,9 @@ func writtenUnseen(e *evidence, written []string) *suspicion {
 		story: fmt.Sprintf("The command writes %s, outside the project: each run finds what the run before it left.", some(slices.Compact(written)))}
 }
 
-func openedForWriting(sum *trace.Summary, path string) bool {
+// openedFor reports whether a line opened a file in a mode with one of some letters.
+func openedFor(sum *trace.Summary, path, modes string) bool {
 	return slices.ContainsFunc(sum.Sites, func(s *trace.Seen) bool {
-		return s.Kind == probe.KindOpen && s.First.DetailString("path") == path && strings.ContainsAny(s.Values[0], "wax+")
+		return s.Kind == probe.KindOpen && s.First.DetailString("path") == path && strings.ContainsAny(s.Values[0], modes)
 	})
 }
