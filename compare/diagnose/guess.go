@@ -6,6 +6,9 @@ import (
 	"github.com/reprocheck/reprocheck/seed"
 )
 
+// namesRun matches a line that makes a name for the run or for what it writes.
+var namesRun = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?\w*(run|name|uu?id|dir|path|stamp)\w*\s*=`)
+
 // guesses are the parts of the pinned suspects that are likeliest to do by themselves. Where a run with such a part pinned agrees
 // with one in which all were, the others are cleared without a run of their own; where it does not, it is their release. What was
 // pinned on no evidence is released in groups, of which little can be guessed, but for what there is evidence of.
@@ -32,6 +35,8 @@ func (c *inquiry) guesses(pair *difference, pinned []*suspicion) [][]*suspicion 
 	case c.unseen():
 		likely = []func(*suspicion) bool{unseen, func(s *suspicion) bool { return !unseen(s) && e.starterSilent() }}
 		most = 2
+	case words && !slices.ContainsFunc(pinned, func(s *suspicion) bool { return !traceless(s) && !e.shown(s) }):
+		likely = []func(*suspicion) bool{traceless}
 	}
 	var parts [][]*suspicion
 	for _, keep := range likely {
@@ -46,6 +51,16 @@ func (c *inquiry) guesses(pair *difference, pinned []*suspicion) [][]*suspicion 
 // blind reports whether some suspects are pinned on no evidence.
 func (e *evidence) blind(pinned []*suspicion) bool {
 	return slices.ContainsFunc(pinned, func(s *suspicion) bool { return s.strength == possibleOnly && !traceless(s) })
+}
+
+// shown reports whether all that was seen of a suspect is a line that prints it or notes when something began, as names of runs and
+// times of epochs are.
+func (e *evidence) shown(s *suspicion) bool {
+	if s.strength != present || s.site == nil {
+		return false
+	}
+	line := e.line(s.site)
+	return onlyShows().MatchString(line) || startsWatch().MatchString(line) || namesRun().MatchString(line)
 }
 
 // unseen reports whether the command has no process in which the probe sees what it draws from.

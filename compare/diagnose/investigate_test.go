@@ -54,6 +54,20 @@ func TestCauses(t *testing.T) {
 			world:   world{reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},
 			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
 		}, {
+			name: "the order of a set beside a clock and entropy that are only shown",
+			world: world{reaches: []seed.ID{seed.PythonHash}, source: "words = set(WORDS)\nt0 = time.time()\nprint(uuid4(), time.time() - t0)", events: func(v valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v("now")), reads(probe.KindEntropy, seed.OSEntropy, 3, v("uuid")), reads(probe.KindClock, seed.WallClock, 3, v("now"))}
+			}, zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(1, "words", v(seed.PythonHash)), executes(2, "t0", v(seed.WallClock)), executes(3, "loss", v(seed.PythonHash))}
+			}},
+			verdict: record.Diverged, causes: "python-hash proven train.py:1", most: 6,
+		}, {
+			name: "a clock that decides, beside a set whose order reaches nothing",
+			world: world{reaches: []seed.ID{seed.WallClock}, source: "words = set(WORDS)\nt0 = time.time()\nwhile time.time() - t0 < 1: step()", events: func(v valueOf) []probe.Event {
+				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v(seed.WallClock)), reads(probe.KindClock, seed.WallClock, 3, v(seed.WallClock))}
+			}},
+			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 6,
+		}, {
 			name:    "an unseeded stream that reaches one of very many files",
 			world:   world{writes: 3 * maxHeld, reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},
 			verdict: record.Diverged, causes: "numpy-legacy proven train.py:7", most: 5,
