@@ -138,19 +138,22 @@ func worse(a, b Class) Class {
 	return Equal
 }
 
-// FirstMetric is the differing metric whose first difference comes earliest in the output, nil where none differs.
+// FirstMetric is the differing metric whose first difference comes earliest in the output, nil where none differs. Those that differ
+// by more than the tolerance come before those that do not.
 func (r *Result) FirstMetric() *MetricDiff {
-	var first *MetricDiff
-	for i := range r.Metrics {
-		m := &r.Metrics[i]
-		if m.Class.verdict() != Different {
-			continue
+	for _, verdict := range []Class{Different, Within} {
+		var first *MetricDiff
+		for i := range r.Metrics {
+			m := &r.Metrics[i]
+			if m.Class.verdict() == verdict && (first == nil || m.before(first)) {
+				first = m
+			}
 		}
-		if first == nil || m.before(first) {
-			first = m
+		if first != nil {
+			return first
 		}
 	}
-	return first
+	return nil
 }
 
 // FirstArtifact is the first artifact that differs, in the order of paths, nil where none does. A file in which values of
