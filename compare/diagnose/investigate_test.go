@@ -62,6 +62,12 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "python-hash proven train.py:1", most: 6,
 		}, {
+			name: "a list that is sorted by addresses, and shows it where it is walked",
+			world: world{reaches: []seed.ID{seed.ObjectIdentity}, source: "order = sorted(layers, key=id)\nfor layer in order: init(layer)", zoomed: func(v valueOf) []probe.Event {
+				return []probe.Event{executes(1, "order", "a list"), executes(2, "layer", v(seed.ObjectIdentity))}
+			}},
+			verdict: record.Diverged, causes: "object-identity proven train.py:1", most: 7,
+		}, {
 			name: "a clock that decides, beside a set whose order reaches nothing",
 			world: world{reaches: []seed.ID{seed.WallClock}, source: "words = set(WORDS)\nt0 = time.time()\nwhile time.time() - t0 < 1: step()", events: func(v valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v(seed.WallClock)), reads(probe.KindClock, seed.WallClock, 3, v(seed.WallClock))}

@@ -188,7 +188,7 @@ func lastCall(dir string, o *observation, calls pattern, before trace.LocalDiffe
 	}
 	var last trace.LocalDifference
 	for _, l := range lines {
-		if text := sourceLine(dir, l.File, l.Line); l.Before(before) && calls().MatchString(text) && !sorts().MatchString(text) {
+		if text := sourceLine(dir, l.File, l.Line); l.Before(before) && calls().MatchString(text) && (!sorts().MatchString(text) || sortsByAddress().MatchString(text)) {
 			last = l
 		}
 	}

@@ -10,6 +10,8 @@ import (
 var (
 	callsID         = newPattern(`\bid\(|key=id\b`)
 	ordersByAddress = newPattern(addressOrder)
+	// sortsByAddress matches a line whose sorting makes an order of addresses or hashes, where others take one away.
+	sortsByAddress = newPattern(`\bkey=\s*((id|hash)\b|lambda\b.*\b(id|hash)\()`)
 )
 
 // addressOrder matches what orders things by their addresses, whether by id() or by the hash of an object.
