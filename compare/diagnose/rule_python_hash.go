@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
@@ -50,12 +51,33 @@ func heldDifferently(l trace.LocalDifference) string {
 	if l.Values[0] == "" && l.Values[1] == "" {
 		return fmt.Sprintf("%s is not the same in both runs.", l.Name)
 	}
-	return fmt.Sprintf("%s is %s in one run and %s in the other.", l.Name, shorten(l.Values[0]), shorten(l.Values[1]))
+	a, b := apart(l.Values[0], l.Values[1])
+	if a == b {
+		return fmt.Sprintf("%s is not the same in both runs, and begins as %s in both.", l.Name, a)
+	}
+	return fmt.Sprintf("%s is %s in one run and %s in the other.", l.Name, a, b)
 }
+
+// apart shortens two texts so that what differs is seen, equal where they differ in nothing that there is of them.
+func apart(a, b string) (string, string) {
+	const before, late = 16, 40
+	one, other := []rune(oneLine(a)), []rune(oneLine(b))
+	same := 0
+	for same < min(len(one), len(other)) && one[same] == other[same] {
+		same++
+	}
+	if same < late || slices.Equal(one, other) {
+		return shorten(a), shorten(b)
+	}
+	from := same - before
+	return shorten("…" + string(one[from:])), shorten("…" + string(other[from:]))
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func shorten(text string) string {
 	const most = 60
-	text = strings.Join(strings.Fields(text), " ")
+	text = oneLine(text)
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}
