@@ -33,7 +33,7 @@ func run(ctx context.Context, args []string, p process) int {
 	app := newApp(p)
 	var help bytes.Buffer
 	app.Writer = &help
-	err := app.RunContext(ctx, helpAsFlag(args))
+	err := app.RunContext(ctx, flagsFirst(app, helpAsFlag(args)))
 	if help.Len() > 0 {
 		_, writeErr := io.WriteString(p.stdout, fitHelp(help.String(), p.columns()))
 		err = errors.Join(err, writeErr)
@@ -154,14 +154,4 @@ func (p process) textOptions() report.TextOptions {
 		o.Width = t.Width()
 	}
 	return o
-}
-
-// noFlagsAfter refuses flags that were typed after an argument, where they would silently be arguments.
-func noFlagsAfter(c *cli.Context) error {
-	for _, arg := range c.Args().Slice() {
-		if strings.HasPrefix(arg, "-") && arg != "-" {
-			return usagef("%s must stand before the arguments: %s %s ...", arg, c.Command.HelpName, arg)
-		}
-	}
-	return nil
 }

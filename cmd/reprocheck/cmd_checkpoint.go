@@ -81,9 +81,6 @@ func checkpointJSONFlag() cli.Flag {
 
 // paths returns the arguments, of which there are n; 0 is one or more.
 func paths(c *cli.Context, n int) ([]string, error) {
-	if err := noFlagsAfter(c); err != nil {
-		return nil, err
-	}
 	switch given := c.NArg(); {
 	case n == 0 && given == 0:
 		return nil, usagef("%s needs at least one path", c.Command.HelpName)

@@ -59,9 +59,6 @@ func explainCommand(p process) *cli.Command {
 			if c.NArg() == 0 {
 				return p.show(c, lint.Rules(), listRules)
 			}
-			if err := noFlagsAfter(c); err != nil {
-				return err
-			}
 			if c.NArg() > 1 {
 				return usagef("%s takes one rule, and was given %d", c.Command.HelpName, c.NArg())
 			}

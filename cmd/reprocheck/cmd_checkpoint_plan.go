@@ -68,9 +68,6 @@ Exit status: 0 it fits, or no disk was given; 1 it does not fit; ` + checkpointS
 
 // planSize estimates the size of a checkpoint, or measures one that is there.
 func planSize(c *cli.Context) (plan.Size, error) {
-	if err := noFlagsAfter(c); err != nil {
-		return plan.Size{}, err
-	}
 	if c.NArg() == 0 {
 		if !c.IsSet("params") {
 			return plan.Size{}, usagef("plan needs a checkpoint, or --params N")

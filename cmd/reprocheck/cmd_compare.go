@@ -36,9 +36,6 @@ the expected side of every tolerance.
 		Flags: append([]cli.Flag{storeFlag, &cli.StringFlag{Name: "json", Usage: "write the report as JSON to `FILE`, - for standard output"}},
 			criterionFlags()...),
 		Action: func(c *cli.Context) error {
-			if err := noFlagsAfter(c); err != nil {
-				return err
-			}
 			if c.NArg() != 2 {
 				return usagef("compare takes two arguments, and was given %d", c.NArg())
 			}

@@ -89,9 +89,6 @@ unused where no run touched it, and unknown where it could not be watched.
 
 // document builds the report of the audit that the command line names.
 func document(c *cli.Context) (*report.Document, error) {
-	if err := noFlagsAfter(c); err != nil {
-		return nil, err
-	}
 	if c.NArg() > 1 {
 		return nil, usagef("%s takes one audit, and was given %d", c.Command.Name, c.NArg())
 	}
