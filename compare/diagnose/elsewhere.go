@@ -77,7 +77,7 @@ func changedSince(path string, t time.Time) bool {
 }
 
 // unordered matches words of code whose results may depend on the hash seed or on addresses.
-var unordered = newPattern(addressOrder + `|\brepr\(|\{[^{}:]*\bfor\b|` + hashOrder)
+var unordered = newPattern(addressOrder + `|\brepr\(|\{[^{}:]*\bfor\b`)
 
 // fromElsewhere is the suspicion of what another program changed, nil where there is none.
 func fromElsewhere(all []*suspicion) *suspicion {

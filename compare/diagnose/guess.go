@@ -14,7 +14,7 @@ var namesRun = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?\w*(run|name|uu?id|dir|pa
 // pinned on no evidence is released in groups, of which little can be guessed, but for what there is evidence of.
 func (c *inquiry) guesses(pair *difference, pinned []*suspicion) [][]*suspicion {
 	e := c.evidence(pair)
-	words := e.code.mentions(unordered)
+	words := e.code.mentions(unordered) || e.code.mentions(ordersByHash)
 	inOrder := func(s *suspicion) bool { return s.source == seed.PythonHash || s.source == seed.ObjectIdentity }
 	read := func(s *suspicion) bool { return s.strength >= present && s.source != seed.Concurrency }
 	unseen := func(s *suspicion) bool { return c.likeliestUnseen(e, s.source) }
