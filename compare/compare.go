@@ -64,7 +64,7 @@ type Result struct {
 // Runs compares actual with expected; expected is the reference side of every tolerance.
 func Runs(expected, actual *record.Run, o Options) *Result {
 	r := &Result{}
-	o.pids = [2]map[int64]bool{pidsOf(expected), pidsOf(actual)}
+	o.pids = pidsOf(expected, actual)
 	masked := maskedSet{}
 	pairs := pairFolders(expected.Artifacts, actual.Artifacts)
 	r.Metrics = diffMetrics(expected, actual, pairs, o, masked)

@@ -47,7 +47,7 @@ type seriesPair struct {
 
 func diffMetrics(expected, actual *record.Run, pairs folders, o Options, masked maskedSet) []MetricDiff {
 	var out []MetricDiff
-	for _, p := range pairSeries(expected, actual, pairs, masked) {
+	for _, p := range pairSeries(expected, actual, o.pids, pairs, masked) {
 		if !p.pids {
 			out = append(out, p.diff(o))
 		}
@@ -71,14 +71,13 @@ func (p seriesPair) diff(o Options) MetricDiff {
 // pairSeries finds the counterparts among the series that count: by origin and name, then by name and the origin without its volatile
 // parts, because the folder of a run may be named after the time; pairs knows those that are named otherwise. A name that is volatile in
 // either run does not count in the other.
-func pairSeries(expected, actual *record.Run, pairs folders, masked maskedSet) []seriesPair {
+func pairSeries(expected, actual *record.Run, pids [2]map[int64]bool, pairs folders, masked maskedSet) []seriesPair {
 	out := counterparts(expected.Metrics, actual.Metrics, pairs, masked)
-	a, b := pidsOf(expected), pidsOf(actual)
 	for i, p := range out {
 		if p.a == nil || p.b == nil || slices.EqualFunc(p.a.Points, p.b.Points, func(x, y record.Point) bool { return x.Text == y.Text && x.Step == y.Step }) {
 			continue
 		}
-		out[i] = p.dropPIDs(a, b)
+		out[i] = p.dropPIDs(pids)
 		if out[i].pids {
 			masked.add("a process's number")
 		}

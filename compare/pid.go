@@ -9,13 +9,15 @@ import (
 // A process's number is printed beside metrics without a name, as by loggers. That a number of a record is one, and no result that
 // happens to be the same, is sure where it differs between two runs and each has its own: both are asked.
 
-// pidsOf are the numbers of a run's processes.
-func pidsOf(run *record.Run) map[int64]bool {
-	known := map[int64]bool{}
-	for _, pid := range run.PIDs() {
-		known[pid] = true
+// pidsOf are the numbers of the processes of two runs.
+func pidsOf(expected, actual *record.Run) (pids [2]map[int64]bool) {
+	for side, run := range []*record.Run{expected, actual} {
+		pids[side] = map[int64]bool{}
+		for _, pid := range run.PIDs() {
+			pids[side][pid] = true
+		}
 	}
-	return known
+	return pids
 }
 
 // isPID reports whether a part of a file is the number of a process.
@@ -38,45 +40,42 @@ func numberedBy(p record.Point, pids map[int64]bool) numbered {
 
 // dropPIDs takes out of the points of a pair what is the number of a process in both runs, each its own. Where it was taken for a
 // step, "[4711] loss 0.5", the points are numbered as they come; values has those that are no such number.
-func (p seriesPair) dropPIDs(a, b map[int64]bool) seriesPair {
+func (p seriesPair) dropPIDs(pids [2]map[int64]bool) seriesPair {
 	x, y := p.a.Points, p.b.Points
-	shared, values, steps := min(len(x), len(y)), 0, 0
-	kept := [2][]record.Point{}
-	for i := range max(len(x), len(y)) {
-		both := numbered{}
+	at := func(i int) numbered {
 		switch {
-		case i < shared:
-			n, m := numberedBy(x[i], a), numberedBy(y[i], b)
-			both = numbered{n.value && m.value, n.step && m.step}
-		case i < len(x):
-			both = numberedBy(x[i], a)
-		default:
-			both = numberedBy(y[i], b)
+		case i >= len(x):
+			return numberedBy(y[i], pids[1])
+		case i >= len(y):
+			return numberedBy(x[i], pids[0])
 		}
-		if both.value {
+		n, m := numberedBy(x[i], pids[0]), numberedBy(y[i], pids[1])
+		return numbered{n.value && m.value, n.step && m.step}
+	}
+	values, steps := 0, 0
+	for i := range max(len(x), len(y)) {
+		switch n := at(i); {
+		case n.value:
 			values++
-			continue
-		}
-		if both.step {
+		case n.step:
 			steps++
 		}
-		for side, points := range [][]record.Point{x, y} {
-			if i < len(points) {
-				kept[side] = append(kept[side], points[i])
-			}
-		}
 	}
-	if values+steps == 0 || shared == 0 {
+	if values+steps == 0 || min(len(x), len(y)) == 0 {
 		return p
 	}
-	p.pids = len(kept[0])+len(kept[1]) == 0
+	p.pids = values == max(len(x), len(y))
 	for side, s := range []*record.Series{p.a, p.b} {
 		again := *s
-		again.Points = kept[side]
-		for i := range again.Points {
-			if steps > 0 {
-				again.Points[i].Step = int64(i)
+		again.Points = nil
+		for i, point := range s.Points {
+			if at(i).value {
+				continue
 			}
+			if steps > 0 {
+				point.Step = int64(len(again.Points))
+			}
+			again.Points = append(again.Points, point)
 		}
 		p.compared[side] = &again
 	}

@@ -17,7 +17,7 @@ func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, m
 	var all summaries
 	for _, run := range runs {
 		pairs := pairFolders(runs[0].Artifacts, run.Artifacts)
-		for _, p := range pairSeries(runs[0], run, pairs, names) {
+		for _, p := range pairSeries(runs[0], run, pidsOf(runs[0], run), pairs, names) {
 			if p.pids {
 				all.find(p).left = true
 				continue

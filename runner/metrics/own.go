@@ -1,25 +1,20 @@
 package metrics
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
-// ownNumbers takes the numbers of a run's processes out of its lines, "[4711] saved".
+// ownNumbers takes the numbers of a run's processes, which are sorted, out of its lines, "[4711] saved".
 type ownNumbers struct {
-	known map[string]bool
-	out   []byte
-}
-
-func newOwnNumbers(pids []int64) *ownNumbers {
-	o := &ownNumbers{known: map[string]bool{}}
-	for _, pid := range pids {
-		o.known[strconv.FormatInt(pid, 10)] = true
-	}
-	return o
+	pids []int64
+	out  []byte
 }
 
 // mask returns the line with a word in place of each such number; the result is valid until the next call. Digits that are a part of
 // a word or of another number are no such number.
 func (o *ownNumbers) mask(line []byte) []byte {
-	if len(o.known) == 0 {
+	if len(o.pids) == 0 {
 		return line
 	}
 	o.out = o.out[:0]
@@ -33,7 +28,7 @@ func (o *ownNumbers) mask(line []byte) []byte {
 		for i < len(line) && isDigit(line[i]) {
 			i++
 		}
-		if o.known[string(line[start:i])] && apart(line, start-1, start-2) && apart(line, i, i+1) {
+		if o.has(line[start:i]) && apart(line, start-1, start-2) && apart(line, i, i+1) {
 			o.out = append(append(o.out, line[copied:start]...), "<process>"...)
 			copied = i
 		}
@@ -43,6 +38,16 @@ func (o *ownNumbers) mask(line []byte) []byte {
 	}
 	o.out = append(o.out, line[copied:]...)
 	return o.out
+}
+
+// has reports whether digits are one of the numbers, as it is written.
+func (o *ownNumbers) has(digits []byte) bool {
+	n, err := strconv.ParseInt(string(digits), 10, 64)
+	if err != nil || digits[0] == '0' {
+		return false
+	}
+	_, found := slices.BinarySearch(o.pids, n)
+	return found
 }
 
 // apart reports whether the byte at i, beyond which further lies, ends a number: no letter, and no point or sign with a digit behind it.

@@ -27,7 +27,8 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10
 
 // MaskedDigest is the SHA-256, in hexadecimal, of a text without what differs by nature: times, durations, dates, identifiers,
 // addresses, temporary paths, what progress bars drew on the way, blank lines and the width of blanks. Two logs of the same training have
-// the same digest. Numbers of the run's own processes are left out where they are given. isText is false, and the digest empty, for what is not UTF-8 text. The text may be of any length.
+// the same digest. The numbers of the run's own processes are left out as well. isText is false, and the digest empty, for what is not
+// UTF-8 text. The text may be of any length.
 func MaskedDigest(r io.Reader, pids ...int64) (digest string, isText bool, err error) {
 	in := readers.Get().(*bufio.Reader)
 	defer readers.Put(in)
@@ -42,7 +43,7 @@ func MaskedDigest(r io.Reader, pids ...int64) (digest string, isText bool, err e
 	}
 	sum := sha256.New()
 	m := masker{reader: lineReader{formats: formats(nil)}, reasons: map[string]string{}}
-	own := newOwnNumbers(pids)
+	own := ownNumbers{pids: slices.Sorted(slices.Values(pids))}
 	lines := NewLines(func(_ int64, line []byte) {
 		if bytes.Contains(line, []byte("%|")) && unfinishedBar.Match(line) {
 			return

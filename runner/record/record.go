@@ -114,19 +114,17 @@ type Process struct {
 	PIDs []int64 `json:"pids,omitempty"`
 }
 
-// PIDs are the numbers that the run's processes knew themselves or their parents by, each once. Small ones, which a container hands
-// out and anything may be, are left out.
+// PIDs are the numbers that the run's processes knew themselves or their parents by, each once and sorted. Small ones, which a
+// container hands out and anything may be, are left out.
 func (r *Run) PIDs() []int64 {
 	const least = 100
 	var all []int64
 	for _, p := range r.Processes {
-		for _, pid := range p.PIDs {
-			if pid >= least && !slices.Contains(all, pid) {
-				all = append(all, pid)
-			}
-		}
+		all = append(all, p.PIDs...)
 	}
-	return all
+	slices.Sort(all)
+	first, _ := slices.BinarySearch(all, least)
+	return slices.Compact(all[first:])
 }
 
 // Series is one metric over the course of a run.
