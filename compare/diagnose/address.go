@@ -49,8 +49,7 @@ func (c *inquiry) showsAddresses(agreed *agreement, group []*suspicion, released
 		return false, err
 	}
 	e := &evidence{dir: c.audit.Dir}
-	line := e.line(v.site)
-	return e.followsAddresses(*v.origin) || usesAddress().MatchString(line) || callsHash().MatchString(line), nil
+	return e.followsAddresses(*v.origin) || matchesAny(e.line(v.site), usesAddress, callsHash), nil
 }
 
 // takesAddresses reports whether the layout is to be released of a program whose code asks for addresses. What it makes of them, such

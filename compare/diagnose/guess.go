@@ -56,11 +56,7 @@ func (e *evidence) blind(pinned []*suspicion) bool {
 // shown reports whether all that was seen of a suspect is a line that prints it or notes when something began, as names of runs and
 // times of epochs are.
 func (e *evidence) shown(s *suspicion) bool {
-	if s.strength != present || s.site == nil {
-		return false
-	}
-	line := e.line(s.site)
-	return onlyShows().MatchString(line) || startsWatch().MatchString(line) || namesRun().MatchString(line)
+	return s.strength == present && s.site != nil && matchesAny(e.line(s.site), onlyShows, startsWatch, namesRun)
 }
 
 // unseen reports whether the command has no process in which the probe sees what it draws from.

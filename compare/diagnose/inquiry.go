@@ -40,7 +40,7 @@ type inquiry struct {
 	// followsOrder says that results were seen to follow the order of a container that the hash seed decides.
 	followsOrder bool
 	// retraced is one more run as shipped that was traced by line, made where the first agreed with the pinned runs; hidden
-	// says that it agreed as well.
+	// says that it agreed as well. Where results follow an order it is one that came to another result.
 	retraced *observation
 	hidden   bool
 }

@@ -163,7 +163,7 @@ func (v *conviction) calls(origin trace.LocalDifference, line string) []pattern 
 	var wanted []pattern
 	rule := ruleOf(v.source)
 	if rule.passes != nil {
-		if origin.Walked() || rule.telltale().MatchString(line) || takesOne().MatchString(line) || takesAll().MatchString(line) {
+		if origin.Walked() || matchesAny(line, rule.telltale, takesOne, takesAll) {
 			return nil
 		}
 		wanted = append(wanted, rule.passes)

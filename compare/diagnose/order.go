@@ -53,10 +53,7 @@ func (c *inquiry) seesOrder(ctx context.Context, pair *difference, pinned []*sus
 func (c *inquiry) mayTakeByHash(origin trace.LocalDifference) bool {
 	e := &evidence{dir: c.audit.Dir}
 	line := sourceLine(e.dir, origin.File, origin.Line)
-	ordered := origin.Walked() || slices.ContainsFunc([]pattern{takesOne, takesAll, comprehends, ordersByHash}, func(p pattern) bool {
-		return p().MatchString(line)
-	})
-	return ordered && !e.followsAddresses(origin)
+	return (origin.Walked() || matchesAny(line, takesOne, takesAll, comprehends, ordersByHash)) && !e.followsAddresses(origin)
 }
 
 // comprehends matches a comprehension.

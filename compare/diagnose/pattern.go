@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"regexp"
+	"slices"
 	"sync"
 )
 
@@ -11,4 +12,9 @@ type pattern func() *regexp.Regexp
 
 func newPattern(expression string) pattern {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+// matchesAny reports whether a line matches one of several patterns.
+func matchesAny(line string, patterns ...pattern) bool {
+	return slices.ContainsFunc(patterns, func(p pattern) bool { return p().MatchString(line) })
 }

@@ -165,11 +165,13 @@ func (c *inquiry) releaseSamples(agreed *agreement, group []*suspicion) (int, er
 	if err != nil {
 		return 0, err
 	}
-	byHash, err := c.ordersByHash(agreed)
-	if err != nil {
-		return 0, err
+	released, byHash := sources(group), false
+	if slices.Contains(released, seed.PythonHash) || slices.Contains(released, seed.ObjectIdentity) {
+		if byHash, err = c.ordersByHash(agreed); err != nil {
+			return 0, err
+		}
 	}
-	switch released := sources(group); {
+	switch {
 	case byHash && slices.Equal(released, []seed.ID{seed.ObjectIdentity}), c.followsOrder && !slices.Contains(released, seed.PythonHash):
 		return one, nil
 	case usual > 0 && len(c.causes) == 0, byHash && slices.Contains(released, seed.PythonHash):
@@ -203,10 +205,9 @@ func (c *inquiry) shifted(ctx context.Context, ask Ask, group []*suspicion, runs
 // mayShift reports whether a release can change results without making them vary: a source that merely has another value
 // than the pinned one differs from the pinned runs and not from itself; with the address-space layout pinned whatever
 // changes the size of the environment moves every address; where the launcher answers reads of entropy from one stream, a
-// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards, and programs that mix them with their environment make of them
-// something else; a pool of several
-// divides its work otherwise than one of one; workers whose base seed is released take it from torch's stream, which may
-// itself be pinned; and of a clock only the date may be used.
+// process that reads more or less of it (Python reads its hash seed there) is given other bytes afterwards, and programs that mix
+// them with their environment make of them something else; a pool of several divides its work otherwise than one of one; workers
+// whose base seed is released take it from torch's stream, which may itself be pinned; and of a clock only the date may be used.
 func (c *inquiry) mayShift(agreed *agreement, group []*suspicion) bool {
 	pins := sources(agreed.pinned)
 	if slices.ContainsFunc(group, func(s *suspicion) bool {

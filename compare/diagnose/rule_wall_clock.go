@@ -3,7 +3,6 @@ package diagnose
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"github.com/reprocheck/reprocheck/compare/trace"
 	"github.com/reprocheck/reprocheck/seed"
@@ -25,8 +24,7 @@ func wallClock() rule {
 	return rule{source: seed.WallClock, random: true, telltale: readsDate, words: words, suspect: func(e *evidence) *suspicion {
 		reads := func(not ...pattern) *trace.Change {
 			return e.changed(func(c trace.Change) bool {
-				line := e.line(c.Seen)
-				return c.Kind == probe.KindClock && !slices.ContainsFunc(not, func(p pattern) bool { return p().MatchString(line) })
+				return c.Kind == probe.KindClock && !matchesAny(e.line(c.Seen), not...)
 			})
 		}
 		read := cmp.Or(reads(startsWatch, onlyShows), reads(startsWatch), reads())
