@@ -1,6 +1,5 @@
 """JAX: it has no stream to watch, so what counts is the value that each key is made from."""
 
-from . import digest
 from .sightings import Calls, Sightings
 
 SOURCE = "jax-key"
@@ -22,10 +21,7 @@ def _watch(probe, module):
             # While JAX traces a function the value is none yet, and its text would name an object.
             if not isinstance(value, int) and getattr(value, "__module__", type(value).__module__) != "numpy":
                 return
-            found, below = probe.frames.search(frame)
-            if found is not None and sightings.first(api, found):
-                probe.emit("seed", SOURCE, probe.frames.place(found, below), digest.short(int(value)),
-                           {"api": api, **probe.origins.detail(value)})
+            sightings.seed(SOURCE, api, frame, value, int(value))
 
         return look
 

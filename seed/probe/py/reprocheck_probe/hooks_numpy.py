@@ -5,7 +5,7 @@ import sys
 from . import digest
 from .generators import Generators
 from .standins import put_global
-from .streams import Stream
+from .streams import Stream, Unseeded
 
 LEGACY = "numpy-legacy"
 GENERATOR = "numpy-generator"
@@ -32,24 +32,6 @@ def _hook(probe, random):
 
 def _reseed(bits, seed):
     bits.state = type(bits)(seed).state
-
-
-class Unseeded:
-    """What numpy.random.Generator has in place of a global stream: only generators, each with a state of its own."""
-
-    def __init__(self, probe, source):
-        self._probe = probe
-        self.source = source
-        self.nones = 0
-        probe.at_task(self._begin_task)
-
-    def _begin_task(self):
-        self.nones = 0
-
-    instead_of_none = Stream.instead_of_none
-    made = Stream.made
-    made_at = Stream.made_at
-    guarded = Stream.guarded
 
 
 def _watch_legacy(probe, random, whole, stream):

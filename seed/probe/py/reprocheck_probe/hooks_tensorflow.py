@@ -5,6 +5,7 @@ import sys
 from . import digest
 from .sightings import Calls, Sightings
 from .standins import put_global
+from .streams import Unseeded
 
 SOURCE = "tensorflow-seed"
 
@@ -21,34 +22,25 @@ def install(probe):
     probe.imports.when("tensorflow.python.ops.stateful_random_ops", lambda module: _watch_generators(module, unseeded))
 
 
-class _Unseeded:
-    """Writes what was to begin without a seed and, pinned, gives each the next of a series."""
+class _Unseeded(Unseeded):
+    """What TensorFlow begins without a seed, of which the first few of a line are written."""
 
     def __init__(self, probe):
-        self._probe = probe
+        super().__init__(probe, SOURCE)
         self._sightings = Sightings(probe, _OF_A_LINE)
-        self._given = 0
 
     def met(self, frame, api):
         """Returns a function from a number to 64 bits, by which what begins here is seeded, None to leave it as it is."""
-        probe = self._probe
-        if probe.thread.busy:
+        if self._probe.thread.busy:
             return None
-        probe.thread.busy = True
-        try:
-            found, below = probe.frames.search(frame)
-            if found is not None and self._sightings.first(api, found):
-                probe.emit("new", SOURCE, probe.frames.place(found, below), "unseeded", {"api": api})
-            level = probe.level(SOURCE)
-            if level is None or level.seed is None:
-                return None
-            self._given += 1
-            begun = probe.derived(SOURCE, api, self._given)
-            return lambda n: digest.number(begun, n)
-        except Exception:
-            return None
-        finally:
-            probe.thread.busy = False
+        self.guarded(self._see, frame, api)
+        begun = self.guarded(self.instead_of_none, api)
+        return None if begun is None else lambda n: digest.number(begun, n)
+
+    def _see(self, frame, api):
+        found, below = self._probe.frames.search(frame)
+        if found is not None and self._sightings.first(api, found):
+            self.made_at(self._probe.frames.place(found, below), api, None)
 
 
 def _watch_seeds(probe, module, unseeded):
@@ -70,11 +62,8 @@ def _watch_seeds(probe, module, unseeded):
         if frame.f_globals is vars(module):
             return  # set_seed calls set_random_seed
         value = args[0] if args else kwargs.get("seed")
-        found, below = probe.frames.search(frame)
-        if found is not None and sightings.first("set_seed", found):
-            plain = value.item() if hasattr(value, "item") else value
-            probe.emit("seed", SOURCE, probe.frames.place(found, below), digest.short(plain),
-                       {"api": "tensorflow.random.set_seed", **probe.origins.detail(value)})
+        plain = value.item() if hasattr(value, "item") else value
+        sightings.seed(SOURCE, "tensorflow.random.set_seed", frame, value, plain)
 
     for name in ("set_seed", "set_random_seed"):
         Calls(probe, module, name, seeded)

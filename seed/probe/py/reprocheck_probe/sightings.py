@@ -2,6 +2,7 @@
 
 import sys
 
+from . import digest
 from .standins import Bindable, StandIn
 
 # Calls of one function that are looked at before its original is put back for good.
@@ -25,6 +26,15 @@ class Sightings:
             return False
         self._lines[key] = seen + 1
         return True
+
+
+    def seed(self, source, api, frame, value, plain):
+        """Writes a seed call of a source without a stream, made with value, which is plain as Python has it."""
+        probe = self._probe
+        found, below = probe.frames.search(frame)
+        if found is not None and self.first(api, found):
+            probe.emit("seed", source, probe.frames.place(found, below), digest.short(plain),
+                       {"api": api, **probe.origins.detail(value)})
 
 
 class Watched(StandIn):

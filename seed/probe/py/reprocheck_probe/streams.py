@@ -244,6 +244,24 @@ class Stream:
         self.rouse()
 
 
+class Unseeded:
+    """What a source has that is no stream, as numpy.random.Generator is none: whatever begins without a seed has a state of its own."""
+
+    def __init__(self, probe, source):
+        self._probe = probe
+        self.source = source
+        self.nones = 0
+        probe.at_task(self._begin_task)
+
+    def _begin_task(self):
+        self.nones = 0
+
+    instead_of_none = Stream.instead_of_none
+    made = Stream.made
+    made_at = Stream.made_at
+    guarded = Stream.guarded
+
+
 class Recorder(StandIn):
     """Stands in for a function that draws."""
 
