@@ -52,8 +52,8 @@ func Readers() []checkpoint.Reader {
 		tensorbundle.Reader{},
 		orbax.Reader{},
 		jsonfile.Reader{},
-		picklefile.Reader{},
 		picklefile.CompressedReader{},
+		picklefile.Reader{}, // takes whatever is named .pkl
 		msgpack.Reader{},
 	}
 }

@@ -40,9 +40,10 @@ except ImportError:
     pass
 for kind, compress in kinds.items():
     for name, v in ("arrays", value), ("objects", objects):
-        path = os.path.join(OUT, f"{name}.{kind}.joblib")
-        joblib.dump(v, path, compress=compress)
-        expect(path, v)
+        for suffix in "joblib", "pkl":
+            path = os.path.join(OUT, f"{name}.{kind}.{suffix}")
+            joblib.dump(v, path, compress=compress)
+            expect(path, v)
 path = os.path.join(OUT, "pickle.pkl.gz")
 with gzip.open(path, "wb") as f:
     pickle.dump(value, f)
