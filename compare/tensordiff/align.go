@@ -261,7 +261,8 @@ func prefixOf(filePlain, fileLong *checkpoint.File, plain, long []int32) prefixi
 }
 
 // byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer
-// shows. A content that occurs twice on a side, as freshly initialised biases do, says nothing and pairs nothing.
+// shows. A content that occurs twice on a side, as freshly initialised biases and counters of batches do, says nothing by itself:
+// it pairs tensors whose names differ as those of others do that were paired.
 func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]checkpoint.Sum, error)) error {
 	type key struct{ dtype, shape string }
 	keyOf := func(e *checkpoint.Entry) key { return key{e.Type, checkpoint.ShapeText(e.Shape)} }
@@ -295,17 +296,54 @@ func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]checkpoin
 		return err
 	}
 	takenA, takenB := map[int32]bool{}, map[int32]bool{}
+	pair := func(i, j int32, why string) {
+		al.matches = append(al.matches, match{i, j, why})
+		takenA[i], takenB[j] = true, true
+	}
+	keysOfB := map[string]string{} // by those of a, of the layers that are told by what alone has its content
 	for n, i := range listA {
 		content := contentsA.of(int32(n))
 		if _, alone := contentsA.only(content); !alone {
 			continue
 		}
 		if m, ok := contentsB.only(content); ok {
-			j := listB[m]
-			al.matches = append(al.matches, match{i, j, "renamed: type, shape and every bit are equal"})
-			takenA[i], takenB[j] = true, true
+			pair(i, listB[m], "renamed: type, shape and every bit are equal")
+			keyA, keyB := withoutSameEnd(al.a.Entries[i].Name, al.b.Entries[listB[m]].Name)
+			keysOfB[keyA] = keyB
+		}
+	}
+	for n, i := range listA {
+		if takenA[i] {
+			continue
+		}
+		expected := renamedAs(al.a.Entries[i].Name, keysOfB)
+		for _, m := range contentsB.find(contentsA.of(int32(n))) {
+			if j := listB[m]; !takenB[j] && al.b.Entries[j].Name == expected {
+				pair(i, j, "renamed as their neighbours are: type, shape and every bit are equal")
+			}
 		}
 	}
 	al.drop(func(i int32) bool { return takenA[i] }, func(j int32) bool { return takenB[j] })
 	return nil
+}
+
+// withoutSameEnd drops the keys with which both names end.
+func withoutSameEnd(a, b string) (restA, restB string) {
+	for {
+		i, j := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
+		if i < 0 || j < 0 || a[i:] != b[j:] {
+			return a, b
+		}
+		a, b = a[:i], b[:j]
+	}
+}
+
+// renamedAs is a name with its first keys replaced, by the longest of those that are known; empty where none is.
+func renamedAs(name string, keys map[string]string) string {
+	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
+		if other, ok := keys[name[:end]]; ok {
+			return other + name[end:]
+		}
+	}
+	return ""
 }

@@ -63,18 +63,9 @@ func container(a, b *checkpoint.File, of []int32) []string {
 	if a.Format != b.Format {
 		out = append(out, fmt.Sprintf("format: %s and %s", a.Format, b.Format))
 	}
-	factsA, factsB := facts(a), facts(b)
-	for _, f := range a.Facts {
-		if other, ok := factsB[f.Key]; ok && other != f.Value && !strings.HasPrefix(f.Key, "class ") {
-			out = append(out, fmt.Sprintf("%s: %s and %s", f.Key, checkpoint.Clip(f.Value, 60), checkpoint.Clip(other, 60)))
-		} else if !ok && a.Format == b.Format && !strings.HasPrefix(f.Key, "class ") {
-			out = append(out, fmt.Sprintf("%s: only in the first file", f.Key))
-		}
-	}
-	for _, f := range b.Facts {
-		if _, ok := factsA[f.Key]; !ok && a.Format == b.Format && !strings.HasPrefix(f.Key, "class ") {
-			out = append(out, fmt.Sprintf("%s: only in the second file", f.Key))
-		}
+	out = append(out, factsThatDiffer(a, b, func(key string) bool { return !strings.HasPrefix(key, classKey) && key != serialization })...)
+	if !slices.Equal(sharedKeys(a, b), sharedKeys(b, a)) {
+		out = append(out, "order of the metadata")
 	}
 	if !sameOrder(a, b) && len(a.Entries) == len(b.Entries) && !slices.Contains(of, -1) {
 		out = append(out, "order of the values")
@@ -90,6 +81,47 @@ func container(a, b *checkpoint.File, of []int32) []string {
 		}
 	}
 	return append(append(out, ties(a, b, of, "first", "second")...), ties(b, a, back, "second", "first")...)
+}
+
+const (
+	// classKey begins the keys of facts that count the objects of a class. Where contents differ, so may these.
+	classKey = "class "
+	// serialization is PyTorch's digest of a file's records, which follows from what else differs.
+	serialization = ".data/serialization_id"
+)
+
+// classesThatDiffer lists the classes of which one file has more objects.
+func classesThatDiffer(a, b *checkpoint.File) []string {
+	return factsThatDiffer(a, b, func(key string) bool { return strings.HasPrefix(key, classKey) })
+}
+
+// factsThatDiffer lists the facts of some keys that differ, and in files of one format those of one file alone.
+func factsThatDiffer(a, b *checkpoint.File, some func(key string) bool) (out []string) {
+	factsA, factsB := facts(a), facts(b)
+	for _, f := range a.Facts {
+		if other, ok := factsB[f.Key]; some(f.Key) && ok && other != f.Value {
+			out = append(out, fmt.Sprintf("%s: %s and %s", f.Key, checkpoint.Clip(f.Value, 60), checkpoint.Clip(other, 60)))
+		} else if some(f.Key) && !ok && a.Format == b.Format {
+			out = append(out, fmt.Sprintf("%s: only in the first file", f.Key))
+		}
+	}
+	for _, f := range b.Facts {
+		if _, ok := factsA[f.Key]; some(f.Key) && !ok && a.Format == b.Format {
+			out = append(out, fmt.Sprintf("%s: only in the second file", f.Key))
+		}
+	}
+	return out
+}
+
+// sharedKeys are the keys of facts of the first file that the other has too. Classes are sorted by name.
+func sharedKeys(f, other *checkpoint.File) (keys []string) {
+	there := facts(other)
+	for _, fact := range f.Facts {
+		if _, ok := there[fact.Key]; ok {
+			keys = append(keys, fact.Key)
+		}
+	}
+	return keys
 }
 
 // ties lists tensors that share their memory in one file and not in the other, such as an embedding and the last layer of a
@@ -152,12 +184,10 @@ func sameOrder(a, b *checkpoint.File) bool {
 	return slices.EqualFunc(a.Entries, b.Entries, func(x, y checkpoint.Entry) bool { return x.Name == y.Name })
 }
 
-// tensorFacts compares what is kept beside a tensor's values: devices, gradient flags, unused parts of storages.
+// tensorFacts compares what is kept beside a tensor's values: devices, gradient flags, unused parts of storages; and how
+// they lie in the file.
 func tensorFacts(a, b *checkpoint.File, of []int32) []string {
-	if !keepsStorages(a) && !keepsStorages(b) {
-		return nil
-	}
-	var devices, gradients, storages int
+	var devices, gradients, storages, rearranged int
 	var example [2]string
 	for i, j := range of {
 		if j < 0 {
@@ -166,6 +196,9 @@ func tensorFacts(a, b *checkpoint.File, of []int32) []string {
 		t, o := a.Entries[i].Tensor(), b.Entries[j].Tensor()
 		if t == nil || o == nil {
 			continue
+		}
+		if checkpoint.IsRearranged(t.Data) != checkpoint.IsRearranged(o.Data) {
+			rearranged++
 		}
 		x, y := t.Origin(), o.Origin()
 		if x.Device != y.Device && x.Device != "" && y.Device != "" {
@@ -183,13 +216,16 @@ func tensorFacts(a, b *checkpoint.File, of []int32) []string {
 	}
 	var out []string
 	if devices > 0 {
-		out = append(out, fmt.Sprintf("device of %d tensors, such as %s and %s", devices, checkpoint.Clip(example[0], 20), checkpoint.Clip(example[1], 20)))
+		out = append(out, fmt.Sprintf("device of %s, such as %s and %s", count(devices, "tensor"), checkpoint.Clip(example[0], 20), checkpoint.Clip(example[1], 20)))
 	}
 	if gradients > 0 {
-		out = append(out, fmt.Sprintf("requires_grad of %d tensors", gradients))
+		out = append(out, "requires_grad of "+count(gradients, "tensor"))
 	}
 	if storages > 0 {
-		out = append(out, fmt.Sprintf("stored bytes outside %d tensors, as when a view is saved with the whole it is a view of", storages))
+		out = append(out, fmt.Sprintf("stored bytes outside %s, as when a view is saved with the whole it is a view of", count(storages, "tensor")))
+	}
+	if rearranged > 0 {
+		out = append(out, fmt.Sprintf("memory or byte order of %s: transposed or big-endian in one of the files", count(rearranged, "tensor")))
 	}
 	return out
 }

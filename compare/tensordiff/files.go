@@ -81,7 +81,9 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 	if r.Generators, err = generators(a, b, of, partsA); err != nil {
 		return nil, err
 	}
-	r.Verdict = r.verdict()
+	if r.Verdict = r.verdict(); r.Verdict == SameContent {
+		r.Container = append(r.Container, classesThatDiffer(a, b)...)
+	}
 	return r, nil
 }
 

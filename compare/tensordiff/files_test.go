@@ -77,11 +77,14 @@ func TestFiles(t *testing.T) {
 		"signed zero":  {a: file(t, "w", []float32{0}), b: file(t, "w", []float32{float32(math.Copysign(0, -1))}), verdict: Different, changed: []string{"w signed-zero"}},
 		"batch norm":   {a: file(t, "bn.num_batches_tracked", one), b: file(t), verdict: Different, missing: []string{"bn.num_batches_tracked batchnorm-counter"}},
 		"head":         {a: file(t, "fc.weight", one), b: file(t), verdict: Different, missing: []string{"fc.weight head"}},
-		"other weight": {a: file(t), b: file(t, "conv.weight", one), verdict: Different, unexpected: []string{"conv.weight tensor"}},
+		"other weight": {a: file(t), b: file(t, "conv.weight", one), verdict: Different, unexpected: []string{"conv.weight scale-or-shift"}},
 		"DDP":          {a: file(t, "fc.w", one, "fc.b", one), b: file(t, "module.fc.w", one, "module.fc.b", two), verdict: Different, changed: []string{"fc.b values"}, renamed: []string{"fc.w module.fc.w", "fc.b module.fc.b"}},
 		"compile":      {a: file(t, "_orig_mod.fc.w", one), b: file(t, "module.fc.w", one), verdict: Different, renamed: []string{"_orig_mod.fc.w module.fc.w"}},
 		"whole module": {a: file(t, "fc.w", one), b: file(t, "_modules.fc._parameters.w", one), verdict: Different, renamed: []string{"fc.w _modules.fc._parameters.w"}},
 		"renamed":      {a: file(t, "conv1.w", one), b: file(t, "stem.w", one), verdict: Different, renamed: []string{"conv1.w stem.w"}},
+		"by neighbours": {a: file(t, "layer2.c.w", two, "layer2.bn.n", one, "layer3.c.w", []float32{7, 8}, "layer3.bn.n", one),
+			b:       file(t, "stage2.c.w", two, "stage2.bn.n", one, "stage3.c.w", []float32{7, 8}, "stage3.bn.n", one),
+			verdict: Different, renamed: []string{"layer2.c.w stage2.c.w", "layer2.bn.n stage2.bn.n", "layer3.c.w stage3.c.w", "layer3.bn.n stage3.bn.n"}},
 		"ambiguous":    {a: file(t, "a.w", one, "b.w", one), b: file(t, "c.w", one, "d.w", one), verdict: Different, missing: []string{"a.w tensor", "b.w tensor"}, unexpected: []string{"c.w tensor", "d.w tensor"}},
 		"not renamed":  {a: file(t, "a.w", one), b: file(t, "c.w", two), verdict: Different, missing: []string{"a.w tensor"}, unexpected: []string{"c.w tensor"}},
 		"two wrappers": {a: file(t, "w", one), b: file(t, "module.w", one, "_orig_mod.w", two), verdict: Different, renamed: []string{"w module.w"}, unexpected: []string{"_orig_mod.w tensor"}},
@@ -153,5 +156,13 @@ func TestTextNamesTheFirstDifference(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}
+	}
+}
+
+// TestNoRelativeDifferenceFromZero: a ratio to 0 or to an infinity is none, and not 0.
+func TestNoRelativeDifferenceFromZero(t *testing.T) {
+	r := diff(t, file(t, "bias", []float32{0, float32(math.Inf(1))}), file(t, "bias", []float32{1, 2}), Options{})
+	if got, want := r.Changed.First[0].text(), "float32[2], 2 of 2 differ (100.0%), first at [0], max abs +Inf, max 1065353216 ulp"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }

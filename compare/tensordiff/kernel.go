@@ -117,7 +117,11 @@ func (s *Stats) complexPair(at int64, a, b complex128, ulp uint64, tol Tolerance
 		s.pair(at, x, y, 0, tol)
 		return
 	}
-	s.apart(at, math.Hypot(real(b)-real(a), imag(b)-imag(a)), math.Hypot(real(a), imag(a)), tol)
+	d := math.Hypot(real(b)-real(a), imag(b)-imag(a))
+	if math.IsNaN(d) {
+		d = math.Inf(1) // parts that are the same infinity
+	}
+	s.apart(at, d, math.Hypot(real(a), imag(a)), tol)
 	s.MaxULP = max(s.MaxULP, ulp)
 }
 

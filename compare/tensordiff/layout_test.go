@@ -61,8 +61,8 @@ func TestKeysThatAreNumbersOnOneSide(t *testing.T) {
 
 func TestWhatIsMissingIsClassed(t *testing.T) {
 	w := []float32{1, 2}
-	full := file(t, "model.bn.weight", w, "model.bn.running_mean", []float32{3, 4}, "model.bn.running_var", []float32{5, 6},
-		"model.classifier.weight", []float32{7, 8}, "model.layer.weight", []float32{9, 10}, "optimizer.state[0].exp_avg", []float32{11, 12}, "epoch", "3")
+	full := matrix(file(t, "model.bn.weight", w, "model.bn.running_mean", []float32{3, 4}, "model.bn.running_var", []float32{5, 6},
+		"model.classifier.weight", []float32{7, 8}, "model.layer.weight", []float32{9, 10}, "optimizer.state[0].exp_avg", []float32{11, 12}, "epoch", "3"), "model.layer.weight")
 	_, missing, _, _ := names(diff(t, full, file(t, "model.bn.weight", w), Options{}))
 	want := []string{
 		"model.bn.running_mean batchnorm-statistics", "model.bn.running_var batchnorm-statistics", "model.classifier.weight head",
@@ -77,8 +77,8 @@ func TestWhatIsMissingIsClassed(t *testing.T) {
 // except the state of a training, which is lost as it would be in the other direction.
 func TestWhatIsUnexpectedIsNotMissing(t *testing.T) {
 	w := []float32{1, 2}
-	full := file(t, "model.bn.weight", w, "model.bn.running_mean", []float32{3, 4}, "model.classifier.weight", []float32{7, 8},
-		"model.layer.weight", []float32{9, 10}, "optimizer.state[0].exp_avg", []float32{11, 12}, "epoch", "3")
+	full := matrix(file(t, "model.bn.weight", w, "model.bn.running_mean", []float32{3, 4}, "model.classifier.weight", []float32{7, 8},
+		"model.layer.weight", []float32{9, 10}, "optimizer.state[0].exp_avg", []float32{11, 12}, "epoch", "3"), "model.layer.weight")
 	r := diff(t, file(t, "model.bn.weight", w), full, Options{})
 	for _, u := range r.Unexpected {
 		const lost = "starts again from zero"
@@ -205,13 +205,13 @@ func TestAModelUnderAKey(t *testing.T) {
 		},
 		"too little of it": {
 			b:          []any{"other.net.a.weight", two, "w", two, "v", two},
-			missing:    []string{"net.a.weight tensor", "net.b.weight tensor", "net.c.weight tensor"},
-			unexpected: []string{"other.net.a.weight tensor", "w tensor", "v tensor"},
+			missing:    []string{"net.a.weight scale-or-shift", "net.b.weight scale-or-shift", "net.c.weight scale-or-shift"},
+			unexpected: []string{"other.net.a.weight scale-or-shift", "w tensor", "v tensor"},
 		},
 		"of other shapes": {
 			b:          []any{"model.net.a.weight", []float32{1, 2}, "model.net.b.weight", []float32{1, 2}, "model.net.c.weight", []float32{1, 2}},
-			missing:    []string{"net.a.weight tensor", "net.b.weight tensor", "net.c.weight tensor"},
-			unexpected: []string{"model.net.a.weight tensor", "model.net.b.weight tensor", "model.net.c.weight tensor"},
+			missing:    []string{"net.a.weight scale-or-shift", "net.b.weight scale-or-shift", "net.c.weight scale-or-shift"},
+			unexpected: []string{"model.net.a.weight scale-or-shift", "model.net.b.weight scale-or-shift", "model.net.c.weight scale-or-shift"},
 		},
 	} {
 		for side := range 2 {

@@ -97,12 +97,13 @@ func otherLayout(name string) string {
 }
 
 func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
+	apart := int64(-1)
 	if !x.Spread && !y.Spread {
-		same, err := sameBytes(ctx, x.Path, y.Path)
-		if err != nil {
+		var err error
+		if apart, err = firstOtherByte(ctx, x.Path, y.Path); err != nil {
 			return err
 		}
-		if same {
+		if apart < 0 {
 			c.Identical++
 			return nil
 		}
@@ -132,6 +133,9 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 	r, err := Files(ctx, fa, fb, o)
 	if err != nil {
 		return fmt.Errorf("comparing %s with %s: %w", x.Path, y.Path, err)
+	}
+	if r.Verdict == SameContent && len(r.Container) == 0 && apart >= 0 {
+		r.Container = append(r.Container, fmt.Sprintf("how %s arranges the same values: the first other byte is at offset %d", fa.Format, apart))
 	}
 	r.A.Path, r.B.Path = x.Path, y.Path
 	c.Files = append(c.Files, r)
@@ -186,50 +190,56 @@ func (c *Comparison) verdict() Verdict {
 	return v
 }
 
-// sameBytes compares two regular files.
-func sameBytes(ctx context.Context, a, b string) (bool, error) {
+// firstOtherByte returns the offset from which on two regular files differ, or where the shorter one ends; -1 where their bytes are
+// the same.
+func firstOtherByte(ctx context.Context, a, b string) (int64, error) {
 	var files [2]*os.File
 	var infos [2]fs.FileInfo
 	for i, path := range []string{a, b} {
 		info, err := os.Stat(path)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		if !info.Mode().IsRegular() {
-			return false, fmt.Errorf("%s is not a regular file", path)
+			return 0, fmt.Errorf("%s is not a regular file", path)
 		}
 		f, err := os.Open(path)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		defer f.Close()
 		files[i], infos[i] = f, info
 	}
 	if os.SameFile(infos[0], infos[1]) {
-		return true, nil
+		return -1, nil
 	}
-	if infos[0].Size() != infos[1].Size() {
-		return false, nil
-	}
+	size := min(infos[0].Size(), infos[1].Size())
 	var buf [2][]byte
 	for i := range buf {
 		buf[i] = make([]byte, chunkBytes)
 	}
-	for off := int64(0); off < infos[0].Size(); off += chunkBytes {
+	for off := int64(0); off < size; off += chunkBytes {
 		if err := ctx.Err(); err != nil {
-			return false, err
+			return 0, err
 		}
-		n := min(chunkBytes, infos[0].Size()-off)
+		n := min(chunkBytes, size-off)
 		for i, f := range files {
 			if err := checkpoint.ReadFull(f, buf[i][:n], off); err != nil {
-				return false, fmt.Errorf("reading %s: %w", f.Name(), err)
+				return 0, fmt.Errorf("reading %s: %w", f.Name(), err)
 			}
 		}
 		if !bytes.Equal(buf[0][:n], buf[1][:n]) {
-			return false, nil
+			for i := range n {
+				if buf[0][i] != buf[1][i] {
+					return off + i, nil
+				}
+			}
 		}
 	}
-	return true, nil
+	if infos[0].Size() != infos[1].Size() {
+		return size, nil
+	}
+	return -1, nil
 }
 
 // WriteText writes a comparison for people.

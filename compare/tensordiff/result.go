@@ -94,7 +94,7 @@ type Absence struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	// Class is "batchnorm-counter", "batchnorm-statistics", "averaging-counter", "tied", "head", "optimizer", "ema", "rng", "buffer",
-	// "tensor" or "value".
+	// "scale-or-shift", "tensor" or "value".
 	Class string `json:"class"`
 	// Why says what follows when it is ignored, as load_state_dict(strict=False) does.
 	Why string `json:"why"`

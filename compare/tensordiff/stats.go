@@ -43,8 +43,8 @@ type Stats struct {
 	// Beyond counts the differing elements that the tolerance does not accept.
 	Beyond int64
 
-	// MaxAbs is the largest |b-a|, and MaxRel the largest |b-a|/|a| over elements with a != 0, among pairs of numbers;
-	// an infinity against a number is infinitely far. For complex elements |.| is the modulus. Both stay 0 for types
+	// MaxAbs is the largest |b-a|, and MaxRel the largest |b-a|/|a| over elements with a finite and not 0, among pairs of numbers;
+	// an infinity against anything else is infinitely far. For complex elements |.| is the modulus. Both stay 0 for types
 	// without arithmetic.
 	MaxAbs float64
 	MaxRel float64

@@ -86,6 +86,8 @@ func TestStats(t *testing.T) {
 			Stats{Elements: 1, Different: 1, First: 0, Beyond: 1, MaxAbs: .25, MaxRel: 1. / 6, MaxULP: 0x100, MaxAbsAt: 0}},
 		"bfloat16 1 and 2": {checkpoint.BFloat16, bits16(0x3f80), bits16(0x4000), none,
 			Stats{Elements: 1, Different: 1, First: 0, Beyond: 1, MaxAbs: 1, MaxRel: 1, MaxULP: 0x80, MaxAbsAt: 0}},
+		"complex with the same infinity in both": {checkpoint.Complex64, float32s(inf, 1, 1, 1), float32s(inf, 2, 5, 1), Tolerance{1, 1},
+			Stats{Elements: 2, Different: 2, First: 0, Beyond: 2, MaxAbs: math.Inf(1), MaxRel: 4 / math.Hypot(1, 1), MaxULP: 9 << 21, MaxAbsAt: 0}},
 		"complex": {checkpoint.Complex64, float32s(3, 4, 1, 1), float32s(0, 0, 1, 1), none,
 			Stats{Elements: 2, Different: 1, First: 0, Beyond: 1, MaxAbs: 5, MaxRel: 1, MaxULP: 0x40800000, MaxAbsAt: 0}},
 		"int8": {checkpoint.Int8, []byte{0x80, 5}, []byte{0x7f, 5}, none,

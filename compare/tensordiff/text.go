@@ -93,7 +93,10 @@ func (c *Change) text() string {
 			"first at "+checkpoint.ShapeText(s.First))
 	}
 	if c.Class == "values" {
-		parts = append(parts, fmt.Sprintf("max abs %.3g", float64(s.MaxAbs)), fmt.Sprintf("max rel %.3g", float64(s.MaxRel)))
+		parts = append(parts, fmt.Sprintf("max abs %.3g", float64(s.MaxAbs)))
+		if s.MaxRel > 0 { // else a is 0 or infinite wherever they differ
+			parts = append(parts, fmt.Sprintf("max rel %.3g", float64(s.MaxRel)))
+		}
 		if s.MaxULP > 0 {
 			parts = append(parts, fmt.Sprintf("max %d ulp", s.MaxULP))
 		}

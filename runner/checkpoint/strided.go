@@ -307,6 +307,15 @@ func grow(b []byte, n int64) []byte {
 	return b[:n]
 }
 
+// IsRearranged reports whether data lie in a file in another order than that of their elements or of an element's bytes.
+func IsRearranged(d Data) bool {
+	switch d.(type) {
+	case *gather, *swapped:
+		return true
+	}
+	return false
+}
+
 // SwapBytes returns data with the bytes of every element of item bytes reversed: big endian to little endian.
 // Complex numbers pass the size of one of their parts.
 func SwapBytes(d Data, item int64) Data {

@@ -57,6 +57,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 		return nil, fmt.Errorf("%s: %w", weightsName, err)
 	}
 	f.Format, f.Verify = "keras", ziparchive.Verify(r, size)
+	f.Facts = append(f.Facts, a.Facts()...)
 	text, err := read(config)
 	if err != nil {
 		return nil, err

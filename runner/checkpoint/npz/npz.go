@@ -31,7 +31,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	if err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Format: "npz", Verify: ziparchive.Verify(r, size)}
+	f := &checkpoint.File{Format: "npz", Facts: a.Facts(), Verify: ziparchive.Verify(r, size)}
 	copies := &tempcopy.File{}
 	f.OnClose(copies)
 	arrays := npyfile.NewArrays(f, size, copies.Copy)

@@ -46,6 +46,9 @@ func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
 	if len(a.outside) > 0 {
 		f.Format = "joblib"
 	}
+	if err := pickle.AddProtocol(f, r, size); err != nil {
+		return nil, err
+	}
 	return f, pyobject.Entries(f, root, pyobject.Source{
 		File: r, FileSize: size, LoadLegacy: torchlegacy.Storage,
 		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {

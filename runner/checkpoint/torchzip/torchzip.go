@@ -53,6 +53,9 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 		return nil, checkpoint.Limit("data.pkl of %d bytes", record.Size)
 	}
 	data := record.Data()
+	if err := pickle.AddProtocol(f, data, record.Size); err != nil {
+		return nil, err
+	}
 	s := storages{archive: a, prefix: prefix}
 	source := pyobject.Source{File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage}
 	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{Limits: pickle.LimitsFor(size), Call: source.Call})
@@ -108,6 +111,7 @@ func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 		f.Facts = append(f.Facts, checkpoint.Fact{Key: name, Value: value})
 	}
 	f.Facts = append(f.Facts, checkpoint.Fact{Key: "archive name", Value: strings.TrimSuffix(prefix, "/")})
+	f.Facts = append(f.Facts, a.Facts()...)
 	if _, ok := a.Lookup(prefix + "constants.pkl"); ok {
 		f.Format = "torchscript"
 		f.Findings = append(f.Findings, checkpoint.Finding{

@@ -79,16 +79,16 @@ func findDirectory(r io.ReaderAt, size int64) (directory, error) {
 	return directory{int64(offset), int64(length), records, large}, nil
 }
 
-// each calls visit for every record of the directory.
-func (d directory) each(r io.ReaderAt, visit func(Record) error) error {
+// each calls visit for every record of the directory, with its time.
+func (d directory) each(r io.ReaderAt, visit func(Record, stamp) error) error {
 	in := bufio.NewReaderSize(io.NewSectionReader(r, d.offset, d.length), 64<<10)
 	n := uint64(0)
 	for left := d.length; left > 0; n++ {
-		rec, taken, err := readHeader(in, left)
+		rec, at, taken, err := readHeader(in, left)
 		if err != nil {
 			return err
 		}
-		if err := visit(rec); err != nil {
+		if err := visit(rec, at); err != nil {
 			return err
 		}
 		left -= taken
@@ -101,10 +101,10 @@ func (d directory) each(r io.ReaderAt, visit func(Record) error) error {
 
 // readHeader reads one record of the directory, of which left bytes are left, and returns how many it took. What lies in
 // the file is not known then but for the beginning of its local header.
-func readHeader(in io.Reader, left int64) (rec Record, taken int64, err error) {
+func readHeader(in io.Reader, left int64) (rec Record, at stamp, taken int64, err error) {
 	le := binary.LittleEndian
-	damaged := func() (Record, int64, error) {
-		return Record{}, 0, checkpoint.Damaged("archive directory that is cut short, or goes on with something else")
+	damaged := func() (Record, stamp, int64, error) {
+		return Record{}, 0, 0, checkpoint.Damaged("archive directory that is cut short, or goes on with something else")
 	}
 	var h [headerSize]byte
 	if left < headerSize {
@@ -124,24 +124,24 @@ func readHeader(in io.Reader, left int64) (rec Record, taken int64, err error) {
 	}
 	rec = Record{Name: string(rest[:names]), flags: le.Uint16(h[8:]), method: le.Uint16(h[10:]), CRC32: le.Uint32(h[16:])}
 	if !utf8.ValidString(rec.Name) {
-		return Record{}, 0, checkpoint.Unsupported("archive with a record whose name is not UTF-8")
+		return Record{}, 0, 0, checkpoint.Unsupported("archive with a record whose name is not UTF-8")
 	}
 	if disk := le.Uint16(h[34:]); disk != 0 && disk != 0xffff {
-		return Record{}, 0, checkpoint.Unsupported("archive in several parts")
+		return Record{}, 0, 0, checkpoint.Unsupported("archive in several parts")
 	}
 	stored, size, start := uint64(le.Uint32(h[20:])), uint64(le.Uint32(h[24:])), uint64(le.Uint32(h[42:]))
 	if size == escape || stored == escape || start == escape {
 		if !large(rest[names:names+extras], &size, &stored, &start) {
-			return Record{}, 0, checkpoint.Damaged("record %q without its ZIP64 sizes", checkpoint.Clip(rec.Name, 80))
+			return Record{}, 0, 0, checkpoint.Damaged("record %q without its ZIP64 sizes", checkpoint.Clip(rec.Name, 80))
 		}
 	}
 	const most = 1 << 56
 	if size > most || stored > most || start > most {
-		return Record{}, 0, checkpoint.Damaged("record %q of %d bytes at %d", checkpoint.Clip(rec.Name, 80), size, start)
+		return Record{}, 0, 0, checkpoint.Damaged("record %q of %d bytes at %d", checkpoint.Clip(rec.Name, 80), size, start)
 	}
 	rec.Size, rec.start = int64(size), int64(start)
 	rec.end = int64(stored) // until its beginning is known
-	return rec, taken, nil
+	return rec, stamp(le.Uint32(h[12:])), taken, nil
 }
 
 // large replaces values that are escaped by those of the ZIP64 field, which has them in this order.

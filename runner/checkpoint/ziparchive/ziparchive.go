@@ -26,6 +26,8 @@ const (
 type Archive struct {
 	Records []Record
 	byName  []int32 // Records in the order of their names
+
+	first, last stamp // times of records
 }
 
 // Record is one file of an archive.
@@ -68,7 +70,11 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	}
 	a := &Archive{Records: make([]Record, 0, min(d.records, uint64(d.length/headerSize)))}
 	var inflated, compressed int64
-	err = d.each(r, func(rec Record) error {
+	err = d.each(r, func(rec Record, at stamp) error {
+		if len(a.Records) == 0 {
+			a.first = at
+		}
+		a.first, a.last = min(a.first, at), max(a.last, at)
 		if rec.flags&flagEncrypted != 0 {
 			return checkpoint.Unsupported("encrypted archive")
 		}
