@@ -14,8 +14,8 @@ import (
 
 const (
 	magic = "\x93NUMPY"
-	// maxHeader bounds the header; NumPy itself refuses literals of more than 10,000 characters.
-	maxHeader = 1 << 20
+	// MaxHeader bounds the description of an array; NumPy itself refuses literals of more than 10,000 characters.
+	MaxHeader = 1 << 16
 	// maxHeaderDepth bounds nested sub-types in a structured type.
 	maxHeaderDepth = 16
 )
@@ -61,7 +61,7 @@ func readHeader(r io.ReaderAt, size int64) (*Header, error) {
 	default:
 		return nil, checkpoint.Unsupported("NumPy format version %d.%d", fixed[6], fixed[7])
 	}
-	if length > maxHeader {
+	if length > MaxHeader {
 		return nil, checkpoint.Limit("array header of %d bytes", length)
 	}
 	if length > size-start {

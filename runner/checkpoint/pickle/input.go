@@ -3,6 +3,7 @@ package pickle
 import (
 	"bytes"
 	"io"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -79,6 +80,24 @@ func (in *input) copy(n int64) ([]byte, error) {
 	err := checkpoint.ReadFull(in.r, p, in.pos)
 	in.pos += n
 	return p, err
+}
+
+// text is copy of what becomes a string; there is no second copy of it at any time.
+func (in *input) text(n int64) (string, error) {
+	if n > in.left() {
+		return "", checkpoint.Damaged("value of %d bytes at offset %d passes the end of the pickle", n, in.pos)
+	}
+	var s strings.Builder
+	s.Grow(int(n))
+	for n > 0 {
+		p, err := in.take(int(min(n, int64(len(in.buf)))))
+		if err != nil {
+			return "", err
+		}
+		s.Write(p)
+		n -= int64(len(p))
+	}
+	return s.String(), nil
 }
 
 // skip passes over n bytes and returns where they start.

@@ -344,17 +344,20 @@ func (m *machine) text(op byte) error {
 	if err := m.charge(int64(n)); err != nil {
 		return err
 	}
-	b, err := m.in.copy(int64(n))
+	s, err := m.in.text(int64(n))
 	if err != nil {
 		return err
 	}
 	if op == opBinString || op == opShortBinString {
-		return m.push(latin1(b), textCost)
+		if err := m.charge(int64(latin1Size(s)) - int64(n)); err != nil {
+			return err
+		}
+		return m.push(latin1(s), textCost)
 	}
-	if !validText(b) {
+	if !validText(s) {
 		return m.damaged("text that is not UTF-8")
 	}
-	return m.push(string(b), textCost)
+	return m.push(s, textCost)
 }
 
 func (m *machine) bytes(op byte) error {

@@ -10,25 +10,39 @@ import (
 )
 
 // latin1 decodes one character for each byte, as unpickling Python 2 strings with encoding='latin1' does.
-func latin1(b []byte) string {
-	var s strings.Builder
-	for _, c := range b {
-		s.WriteRune(rune(c))
+func latin1(s string) string {
+	size := latin1Size(s)
+	if size == len(s) {
+		return s
 	}
-	return s.String()
+	var out strings.Builder
+	out.Grow(size)
+	for i := range len(s) {
+		out.WriteRune(rune(s[i]))
+	}
+	return out.String()
 }
 
-// validText reports whether b is UTF-8, in which Python lets pass halves of surrogate pairs.
-func validText(b []byte) bool {
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
+// latin1Size is the length of what latin1 returns.
+func latin1Size(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		n += int(s[i] >> 7)
+	}
+	return n
+}
+
+// validText reports whether s is UTF-8, in which Python lets pass halves of surrogate pairs.
+func validText(s string) bool {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
 		if r == utf8.RuneError && n == 1 {
-			if len(b) < 3 || b[0] != 0xed || b[1] < 0xa0 || b[1] > 0xbf || b[2]&0xc0 != 0x80 {
+			if len(s) < 3 || s[0] != 0xed || s[1] < 0xa0 || s[1] > 0xbf || s[2]&0xc0 != 0x80 {
 				return false
 			}
 			n = 3
 		}
-		b = b[n:]
+		s = s[n:]
 	}
 	return true
 }
@@ -112,5 +126,5 @@ func quoted(b []byte) (string, error) {
 			return "", fmt.Errorf("escape \\%c in a string literal", c)
 		}
 	}
-	return latin1(out), nil
+	return latin1(string(out)), nil
 }

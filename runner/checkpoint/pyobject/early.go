@@ -26,6 +26,12 @@ func (s Source) Call(g pickle.Global, args *pickle.Tuple) (pickle.Value, int64) 
 	default:
 		return nil, 0
 	}
+	if len(args.Items) == 0 {
+		return nil, 0
+	}
+	if _, plain := args.Items[0].(*pickle.Persistent); !plain {
+		return nil, 0 // a nested torch.save, which is read once for all that refer to it
+	}
 	w := walker{src: s}
 	t, err := w.stridedTensor(g.Name, args.Items)
 	if err != nil {

@@ -21,13 +21,16 @@ func (w *walker) known(p *keypath.Path, g pickle.Global, o *pickle.Object) (done
 			return false, nil
 		}
 		b, err := bytesOf(o)
+		if err == nil {
+			err = w.hold(b.Len)
+		}
 		if err != nil {
 			return true, err
 		}
 		return true, w.walk(p, b)
 	case "copyreg":
 		if made, ok := reconstructed(g, o); ok {
-			return true, w.object(p, made)
+			return true, w.walk(p, made)
 		}
 		return false, nil
 	case "jax._src.array":
@@ -119,6 +122,9 @@ func (w *walker) builtin(p *keypath.Path, name string, o *pickle.Object) (bool, 
 		b, ok := asBytes(args[0])
 		if !ok || len(args) > 1 {
 			return false, nil
+		}
+		if err := w.holdMade(args[0], b); err != nil {
+			return true, err
 		}
 		c := *b
 		c.Mutable = true
@@ -223,7 +229,10 @@ func itemsOf(v pickle.Value) ([]pickle.Value, bool) {
 }
 
 // asBytes returns v as bytes, where it is bytes or the call that protocol 2 writes for them.
-func asBytes(v pickle.Value) (*pickle.Bytes, bool) {
+func asBytes(v pickle.Value) (*pickle.Bytes, bool) { return asBytesWithin(v, false) }
+
+// asBytesWithin is asBytes of what a bytearray may be made of.
+func asBytesWithin(v pickle.Value, array bool) (*pickle.Bytes, bool) {
 	switch v := v.(type) {
 	case *pickle.Bytes:
 		return v, true
@@ -236,13 +245,21 @@ func asBytes(v pickle.Value) (*pickle.Bytes, bool) {
 			case "builtins.bytes":
 				return &pickle.Bytes{}, len(argsOf(v)) == 0
 			case "builtins.bytearray":
-				if args := argsOf(v); len(args) == 1 {
-					return asBytes(args[0])
+				if args := argsOf(v); len(args) == 1 && !array {
+					return asBytesWithin(args[0], true)
 				}
 			}
 		}
 	}
 	return nil, false
+}
+
+// holdMade takes the memory of bytes that a call makes, anew each time that it is in the tree.
+func (w *walker) holdMade(v pickle.Value, b *pickle.Bytes) error {
+	if _, call := v.(*pickle.Object); call {
+		return w.hold(b.Len)
+	}
+	return nil
 }
 
 // bytesOf evaluates _codecs.encode(text, 'latin1'), which is how protocol 2 writes bytes.

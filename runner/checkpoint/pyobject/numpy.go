@@ -82,6 +82,9 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if !ok {
 		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.String(), 80))
 	}
+	if err := w.holdMade(state.Items[4], data); err != nil {
+		return err
+	}
 	t, err := d.array(w.bytes(data), shape, fortran)
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
@@ -206,6 +209,9 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	order, ok3 := args[3].(string)
 	if !ok || !ok2 || !ok3 {
 		return nil, checkpoint.Damaged("array from a buffer with arguments of other types")
+	}
+	if err := w.holdMade(args[0], data); err != nil {
+		return nil, err
 	}
 	d, err := w.dtype(args[1])
 	if err != nil {
@@ -418,6 +424,7 @@ func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dt
 		return dtype{}, checkpoint.Damaged("structured array type without its size")
 	}
 	var list []npy.Field
+	length := 0
 	for _, n := range names {
 		name, ok := n.(string)
 		field := byName[name]
@@ -431,6 +438,9 @@ func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dt
 		off, ok := pickle.Int(field[1])
 		if !ok || sub.object || sub.swap != 0 {
 			return dtype{}, checkpoint.Unsupported("structured array type with objects or big-endian fields")
+		}
+		if length += len(name) + len(sub.name); length > npy.MaxHeader {
+			return dtype{}, checkpoint.Limit("structured array type with names of more than %d KiB", npy.MaxHeader>>10)
 		}
 		list = append(list, npy.Field{Name: name, Type: sub.name, Offset: off})
 	}

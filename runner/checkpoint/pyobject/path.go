@@ -158,7 +158,7 @@ func numberLiteral(args []pickle.Value) (string, bool) {
 		return "", false
 	}
 	d, err := readDType(args[0], 0)
-	if err != nil || d.object || d.item > maxLiteral {
+	if err != nil || d.object || d.item > maxLiteral || len(d.name) > maxLiteral {
 		return "", false
 	}
 	raw, err := d.scalar(args[1])

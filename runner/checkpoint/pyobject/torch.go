@@ -94,12 +94,26 @@ func (w *walker) loadLegacy(o *pickle.Object) (*Storage, error) {
 	if w.src.LoadLegacy == nil || len(args) != 1 {
 		return nil, checkpoint.Unsupported("nested torch.save")
 	}
+	if s, ok := w.loaded[args[0]]; ok {
+		return s, nil
+	}
 	b, ok := asBytes(args[0])
 	if !ok {
 		return nil, checkpoint.Damaged("nested torch.save that is no bytes")
 	}
+	if err := w.holdMade(args[0], b); err != nil {
+		return nil, err
+	}
 	data := w.bytes(b)
-	return w.src.LoadLegacy(data, data.Size())
+	s, err := w.src.LoadLegacy(data, data.Size())
+	if err != nil {
+		return nil, err
+	}
+	if w.loaded == nil {
+		w.loaded = map[pickle.Value]*Storage{}
+	}
+	w.loaded[args[0]] = s
+	return s, nil
 }
 
 // storage adds a storage that is a value of its own as a flat tensor.

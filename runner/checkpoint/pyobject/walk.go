@@ -19,6 +19,8 @@ const (
 	maxNames   = 12 << 20
 	// maxDepth bounds nesting; CPython's own pickler gives up at about a third of it.
 	maxDepth = 1000
+	// maxSteps bounds the nodes that are walked: those that only wrap others add no values.
+	maxSteps = 8 * maxEntries
 	// packFrom is the length from which a sequence of plain values is one entry instead of one for each value.
 	packFrom = 512
 	// maxGlobals bounds the classes that are listed.
@@ -30,11 +32,14 @@ type walker struct {
 	src    Source
 	places []keypath.Place // of file.Entries
 	names  int             // bytes of all names
+	steps  int             // nodes walked
+	depth  int             // of the node being walked
 	onPath map[pickle.Value]*keypath.Path
 	budget int64 // bytes that further values may have
 	held   int64 // bytes of further values that may be written anew, in memory
 
-	globals   map[string]int // classes and functions that stay uninterpreted, by how often they occur
+	loaded    map[pickle.Value]*Storage // what nested torch.save hold, by their bytes
+	globals   map[string]int            // classes and functions that stay uninterpreted, by how often they occur
 	dangerous map[string]string
 }
 
@@ -47,10 +52,12 @@ func (w *walker) add(p *keypath.Path, e checkpoint.Entry) error {
 	if w.budget -= e.Data.Size(); w.budget < 0 {
 		return checkpoint.Limit("the values of this file claim to be over 64 times its size, up to %q", checkpoint.Clip(e.Name, 80))
 	}
+	held := int64(len(e.Type)) // of a structured array, it names the fields
 	if e.Kind == checkpoint.KindNumber || e.Kind == checkpoint.KindObject {
-		if err := w.hold(e.Data.Size()); err != nil {
-			return err
-		}
+		held += e.Data.Size()
+	}
+	if err := w.hold(held); err != nil {
+		return err
 	}
 	for len(w.places) < len(w.file.Entries) {
 		w.places = append(w.places, keypath.Place{}) // of an entry that others have added
@@ -83,8 +90,14 @@ func (w *walker) walk(p *keypath.Path, v pickle.Value) error {
 		}
 		return w.add(p, e)
 	}
-	if p.Depth() > maxDepth {
+	w.steps++
+	w.depth++
+	defer func() { w.depth-- }()
+	if w.depth > maxDepth {
 		return checkpoint.Limit("values nested more than %d deep", maxDepth)
+	}
+	if w.steps > maxSteps {
+		return checkpoint.Limit("more than %d objects that wrap others", maxSteps)
 	}
 	if at, ok := w.onPath[v]; ok {
 		return w.add(p, checkpoint.Entry{
@@ -252,6 +265,9 @@ func (w *walker) opaque(p *keypath.Path, o *pickle.Object) error {
 	class := "(made by another object)"
 	if g, ok := o.Global(); ok {
 		class = scriptClass(g)
+		if err := w.hold(int64(len(g.Module) + len(g.Name) - len(class))); err != nil {
+			return err
+		}
 	}
 	typ := "object"
 	if !o.New {
