@@ -293,7 +293,7 @@ func loop(path []segment) ID {
 }
 
 // models are formats of files that hold a trained model and nothing else.
-var models = map[string]bool{"xgboost": true, "lightgbm": true, "onnx": true, "gguf": true}
+var models = map[string]bool{"xgboost": true, "lightgbm": true, "onnx": true, "gguf": true, "torchscript": true}
 
 // joined are formats whose names are joined from keys by the library that writes them, or that have no other structure.
 // In all others a key with dots is one key: the name of a parameter, whose parts say nothing about the training.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -45,24 +46,59 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 	if err := facts(f, a, prefix); err != nil {
 		return nil, err
 	}
-	record, _ := a.Lookup(prefix + "data.pkl")
-	if !record.Stored() {
-		return nil, checkpoint.Unsupported("torch file with compressed records")
-	}
-	if record.Size > maxPickle {
-		return nil, checkpoint.Limit("data.pkl of %d bytes", record.Size)
-	}
-	data := record.Data()
-	if err := pickle.AddProtocol(f, data, record.Size); err != nil {
+	limits := pickle.LimitsFor(size)
+	p := pickles{file: f, archive: a, size: size, limits: limits, budget: limits.Memory, entries: pyobject.NewCollector(f, size)}
+	if err := p.add("", prefix+"data.pkl", prefix+"data/", ""); err != nil {
 		return nil, err
 	}
-	s := storages{archive: a, prefix: prefix}
-	source := pyobject.Source{File: data, FileSize: size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage}
-	root, _, err := pickle.Parse(data, 0, record.Size, pickle.Options{Limits: pickle.LimitsFor(size), Call: source.Call})
+	if f.Format == "torchscript" {
+		// What a frozen module computes with lies here, and the constants of any code.
+		if err := p.add("[constants]", prefix+"constants.pkl", prefix+"constants/", "constants/"); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.entries.Done(); err != nil {
+		return nil, err
+	}
+	return f, records(f, a, prefix)
+}
+
+// pickles adds the values of an archive's pickles to its entries, in one bounded memory.
+type pickles struct {
+	file    *checkpoint.File
+	archive *ziparchive.Archive
+	size    int64
+	limits  pickle.Limits
+	budget  int64
+	entries *pyobject.Collector
+}
+
+// add reads the pickle in a record, whose root gets a name, and whose storages lie in a folder. The storages' own names begin
+// with keys.
+func (p *pickles) add(name, record, folder, keys string) error {
+	rec, _ := p.archive.Lookup(record)
+	if !rec.Stored() {
+		return checkpoint.Unsupported("torch file with compressed records")
+	}
+	if rec.Size > maxPickle {
+		return checkpoint.Limit("%s of %d bytes", path.Base(record), rec.Size)
+	}
+	data := rec.Data()
+	if name == "" {
+		if err := pickle.AddProtocol(p.file, data, rec.Size); err != nil {
+			return err
+		}
+	}
+	s := storages{archive: p.archive, folder: folder, keys: keys}
+	source := pyobject.Source{File: data, FileSize: p.size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage}
+	root, _, err := pickle.Parse(data, 0, rec.Size, pickle.Options{Limits: p.limits, Budget: &p.budget, Call: source.Call})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return f, pyobject.Entries(f, root, source)
+	if t, ok := root.(*pickle.Tuple); ok && name != "" && len(t.Items) == 0 {
+		return nil
+	}
+	return p.entries.Add(name, root, source)
 }
 
 // torchNamed reports whether the first record or the file's name is PyTorch's, so that an archive that cannot be opened
@@ -93,9 +129,12 @@ func prefixOf(a *ziparchive.Archive) (string, bool) {
 	return "", false
 }
 
+// factRecords are small records that describe the file.
+var factRecords = []string{"version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"}
+
 // facts reads the small records that describe the file.
 func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
-	for _, name := range []string{"version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"} {
+	for _, name := range factRecords {
 		rec, ok := a.Lookup(prefix + name)
 		if !ok || rec.Size > 100 {
 			continue
@@ -114,9 +153,6 @@ func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 	f.Facts = append(f.Facts, a.Facts()...)
 	if _, ok := a.Lookup(prefix + "constants.pkl"); ok {
 		f.Format = "torchscript"
-		f.Findings = append(f.Findings, checkpoint.Finding{
-			ID: "code-not-compared", Text: "a TorchScript file: its parameters and attributes are read, its code is not",
-		})
 	}
 	return nil
 }
@@ -124,7 +160,8 @@ func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 // storages resolves persistent ids to records.
 type storages struct {
 	archive *ziparchive.Archive
-	prefix  string
+	folder  string
+	keys    string
 }
 
 // resolve reads ("storage", class, key, location, elements).
@@ -147,7 +184,7 @@ func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
 	if location == "meta" {
 		return nil, checkpoint.Unsupported("tensor on the meta device, which has no data")
 	}
-	rec, ok := s.archive.Lookup(s.prefix + "data/" + key)
+	rec, ok := s.archive.Lookup(s.folder + key)
 	if !ok {
 		return nil, checkpoint.Damaged("no record for storage %q", checkpoint.Clip(key, 40))
 	}
@@ -157,5 +194,5 @@ func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
 	if want := n * int64(dtype.Bits()/8); rec.Size != want {
 		return nil, checkpoint.Damaged("storage %q has %d bytes, its tensor says %d", checkpoint.Clip(key, 40), rec.Size, want)
 	}
-	return &pyobject.Storage{Key: key, DType: dtype, Data: rec.Data(), Size: rec.Size, Device: location}, nil
+	return &pyobject.Storage{Key: s.keys + key, DType: dtype, Data: rec.Data(), Size: rec.Size, Device: location}, nil
 }

@@ -184,3 +184,38 @@ other("quantiser", {"q": torch.quantize_per_tensor(torch.zeros(3), .1, 0, torch.
 if torch.__version__ >= "2":  # PyTorch 1.13 loses the conjugation
     z = torch.complex(torch.arange(4.), torch.arange(4.))
     other("conj", {"z": z}, {"z": z.conj()})
+
+
+# What TorchScript computes with and what it computes are content; how often a class was compiled again is not.
+def scripted(weight, times=1, freeze=False):
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(3, 2)
+            torch.nn.init.constant_(self.inner.weight, weight)
+            torch.nn.init.constant_(self.inner.bias, 0)
+            self.times = times
+
+        def forward(self, x):
+            return self.inner(x) * self.times
+
+    module = torch.jit.script(Net().eval())
+    return torch.jit.freeze(module) if freeze else module
+
+
+def traced(operation):
+    return torch.jit.trace(operation, torch.ones(2))
+
+
+def with_file(text):
+    return lambda module, file: torch.jit.save(module, file, _extra_files={"labels.txt": text})
+
+
+scripted(1.)  # the first has no number
+same("script", scripted(1.), scripted(1.), torch.jit.save)
+same("script-frozen", scripted(1., freeze=True), scripted(1., freeze=True), torch.jit.save)
+other("script-frozen-weight", scripted(1., freeze=True), scripted(2., freeze=True), torch.jit.save)
+other("script-frozen-number", scripted(1., 2, freeze=True), scripted(1., 3, freeze=True), torch.jit.save)
+other("script-constant", traced(lambda x: x + torch.tensor([1., 2.])), traced(lambda x: x + torch.tensor([1., 3.])), torch.jit.save)
+other("script-code", traced(lambda x: x * x), traced(lambda x: x + x), torch.jit.save)
+other("script-file", scripted(1.), scripted(1.), with_file("cat dog"), with_file("dog cat"))
