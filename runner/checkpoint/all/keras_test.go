@@ -1,7 +1,10 @@
 package all_test
 
 import (
+	"archive/zip"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,5 +47,43 @@ func TestKerasFilesHaveTheVariablesThatKerasSaved(t *testing.T) {
 	}
 	if f, _ := open(t, plain); f.Format != "json" {
 		t.Errorf("weights in JSON are read as %s", f.Format)
+	}
+}
+
+// TestKerasFilesDifferByTheirAssets holds that files of equal weights whose layers have other vocabularies are told apart.
+func TestKerasFilesDifferByTheirAssets(t *testing.T) {
+	dir := write(t, "write_keras.py", "keras", "torch")
+	content := func(vocabulary string) string {
+		in, err := zip.OpenReader(filepath.Join(dir, "model.keras"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		path := filepath.Join(t.TempDir(), "model.keras")
+		file, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := zip.NewWriter(file)
+		for _, rec := range in.File {
+			if err := out.Copy(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, err := out.Create("assets/layers/text_vectorization/vocabulary.txt")
+		if err == nil {
+			_, err = io.WriteString(w, vocabulary)
+		}
+		if err := errors.Join(err, out.Close(), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		_, digests := open(t, path)
+		return digests.Content
+	}
+	if content("cat\ndog\n") == content("dog\ncat\n") {
+		t.Error("another vocabulary is the same content")
+	}
+	if content("cat\n") != content("cat\n") {
+		t.Error("the same vocabulary is another content")
 	}
 }

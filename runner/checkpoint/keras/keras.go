@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
@@ -37,8 +38,8 @@ func (Reader) Sniff(head []byte, _ string, _ int64) bool {
 	return false
 }
 
-// Open reads the structure of the weights. The configuration is content, as one string in which shared objects are numbered;
-// the metadata, which hold the time of saving, are not.
+// Open reads the structure of the weights. The configuration is content, as one string in which shared objects are numbered, and
+// so are further files, such as the vocabulary of a layer; the metadata, which hold the time of saving, are not.
 func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
 	a, err := ziparchive.Open(r, size)
 	if err != nil {
@@ -65,12 +66,18 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 	e := pyobject.StringEntry(numbered(text))
 	e.Name = configName
 	f.Entries = append(f.Entries, e)
-	if metadata, ok := a.Lookup(metadataName); ok {
-		text, err := read(metadata)
-		if err != nil {
-			return nil, err
+	for i := range a.Records {
+		switch rec := &a.Records[i]; {
+		case rec.Name == weightsName || rec.Name == configName || strings.HasSuffix(rec.Name, "/") && rec.Size == 0:
+		case rec.Name == metadataName:
+			text, err := read(rec)
+			if err != nil {
+				return nil, err
+			}
+			f.Facts = append(f.Facts, checkpoint.Fact{Key: metadataName, Value: checkpoint.Clip(text, 1000)})
+		default:
+			f.Entries = append(f.Entries, rec.Entry())
 		}
-		f.Facts = append(f.Facts, checkpoint.Fact{Key: metadataName, Value: checkpoint.Clip(text, 1000)})
 	}
 	return f, checkpoint.CheckNames(f.Entries)
 }

@@ -3,7 +3,6 @@ package torchzip
 import (
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -38,10 +37,9 @@ func records(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 			}
 			code = append(code, source{name, string(text)})
 		default:
-			f.Entries = append(f.Entries, checkpoint.Entry{
-				Name: recordName(name), Kind: checkpoint.KindBytes, Type: "bytes",
-				Text: strconv.FormatInt(rec.Size, 10) + " bytes", Data: rec.Data(),
-			})
+			e := rec.Entry()
+			e.Name = recordName(name)
+			f.Entries = append(f.Entries, e)
 		}
 	}
 	for _, s := range canonical(code) {

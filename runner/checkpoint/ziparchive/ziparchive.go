@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -201,4 +202,11 @@ func (rec *Record) Data() checkpoint.Data {
 		return checkpoint.Section(rec.r, rec.off, rec.Size)
 	}
 	return &inflated{rec: *rec}
+}
+
+// Entry returns the record as a value of bytes under the record's name.
+func (rec *Record) Entry() checkpoint.Entry {
+	return checkpoint.Entry{
+		Name: rec.Name, Kind: checkpoint.KindBytes, Type: "bytes", Text: strconv.FormatInt(rec.Size, 10) + " bytes", Data: rec.Data(),
+	}
 }
