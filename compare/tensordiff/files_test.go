@@ -166,3 +166,19 @@ func TestNoRelativeDifferenceFromZero(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+func TestANumberWithinTheToleranceIsMarked(t *testing.T) {
+	build := func(text string) *checkpoint.File {
+		f := file(t, "lr", text)
+		f.Entries[1].Type = "float"
+		return f
+	}
+	r := diff(t, build("0.5"), build("0.50001"), Options{DTypeDefaults: true})
+	if got, want := r.Changed.First[0].text(), "number: float 0.5 -> float 0.50001"; got != want {
+		t.Errorf("beyond the tolerance: %s", got)
+	}
+	r = diff(t, build("0.5"), build("0.5000001"), Options{Tolerance: Tolerance{ATol: 1e-3}})
+	if got, want := r.Changed.First[0].text(), "number: float 0.5 -> float 0.5000001, within tolerance"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

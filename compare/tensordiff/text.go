@@ -82,6 +82,9 @@ func (c *Change) text() string {
 		if c.Precision != "" {
 			text += ", " + c.Precision
 		}
+		if c.Within {
+			text += ", within tolerance"
+		}
 		return text
 	}
 	s := c.Stats
