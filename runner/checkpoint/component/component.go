@@ -194,6 +194,8 @@ func (c *classifier) classify(e *checkpoint.Entry, segments []segment, layout st
 		return Model
 	case layout == "lightning" && len(segments) > 1 && segments[0].key == "loops":
 		return loop(segments)
+	case layout == "accelerate" && e.Name == "step":
+		return GradAccumulation // Accelerator.step counts since the last step of the optimizer, and from 0 in every epoch
 	}
 	known := c.keyed(e, segments)
 	found := Unknown

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -54,6 +55,8 @@ func ofKey(key string) (ID, bool) {
 		w.one("samples", "tokens", "batches") && w.one("seen", "consumed", "processed", "global"),
 		key == "batch" || key == "batch_idx" || key == "data_position" || key == "global_samples":
 		return Sampler, true
+	case w.one("best") && w.one("epoch", "step", "iter", "iteration"):
+		return Metrics, true // when the best was, not what
 	case w.one("best"):
 		return BestMetric, true
 	case w.one("accum", "accumulation", "accumulated", "micro"):
@@ -91,10 +94,14 @@ func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 	switch id {
 	case Model, Optimizer, Scheduler, Scaler, EMA:
 		return !last || t != nil || e.Kind == checkpoint.KindBytes || e.Kind == checkpoint.KindObject
-	case Epoch, Step, GradAccumulation, BestMetric:
+	case Epoch, Step:
+		return single && (last || !isIndex(path[len(path)-1].key)) // of a list, they are those of a history
+	case GradAccumulation, BestMetric:
 		return single || id == GradAccumulation && t != nil
 	case Version:
 		return t == nil || isSingle(t)
+	case RNGPython, RNGNumPy, RNGTorch, RNGCUDA:
+		return isState(e)
 	case Sampler:
 		return !last || e.Kind != checkpoint.KindString
 	case Metrics:
@@ -103,6 +110,20 @@ func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 		return t == nil
 	}
 	return true
+}
+
+func isIndex(key string) bool {
+	_, err := strconv.Atoi(key)
+	return err == nil
+}
+
+// isState reports whether a value can be the state of a random number generator, of which the shortest has 16 bytes, and is
+// not a seed.
+func isState(e *checkpoint.Entry) bool {
+	if t := e.Tensor(); t != nil {
+		return strings.HasPrefix(e.Type, "uint") && t.Size() >= 16
+	}
+	return e.Packed || e.Kind == checkpoint.KindBytes || e.Kind == checkpoint.KindObject && e.Type != "None"
 }
 
 // describes reports whether a value that is no part of the training says something about one.

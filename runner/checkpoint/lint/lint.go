@@ -120,7 +120,7 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 		if anatomy.Layout == "lightning" && c.batches.see(e, path) {
 			continue
 		}
-		if _, ok := c.found[id]; !ok && isEvidence(id, e, f.Format) {
+		if _, ok := c.found[id]; !ok && isEvidence(id, e, path, f.Format) {
 			c.found[id] = location(name, e.Name)
 		}
 	}
@@ -143,21 +143,6 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 	return c.values(ctx, name, f, anatomy)
 }
 
-// isEvidence reports whether a value shows that a part of the training was saved, and is not only its name or an option.
-func isEvidence(id component.ID, e *checkpoint.Entry, format string) bool {
-	switch {
-	case e.Structure || e.Type == "None":
-		return false
-	case id == component.Model:
-		return e.Tensor() != nil || format == "xgboost" || format == "lightgbm"
-	case id == component.EMA:
-		return e.Tensor() != nil
-	case id == component.Optimizer:
-		return component.IsOptimizerState(e)
-	}
-	return true
-}
-
 // progress notes what tells how far the training was, and by what it counts.
 func (c *Checker) progress(e *checkpoint.Entry, id component.ID, path []string, file string) {
 	if len(path) == 0 {
@@ -169,7 +154,7 @@ func (c *Checker) progress(e *checkpoint.Entry, id component.ID, path []string, 
 		if n, err := strconv.ParseInt(e.Text, 10, 64); err == nil {
 			c.schedule = max(c.schedule, n)
 		}
-	case id == component.Sampler && !e.Structure && e.Type != "None" && !overall.MatchString(last):
+	case id == component.Sampler && !e.Structure && e.Type != "None" && isPosition(e, path) && !overall.MatchString(last):
 		c.position = true
 	case id == component.Config && strings.Contains(strings.ToLower(last), "epoch") && e.Kind == checkpoint.KindNumber:
 		c.epochs = location(file, e.Name)
@@ -257,6 +242,9 @@ var overall = regexp.MustCompile(`global|seen|consumed|processed|total`)
 // in its configuration, no position within one, and no scheduler that is stepped less often than the optimizer.
 func (c *Checker) countsSteps() bool {
 	_, step := c.found[component.Step]
+	if slices.Contains(c.layouts, "accelerate") { // leaves it to its users, who name the folder by it
+		step = step || c.optimizer.steps != ""
+	}
 	return step && !c.position && c.epochs == "" && (c.schedule == 0 || c.schedule >= c.optimizer.made)
 }
 

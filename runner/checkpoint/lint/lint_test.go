@@ -79,6 +79,7 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 		"complete":           {nil, []string{"CK016"}, nil},
 		"no-optimizer":       {[]string{"CK002", "CK003"}, []string{"CK016"}, nil},
 		"no-moments":         {[]string{"CK003"}, []string{"CK016"}, nil},
+		"some-moments":       {nil, []string{"CK003", "CK016"}, nil},
 		"sgd":                {nil, []string{"CK016"}, nil},
 		"sgd-momentum-fresh": {[]string{"CK003"}, []string{"CK016"}, nil},
 		"no-scheduler":       {[]string{"CK004"}, []string{"CK016"}, nil},
@@ -98,13 +99,16 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 		"nan-moment":          {nil, []string{"CK016"}, []string{"CK103"}},
 		"masks":               {nil, []string{"CK016"}, nil},
 		"names":               {[]string{"CK002", "CK003"}, []string{"CK004", "CK005", "CK010", "CK016"}, nil},
-		"no-gpu":              {nil, []string{"CK016"}, nil},
-		"gpu-not-said":        {nil, []string{"CK015", "CK016"}, nil},
-		"steps-only":          {[]string{"CK006", "CK017"}, []string{"CK004", "CK009", "CK016"}, nil},
-		"schedule-by-epoch":   {[]string{"CK006", "CK017"}, []string{"CK009", "CK016"}, nil},
-		"steps-and-tokens":    {[]string{"CK006", "CK017"}, []string{"CK004", "CK016"}, nil},
-		"composer":            {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
-		"composer-ranks":      {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"settings": {
+			[]string{"CK012", "CK013", "CK014", "CK018"}, []string{"CK004", "CK005", "CK007", "CK009", "CK010", "CK011", "CK015", "CK016"}, nil,
+		},
+		"no-gpu":            {nil, []string{"CK016"}, nil},
+		"gpu-not-said":      {nil, []string{"CK015", "CK016"}, nil},
+		"steps-only":        {[]string{"CK006", "CK017"}, []string{"CK004", "CK009", "CK016"}, nil},
+		"schedule-by-epoch": {[]string{"CK006", "CK017"}, []string{"CK009", "CK016"}, nil},
+		"steps-and-tokens":  {[]string{"CK006", "CK017"}, []string{"CK004", "CK016"}, nil},
+		"composer":          {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"composer-ranks":    {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
 
 		"composer-one-of-two-ranks": {[]string{"CK016"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
 		"deepspeed":                 {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015"}, nil},
@@ -161,6 +165,17 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 			if want := map[string]string{"CK003": "base_optimizer_state.state[0].exp_avg", "CK007": "global_steps", "CK016": "2 ranks trained"}[p.Rule]; !strings.Contains(p.Why, want) {
 				t.Errorf("%s: %s, want %s", p.Rule, p.Why, want)
 			}
+		}
+	})
+	t.Run("accelerate", func(t *testing.T) {
+		d, err := Path(context.Background(), filepath.Join(dir, "accelerate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := [][]string{with(d, Missing), with(d, CannotTell), damaged(d)}
+		want := [][]string{{"CK006", "CK017", "CK018"}, {"CK005", "CK007", "CK009", "CK010", "CK011", "CK015", "CK016"}, nil}
+		if diff := cmp.Diff(want, got); diff != "" || d.Resume != "cannot tell" {
+			t.Errorf("%s, exact resume: %s", diff, d.Resume)
 		}
 	})
 	t.Run("cut-short", func(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 type optimizerEvidence struct {
 	seen        bool
 	moment      string // the first tensor of the state, but for step counters
+	listed      int    // parameters that param_groups list
+	with        int    // parameters that have such a tensor
+	holder      string // the last of them
 	steps       string // the first step counter
 	made        int64  // how many steps the counters say were made
 	keeps       string // a hyperparameter of optimizers that keep moments
@@ -47,6 +50,11 @@ func (o *optimizerEvidence) see(e *checkpoint.Entry, path []string) error {
 		if o.moment == "" {
 			o.moment = e.Name
 		}
+		if holder := strings.TrimSuffix(e.Name, last); holder != o.holder {
+			o.with, o.holder = o.with+1, holder
+		}
+	case isListed(e, path):
+		o.listed++
 	case group && keeping[last]:
 		o.keeps = last
 	case group && last == "momentum" && e.Kind == checkpoint.KindNumber:
@@ -56,6 +64,12 @@ func (o *optimizerEvidence) see(e *checkpoint.Entry, path []string) error {
 		o.initialRate = true
 	}
 	return nil
+}
+
+// isListed reports whether a value is one of the positions of parameters that param_groups list.
+func isListed(e *checkpoint.Entry, path []string) bool {
+	at := slices.Index(path, "params")
+	return at > 0 && at == len(path)-2 && e.Kind == checkpoint.KindNumber
 }
 
 // isCounter knows the counters of torch.optim, Optax and Keras.
@@ -93,6 +107,8 @@ func number(e *checkpoint.Entry) (int64, error) {
 // moments judges whether the optimizer's state has what its hyperparameters call for.
 func (o *optimizerEvidence) moments() (Status, string) {
 	switch {
+	case o.moment != "" && o.with < o.listed && (o.keeps != "" || o.momentum):
+		return CannotTell, fmt.Sprintf("%d of %d parameters have none; none are needed only for those that never had a gradient", o.listed-o.with, o.listed)
 	case o.moment != "":
 		return Present, o.moment
 	case !o.seen:
@@ -127,7 +143,7 @@ func (c *Checker) moments(file string, f *checkpoint.File, anatomy *component.An
 			}
 		case anatomy.Of[i] != component.Optimizer:
 		case t == nil:
-			if at := slices.Index(path, "params"); at > 0 && at == len(path)-2 && e.Kind == checkpoint.KindNumber {
+			if isListed(e, path) {
 				listed++
 			}
 		default:

@@ -3,6 +3,7 @@
 usage: write.py DIR
 """
 import os
+import pickle
 import random
 import sys
 
@@ -46,6 +47,9 @@ save("no-optimizer", without("optimizer"))
 groups_only = training()
 groups_only["optimizer"]["state"] = {}
 save("no-moments", groups_only)
+some = training()
+del some["optimizer"]["state"][1]
+save("some-moments", some)
 save("sgd", training(optimizer=torch.optim.SGD))
 save("sgd-momentum-fresh", training(optimizer=torch.optim.SGD, momentum=0.9, steps=0))
 save("no-scheduler", without("scheduler"))
@@ -87,6 +91,15 @@ save("masks", masks)
 names = training()
 names.update(optimizer="adam", ema=None, scaler=None, scheduler=None)
 save("names", names)
+# What is called like a part of a training and holds settings, seeds or counts.
+settings = without("global_step", "scheduler", "scaler", "ema", "sampler", "best_metric", "torch_version", scheduler=False)
+for rng in "python_rng", "numpy_rng", "torch_rng", "cuda_rng":
+    settings.pop(rng)
+save("settings", {
+    **settings, "lr_scheduler": {"name": "cosine", "T_max": 10, "T_0": 5, "warmup_steps": 3}, "scaler": {"enabled": True, "init_scale": 65536.0},
+    "ema": {"decay": 0.999}, "ema_decay": torch.tensor(0.999), "sampler": {"type": "random", "shuffle": True}, "dataset_size": 1000,
+    "dataloader": {"batch_size": 4, "num_workers": 2, "seed": 3}, "best_epoch": 3, "version": 1, "model_version": "2.0", "git_sha": "1.2", "steps": [1, 2],
+    "python_rng": "none", "numpy_rng_seed": 3, "torch_rng": 1, "np_random_state": [1, 2, 3], "cuda_rng": torch.zeros(3)})
 save("no-gpu", {**without("cuda_rng"), "cuda_rng": []})
 save("gpu-not-said", without("cuda_rng"))
 save("steps-only", {**without("epoch", "config", "sampler", "scheduler", scheduler=False)})
@@ -170,3 +183,11 @@ for rank in range(2):
             "base_optimizer_state": {"state": {0: {"step": torch.tensor(2.0), "exp_avg": flat, "exp_avg_sq": flat.clone()}},
                                      "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999), "params": [0]}]},
             "single_partition_of_fp32_groups": [flat.clone()]}})
+
+# What Accelerator.save_state writes: its counter "step" begins anew with every epoch.
+os.makedirs(os.path.join(OUT, "accelerate"))
+save("accelerate/optimizer", whole["optimizer"])
+save("accelerate/scheduler", {**whole["scheduler"], "last_epoch": 2})
+save("accelerate/pytorch_model", whole["model"])
+with open(os.path.join(OUT, "accelerate", "random_states_0.pkl"), "wb") as f:
+    pickle.dump({"step": 0, "random_state": random.getstate(), "numpy_random_seed": np.random.get_state(), "torch_manual_seed": torch.get_rng_state()}, f)
