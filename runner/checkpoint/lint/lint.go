@@ -71,6 +71,7 @@ type Checker struct {
 	found   map[component.ID]string // where each component was seen first
 
 	optimizer optimizerEvidence
+	fit       fitEvidence
 	ranks     rankEvidence
 	batches   batchEvidence
 	estimator estimatorEvidence
@@ -114,6 +115,7 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 				return fmt.Errorf("reading %q of %s: %w", checkpoint.Clip(e.Name, 80), name, err)
 			}
 		}
+		c.fit.see(name, e, id, path)
 		c.progress(e, id, path, name)
 		c.estimator.see(name, e)
 		c.ranks.see(e, id, path)
@@ -131,7 +133,6 @@ func (c *Checker) Add(ctx context.Context, name string, f *checkpoint.File, anat
 		}
 	}
 	c.prefixes(name, f, anatomy)
-	c.moments(name, f, anatomy)
 	for _, x := range f.Findings {
 		if x.ID == "code-execution" {
 			c.damage = append(c.damage, Damage{Rule: "CK107", File: name, Name: x.Name, Text: x.Text})
@@ -172,7 +173,10 @@ func location(file, name string) string {
 
 // Document sums up what was found.
 func (c *Checker) Document() *Document {
-	d := &Document{Schema: SchemaVersion, Path: c.path, Files: c.files, Layout: c.layouts, Parts: []Part{}, Damage: c.damage, GoodFor: []string{}, NotFor: []string{}}
+	d := &Document{Schema: SchemaVersion, Path: c.path, Files: c.files, Layout: c.layouts, Parts: []Part{}, Damage: slices.Clone(c.damage), GoodFor: []string{}, NotFor: []string{}}
+	if misfit, ok := c.fit.judge(); ok {
+		d.Damage = append(d.Damage, misfit)
+	}
 	if d.Damage == nil {
 		d.Damage = []Damage{}
 	}

@@ -53,8 +53,8 @@ func (o *optimizerEvidence) see(e *checkpoint.Entry, path []string) error {
 		if holder := strings.TrimSuffix(e.Name, last); holder != o.holder {
 			o.with, o.holder = o.with+1, holder
 		}
-	case isListed(e, path):
-		o.listed++
+	case listed(e, path) > 0:
+		o.listed += listed(e, path)
 	case group && keeping[last]:
 		o.keeps = last
 	case group && last == "momentum" && e.Kind == checkpoint.KindNumber:
@@ -66,10 +66,18 @@ func (o *optimizerEvidence) see(e *checkpoint.Entry, path []string) error {
 	return nil
 }
 
-// isListed reports whether a value is one of the positions of parameters that param_groups list.
-func isListed(e *checkpoint.Entry, path []string) bool {
+// listed returns how many positions of parameters a value of param_groups is: one, or those of a long list, which is one value.
+func listed(e *checkpoint.Entry, path []string) int {
 	at := slices.Index(path, "params")
-	return at > 0 && at == len(path)-2 && e.Kind == checkpoint.KindNumber
+	switch {
+	case at > 0 && at == len(path)-2 && e.Kind == checkpoint.KindNumber:
+		return 1
+	case at > 0 && at == len(path)-1 && e.Packed:
+		count, _, _ := strings.Cut(e.Text, " ")
+		n, _ := strconv.Atoi(count)
+		return n
+	}
+	return 0
 }
 
 // isCounter knows the counters of torch.optim, Optax and Keras.
@@ -121,54 +129,6 @@ func (o *optimizerEvidence) moments() (Status, string) {
 		return Present, "not needed: SGD without momentum has none"
 	}
 	return CannotTell, "the optimizer's kind is not known, and its state has no tensors"
-}
-
-// moments compares the shapes of the optimizer's state with those of the parameters. The state refers to parameters by
-// their position; the model's own list is its state dictionary without buffers.
-func (c *Checker) moments(file string, f *checkpoint.File, anatomy *component.Anatomy) {
-	var parameters []*checkpoint.Entry
-	states := map[int][]*checkpoint.Entry{}
-	listed := 0
-	var path []string // of one entry after the other
-	for i := range f.Entries {
-		e := &f.Entries[i]
-		t := e.Tensor()
-		if anatomy.Of[i] == component.Optimizer {
-			path = component.AppendPath(path[:0], e.Name)
-		}
-		switch {
-		case anatomy.Of[i] == component.Model && t != nil:
-			if last := component.Last(e.Name); last != "" && !isBuffer(last) {
-				parameters = append(parameters, e)
-			}
-		case anatomy.Of[i] != component.Optimizer:
-		case t == nil:
-			if isListed(e, path) {
-				listed++
-			}
-		default:
-			at := slices.Index(path, "state")
-			if at < 0 || at+2 >= len(path) || path[at+2] == "step" {
-				continue
-			}
-			if n, err := strconv.Atoi(path[at+1]); err == nil {
-				states[n] = append(states[n], e)
-			}
-		}
-	}
-	if listed != len(parameters) {
-		return // frozen or tied parameters, or buffers of other names: positions cannot be told
-	}
-	for n, p := range parameters {
-		for _, e := range states[n] {
-			t := e.Tensor()
-			if isMoment(e.Name) && !slices.Equal(t.Shape, p.Tensor().Shape) {
-				c.damage = append(c.damage, Damage{Rule: "CK104", File: file, Name: e.Name, Text: fmt.Sprintf(
-					"has shape %s, and %s, the parameter at its position, %s", checkpoint.ShapeText(t.Shape), p.Name, checkpoint.ShapeText(p.Tensor().Shape))})
-				return
-			}
-		}
-	}
 }
 
 func isBuffer(key string) bool {

@@ -47,6 +47,33 @@ save("no-optimizer", without("optimizer"))
 groups_only = training()
 groups_only["optimizer"]["state"] = {}
 save("no-moments", groups_only)
+# Orders of parameters that are not the model's: groups with and without decay, two optimizers, a head before its backbone.
+
+
+def trained(model, groups, **more):
+    opt = torch.optim.AdamW(groups)
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    opt.step()
+    return {**training(), "model": model.state_dict(), "optimizer": opt.state_dict(), **more}
+
+
+plain = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2))
+every = list(plain.parameters())
+save("decay-groups", trained(plain, [{"params": [p for p in every if p.ndim > 1]}, {"params": [p for p in every if p.ndim < 2], "weight_decay": 0}]))
+save("head-first", trained(plain, every[4:] + every[:4]))
+other = torch.nn.Linear(2, 1)
+adversary = trained(other, other.parameters())
+save("two-optimizers", trained(plain, every, discriminator=adversary["model"], optimizer_d=adversary["optimizer"]))
+many = torch.nn.ParameterList([torch.nn.Parameter(torch.ones(2, 3)) for _ in range(600)])
+misfit = trained(many, many.parameters())
+save("many-parameters", misfit)
+for key in "exp_avg", "exp_avg_sq":
+    misfit["optimizer"]["state"][5][key] = torch.zeros(3, 2)
+save("one-misfit-of-many", misfit)
+some = training()
+some["optimizer"]["state"][0]["exp_avg"] = torch.zeros(2, 2)
+save("moments-of-two-shapes", some)
 some = training()
 del some["optimizer"]["state"][1]
 save("some-moments", some)
