@@ -2,7 +2,6 @@ package lint
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -91,15 +90,15 @@ func (c *Checker) values(ctx context.Context, file string, f *checkpoint.File, a
 		if t == nil {
 			continue
 		}
-		n, err := countNonFinite(ctx, t, buf)
+		n, err := nonFinite(ctx, t, buf)
 		var damaged *checkpoint.DamagedError
 		switch {
 		case errors.As(err, &damaged):
 			c.damage = append(c.damage, Damage{Rule: "CK102", File: file, Name: e.Name, Text: err.Error()})
 		case err != nil:
 			return fmt.Errorf("reading %q of %s: %w", checkpoint.Clip(e.Name, 80), file, err)
-		case n > 0 && isWeight(anatomy.Of[i]) && !endless(e.Name):
-			c.damage = append(c.damage, Damage{Rule: "CK103", File: file, Name: e.Name, Text: fmt.Sprintf("%d elements are NaN or infinite", n)})
+		case n.any() && isWeight(anatomy.Of[i]) && !endless(e.Name) && !n.mask:
+			c.damage = append(c.damage, Damage{Rule: "CK103", File: file, Name: e.Name, Text: n.text(t.Shape)})
 		}
 	}
 	return nil
@@ -114,40 +113,5 @@ func isWeight(id component.ID) bool {
 // have seen a value.
 func endless(name string) bool {
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	return strings.Contains(last, "mask") || last == "min_val" || last == "max_val"
-}
-
-// countNonFinite counts elements of IEEE types, parts of complex ones, whose exponent has all bits set.
-func countNonFinite(ctx context.Context, t *checkpoint.Tensor, buf []byte) (count int64, err error) {
-	var size int64
-	var nonFinite func(p []byte) bool
-	le := binary.LittleEndian
-	switch t.DType {
-	case checkpoint.Float32, checkpoint.Complex64:
-		size, nonFinite = 4, func(p []byte) bool { return le.Uint32(p)&0x7f800000 == 0x7f800000 }
-	case checkpoint.Float64, checkpoint.Complex128:
-		size, nonFinite = 8, func(p []byte) bool { return le.Uint64(p)&0x7ff0000000000000 == 0x7ff0000000000000 }
-	case checkpoint.Float16, checkpoint.Complex32:
-		size, nonFinite = 2, func(p []byte) bool { return le.Uint16(p)&0x7c00 == 0x7c00 }
-	case checkpoint.BFloat16, checkpoint.BComplex32:
-		size, nonFinite = 2, func(p []byte) bool { return le.Uint16(p)&0x7f80 == 0x7f80 }
-	default:
-		return 0, nil
-	}
-	for off := int64(0); off < t.Size(); {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		p := buf[:min(int64(len(buf)), t.Size()-off)]
-		if err := checkpoint.ReadFull(t, p, off); err != nil {
-			return 0, err
-		}
-		for i := int64(0); i+size <= int64(len(p)); i += size {
-			if nonFinite(p[i:]) {
-				count++
-			}
-		}
-		off += int64(len(p))
-	}
-	return count, nil
+	return strings.Contains(last, "mask") || strings.Contains(last, "alibi") || last == "min_val" || last == "max_val"
 }
