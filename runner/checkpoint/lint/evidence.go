@@ -31,6 +31,8 @@ func isEvidence(id component.ID, e *checkpoint.Entry, path []string, format stri
 		return isPosition(e, path)
 	case component.Version:
 		return isFrameworkVersion(e, path)
+	case component.Config: // Keras and Lightning write names of groups and arguments
+		return len(path) == 0 || !strings.HasSuffix(path[len(path)-1], "name")
 	}
 	return true
 }

@@ -113,10 +113,10 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 		"steps-only":        {[]string{"CK006", "CK017"}, []string{"CK004", "CK009", "CK016"}, nil},
 		"schedule-by-epoch": {[]string{"CK006", "CK017"}, []string{"CK009", "CK016"}, nil},
 		"steps-and-tokens":  {[]string{"CK006", "CK017"}, []string{"CK004", "CK016"}, nil},
-		"composer":          {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
-		"composer-ranks":    {nil, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"composer":          {[]string{"CK017"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"composer-ranks":    {[]string{"CK017"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
 
-		"composer-one-of-two-ranks": {[]string{"CK016"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
+		"composer-one-of-two-ranks": {[]string{"CK016", "CK017"}, []string{"CK005", "CK008", "CK010", "CK011"}, nil},
 		"deepspeed":                 {[]string{"CK012", "CK013", "CK014"}, []string{"CK005", "CK008", "CK010", "CK011", "CK015"}, nil},
 		"two-ranks":                 {nil, nil, nil},
 		"one-of-two-ranks":          {[]string{"CK016"}, nil, nil},
