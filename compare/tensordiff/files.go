@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
@@ -289,12 +290,17 @@ func describe(e *checkpoint.Entry) string {
 	return e.Text
 }
 
+// valueBuffers are passed on from one value to the next, of which a file may have a hundred thousand.
+var valueBuffers = sync.Pool{New: func() any { return new([2][16 << 10]byte) }}
+
 // sameValue compares values that are no tensors.
 func sameValue(a, b *checkpoint.Entry) (bool, error) {
 	if a.Type != b.Type || a.Data.Size() != b.Data.Size() {
 		return false, nil
 	}
-	var x, y [16 << 10]byte
+	buffers := valueBuffers.Get().(*[2][16 << 10]byte)
+	defer valueBuffers.Put(buffers)
+	x, y := buffers[0][:], buffers[1][:]
 	for off := int64(0); off < a.Data.Size(); {
 		n := min(int64(len(x)), a.Data.Size()-off)
 		if err := checkpoint.ReadFull(a.Data, x[:n], off); err != nil {

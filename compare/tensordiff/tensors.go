@@ -91,6 +91,7 @@ type work struct {
 
 // compare compares n bytes from off on; buf is reused between calls.
 func (w *work) compare(ctx context.Context, buf *[2][]byte, off, n int64) (Stats, error) {
+	defer checkpoint.Alone(w.A, w.B)()
 	s := newStats(0)
 	size := chunkBytes / w.item * w.item
 	for side := range buf {

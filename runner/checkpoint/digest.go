@@ -170,6 +170,7 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 
 // hashChunks fills the leaves that the job covers. Of sealed data, which are not sequential, it is one.
 func hashChunks(d Data, j chunkJob, h hash.Hash, buf []byte) error {
+	defer Alone(d)()
 	h.Reset()
 	seal, crc := sealOf(d), uint32(0)
 	for done := int64(0); done < j.n; {

@@ -331,6 +331,7 @@ type swapped struct {
 }
 
 func (s *swapped) Sequential() bool { return IsSequential(s.Data) }
+func (s *swapped) Heavy() bool      { return IsHeavy(s.Data) }
 
 func (s *swapped) ReadAt(p []byte, off int64) (int, error) {
 	lo := off / s.item * s.item

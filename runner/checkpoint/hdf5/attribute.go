@@ -42,6 +42,9 @@ func (w *walker) denseAttributes(m message, name string) error {
 	}
 	var ids []heapID
 	if err := w.s.records(tree, []byte{treeAttributes}, func(_ byte, r *buffer) error {
+		if len(ids) >= maxLinks {
+			return checkpoint.Limit("object of more than %d attributes", maxLinks)
+		}
 		ids = append(ids, heapID{r.bytes(8), r.u8()})
 		return r.err
 	}); err != nil {

@@ -44,18 +44,25 @@ func (c *chunks) ReadAt(p []byte, off int64) (int, error) {
 func (c *chunks) load(index int64) error {
 	first := index * c.dims[0]
 	rows := min(c.dims[0], c.d.shape[0]-first)
-	out := make([]byte, rows*c.rowBytes)
-	if len(c.d.fill) > 0 {
-		if _, err := (&repeated{c.d.fill, int64(len(out))}).ReadAt(out, 0); err != nil && err != io.EOF {
-			return err
-		}
-	}
+	c.band.data = nil // the next one takes its place
 	perBand := int64(1)
 	for _, n := range c.counts[1:] {
 		perBand *= n
 	}
 	from := sort.Search(len(c.list), func(i int) bool { return c.list[i].number >= index*perBand })
 	origin := make([]int64, len(c.dims))
+	if c.alone() && from < len(c.list) && c.list[from].number == index {
+		c.origin(c.list[from], origin)
+		data, err := c.read(c.list[from], origin)
+		c.band.index, c.band.data = index, data
+		return err
+	}
+	out := make([]byte, rows*c.rowBytes)
+	if len(c.d.fill) > 0 {
+		if _, err := (&repeated{c.d.fill, int64(len(out))}).ReadAt(out, 0); err != nil && err != io.EOF {
+			return err
+		}
+	}
 	for _, x := range c.list[from:] {
 		if x.number >= (index+1)*perBand {
 			break

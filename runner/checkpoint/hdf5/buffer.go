@@ -3,6 +3,7 @@ package hdf5
 import (
 	"encoding/binary"
 	"io"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -20,7 +21,8 @@ type source struct {
 	size   int64
 	front  uint64 // bytes in front of r, the user block
 	budget int64
-	chunks int // of all datasets
+	values int64 // bytes that further datasets may have
+	chunks int   // of all datasets
 }
 
 // block reads n bytes at an address.
@@ -40,6 +42,29 @@ func (s *source) block(addr uint64, n int64) (*buffer, error) {
 		return nil, err
 	}
 	return &buffer{p: p}, nil
+}
+
+// text is block of what becomes a string; there is no second copy of it at any time.
+func (s *source) text(addr uint64, n int64) (string, error) {
+	if n < 0 || n > maxBlock {
+		return "", checkpoint.Limit("structure of %d bytes", n)
+	}
+	if err := s.charge(n + 64); err != nil {
+		return "", err
+	}
+	off, err := s.offset(addr, n)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	text.Grow(int(n))
+	if _, err := io.Copy(&text, io.NewSectionReader(s.r, off, n)); err != nil {
+		return "", err
+	}
+	if int64(text.Len()) != n {
+		return "", checkpoint.Damaged("file ends early: %d of %d bytes at offset %d", text.Len(), n, off)
+	}
+	return text.String(), nil
 }
 
 // charge takes n bytes from the budget.

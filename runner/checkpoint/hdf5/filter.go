@@ -115,13 +115,20 @@ func (c *chunks) inflate(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, checkpoint.Damaged("compressed chunk: %v", err)
 	}
-	// A checksum may still follow the elements.
-	out, err := io.ReadAll(io.LimitReader(z, c.chunkBytes+5))
-	if err != nil {
-		return nil, checkpoint.Damaged("compressed chunk: %v", err)
+	out := make([]byte, c.chunkBytes+5) // a checksum may still follow the elements
+	n := 0
+	for n < len(out) {
+		more, err := z.Read(out[n:])
+		n += more
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, checkpoint.Damaged("compressed chunk: %v", err)
+		}
 	}
 	inflaters.Put(z)
-	return out, nil
+	return out[:n], nil
 }
 
 func inflater(r io.Reader) (io.ReadCloser, error) {

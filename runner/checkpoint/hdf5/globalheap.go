@@ -50,28 +50,27 @@ func (w *walker) globalHeap(addr uint64) (map[uint16]string, error) {
 	if size < 16 || size > maxBlock {
 		return nil, checkpoint.Damaged("heap of %d bytes", size)
 	}
-	b, err := w.s.block(addr+16, int64(size-16))
+	if err := w.s.charge(int64(size)); err != nil { // it stays in memory
+		return nil, err
+	}
+	whole, err := w.s.text(addr+16, int64(size-16))
 	if err != nil {
 		return nil, err
 	}
-	whole := string(b.p)
 	heap := map[uint16]string{}
-	for len(b.p) >= 16 {
+	for rest := whole; len(rest) >= 16; {
+		b := &buffer{p: []byte(rest[:16])}
 		index := b.u16()
 		b.skip(6)
 		n := b.u64()
 		if index == 0 {
 			break // free space
 		}
-		if n > uint64(len(b.p)) {
+		if rest = rest[16:]; n > uint64(len(rest)) {
 			return nil, checkpoint.Damaged("object of %d bytes passes the end of its heap", n)
 		}
-		at := len(whole) - len(b.p)
-		heap[index] = whole[at : at+int(n)]
-		b.skip(int(n))
-		if pad := (8 - int(n%8)) % 8; pad <= len(b.p) {
-			b.skip(pad)
-		}
+		heap[index] = rest[:n]
+		rest = rest[min((n+7)/8*8, uint64(len(rest))):]
 	}
 	w.heaps[addr] = heap
 	return heap, nil

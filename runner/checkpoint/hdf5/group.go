@@ -1,6 +1,7 @@
 package hdf5
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -109,7 +110,7 @@ func parseLink(b *buffer) (link, error) {
 		b.skip(1)
 	}
 	n := b.uint(1 << (flags & 3))
-	if n > 64<<10 {
+	if n > maxName {
 		return link{}, checkpoint.Limit("link with a name of %d bytes", n)
 	}
 	l := link{name: string(b.bytes(int(n))), order: order}
@@ -147,13 +148,18 @@ func (s *source) localHeap(addr uint64) ([]byte, error) {
 	return names.p, nil
 }
 
-func heapText(heap []byte, off uint64) (string, error) {
+// maxName bounds the name of a link.
+const maxName = 64 << 10
+
+func (s *source) heapText(heap []byte, off uint64) (string, error) {
 	if off >= uint64(len(heap)) {
 		return "", checkpoint.Damaged("name outside its heap")
 	}
-	b := &buffer{p: heap[off:]}
-	s := b.text()
-	return s, b.err
+	n := bytes.IndexByte(heap[off:min(uint64(len(heap)), off+maxName)], 0)
+	if n < 0 {
+		return "", checkpoint.Damaged("a name without its end, or of more than %d bytes", maxName)
+	}
+	return string(heap[off:][:n]), s.charge(4 * int64(n)) // names may share bytes of the heap, and stay in memory
 }
 
 // walkGroup lists the symbols below a node of a group's B-tree; level is the parent's, -1 above the root.
@@ -215,11 +221,11 @@ func (s *source) symbols(addr uint64, heap []byte, list *[]link) error {
 			return b.err
 		}
 		l := link{addr: header}
-		if l.name, err = heapText(heap, name); err != nil {
+		if l.name, err = s.heapText(heap, name); err != nil {
 			return err
 		}
 		if cached == 2 {
-			if l.soft, err = heapText(heap, uint64(target)); err != nil {
+			if l.soft, err = s.heapText(heap, uint64(target)); err != nil {
 				return err
 			}
 		}

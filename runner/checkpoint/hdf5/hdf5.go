@@ -20,8 +20,10 @@ const (
 	structureBudget = 64 << 20
 	// maxDepth bounds nested groups.
 	maxDepth = 100
-	// maxEntries bounds the values of a file.
+	// maxEntries bounds the values of a file, and maxHeld the bytes of their names, of the names of their types and of texts
+	// that are made of these.
 	maxEntries = 1 << 17
+	maxHeld    = 24 << 20
 )
 
 // Reader reads HDF5 files.
@@ -56,7 +58,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	}
 	w := &walker{
 		ctx: ctx, f: &checkpoint.File{Format: "hdf5"}, onPath: map[uint64]bool{},
-		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget},
+		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget, values: freeBytes + maxRatio*min(size, 1<<50)},
 		heaps: map[uint64]map[uint16]string{},
 	}
 	root, err := w.superblock()
@@ -80,6 +82,7 @@ type walker struct {
 	heaps  map[uint64]map[uint16]string
 	// inHeaps is how many bytes of values that lie in heaps have been read.
 	inHeaps    int64
+	held       int // bytes of names
 	references []reference
 }
 
@@ -133,10 +136,21 @@ func (w *walker) add(e checkpoint.Entry) error {
 	if len(w.f.Entries) >= maxEntries {
 		return checkpoint.Limit("file of more than %d values", maxEntries)
 	}
+	if err := w.hold(len(e.Name) + len(e.Type)); err != nil {
+		return err
+	}
 	if !utf8.ValidString(e.Name) {
 		return checkpoint.Unsupported("name %q, which is not UTF-8", checkpoint.Clip(e.Name, 80))
 	}
 	w.f.Entries = append(w.f.Entries, e)
+	return nil
+}
+
+// hold takes n bytes that stay in memory and are not those of the file's structure.
+func (w *walker) hold(n int) error {
+	if w.held += n; w.held > maxHeld {
+		return checkpoint.Limit("names of more than %d MiB", maxHeld>>20)
+	}
 	return nil
 }
 
@@ -232,8 +246,12 @@ func (w *walker) dataset(messages []message, name string) error {
 		}
 	}
 	if seen == 1 { // a committed datatype, which datasets and attributes may refer to
+		text := d.typ.describe()
+		if err := w.hold(len(text)); err != nil {
+			return err
+		}
 		return w.add(checkpoint.Entry{
-			Name: name, Kind: checkpoint.KindObject, Type: "datatype", Text: checkpoint.Clip(d.typ.describe(), 200), Data: checkpoint.Text(d.typ.describe()),
+			Name: name, Kind: checkpoint.KindObject, Type: "datatype", Text: checkpoint.Clip(text, 200), Data: checkpoint.Text(text),
 		})
 	}
 	if seen != 7 {

@@ -114,6 +114,9 @@ func (h *fractalHeap) large(number uint64) (*buffer, error) {
 	if h.huge == nil {
 		h.huge = map[uint64]extent{}
 		if err := h.s.records(h.hugeTree, []byte{treeHuge}, func(_ byte, r *buffer) error {
+			if len(h.huge) >= maxLinks {
+				return checkpoint.Limit("heap of more than %d large objects", maxLinks)
+			}
 			x := extent{r.u64(), r.u64()}
 			h.huge[r.u64()] = x
 			return r.err

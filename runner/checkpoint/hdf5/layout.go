@@ -33,6 +33,9 @@ func (s *source) data(d *dataset) (checkpoint.Data, error) {
 		return nil, checkpoint.Damaged("dataset of %d elements", n)
 	}
 	total := n * d.typ.size
+	if s.values -= total; s.values < 0 {
+		return nil, checkpoint.Limit("datasets of over %d times the bytes of the file", maxRatio)
+	}
 	b := &buffer{p: d.layout}
 	switch version := b.u8(); version {
 	case 1, 2:
@@ -131,8 +134,11 @@ func (r *repeated) ReadAt(p []byte, off int64) (int, error) {
 	if len(r.element) == 0 {
 		clear(p[:n])
 	} else {
-		for i := range p[:n] {
+		for i := range p[:min(n, int64(len(r.element)))] {
 			p[i] = r.element[(off+int64(i))%int64(len(r.element))]
+		}
+		for done := int64(len(r.element)); done < n; done *= 2 {
+			copy(p[done:n], p[:done])
 		}
 	}
 	if n < int64(len(p)) {
@@ -229,8 +235,17 @@ type placed struct {
 	mask   uint32
 }
 
-// maxBand bounds the chunks that are held in memory at a time: those that share their first coordinate.
-const maxBand = 32 << 20
+const (
+	// maxBand bounds the chunks that are held in memory at a time: those that share their first coordinate, and while they are
+	// read one of them before and after a filter.
+	maxBand = 32 << 20
+	// heavyBand is what a dataset may take while others are read too.
+	heavyBand = 4 << 20
+	// maxRatio and freeBytes bound what is made of a file's bytes: the same data may belong to many datasets, and what was never
+	// written has any size.
+	maxRatio  = 1100
+	freeBytes = 256 << 20
+)
 
 // maxChunks bounds the chunks of all datasets together.
 const maxChunks = 1 << 20
@@ -265,10 +280,26 @@ func newChunks(s *source, d *dataset, dims []int64, total int64) (*chunks, error
 			c.rowBytes *= d.shape[i]
 		}
 	}
-	if total > 0 && c.rowBytes > maxBand/dims[0] {
-		return nil, checkpoint.Unsupported("chunks that span %d rows of %d bytes each, over %d MiB", dims[0], c.rowBytes, maxBand>>20)
+	if total == 0 {
+		return c, nil
+	}
+	if c.rowBytes > maxBand/dims[0] || c.held() > maxBand {
+		return nil, checkpoint.Unsupported("chunks that span %d rows of %d bytes each, and take more than %d MiB while they are read", dims[0], c.rowBytes, maxBand>>20)
 	}
 	return c, nil
+}
+
+// held is what is in memory at a time: a chunk before and after a filter, and the band that it goes into.
+func (c *chunks) held() int64 {
+	if c.alone() {
+		return 2 * c.chunkBytes
+	}
+	return c.rowBytes*c.dims[0] + 2*c.chunkBytes
+}
+
+// alone reports whether a band is one chunk as it is.
+func (c *chunks) alone() bool {
+	return slices.Equal(c.dims[1:], c.d.shape[1:]) && c.d.shape[0]%c.dims[0] == 0
 }
 
 // add takes a chunk, which must lie on the grid.
@@ -276,7 +307,7 @@ func (c *chunks) add(x chunk) error {
 	if c.s.chunks++; c.s.chunks > maxChunks {
 		return checkpoint.Limit("more than %d chunks", maxChunks)
 	}
-	if x.size < 0 || x.size > 2*c.chunkBytes+4096 {
+	if x.size < 0 || x.size > c.chunkBytes+c.chunkBytes/8+4096 {
 		return checkpoint.Damaged("chunk of %d bytes stored in %d", c.chunkBytes, x.size)
 	}
 	number := int64(0)
@@ -318,7 +349,7 @@ func (c *chunks) finish() (checkpoint.Data, error) {
 		}
 		stored += int64(x.size)
 	}
-	if c.total > 256<<20+1100*stored {
+	if c.total > freeBytes+maxRatio*stored {
 		return nil, checkpoint.Limit("dataset of %d bytes of which %d are stored", c.total, stored)
 	}
 	return c, nil
@@ -326,3 +357,4 @@ func (c *chunks) finish() (checkpoint.Data, error) {
 
 func (c *chunks) Size() int64      { return c.total }
 func (c *chunks) Sequential() bool { return true }
+func (c *chunks) Heavy() bool      { return c.held() > heavyBand }

@@ -44,6 +44,7 @@ type converted struct {
 }
 
 func (c *converted) Sequential() bool { return checkpoint.IsSequential(c.Data) }
+func (c *converted) Heavy() bool      { return checkpoint.IsHeavy(c.Data) }
 
 func (c *converted) ReadAt(p []byte, off int64) (int, error) {
 	from := off / c.item * c.item
