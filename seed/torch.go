@@ -56,7 +56,7 @@ func torchNondeterministicOps() Source {
 		Fix: "Call torch.use_deterministic_algorithms(True) at the start. Where an operator has no deterministic kernel, replace it: " +
 			"one_hot(idx) @ weight or index_select for weight[idx], and sums over sorted segments for scatter_add.",
 		Pin: Control{
-			Doc: "calls torch.use_deterministic_algorithms(True, warn_only=True) without filling uninitialised memory, and sets the switches of TorchInductor, FlashAttention, Transformer Engine, Mamba and causal_conv1d",
+			Doc: "calls torch.use_deterministic_algorithms(True, warn_only=True) without filling uninitialised memory, lets attention heed it as if it made errors, computes on the CPU what has no deterministic kernel on a GPU (with PyTorch releases that allow it), and sets the switches of TorchInductor, FlashAttention, Transformer Engine, Mamba and causal_conv1d",
 			Env: []Variable{
 				// Sources of the names and values: torch/_inductor/config.py; transformers/trainer_utils.py (enable_full_determinism);
 				// Megatron-LM, docs/user-guide/deterministic-training.md.

@@ -34,6 +34,13 @@ func TestCauses(t *testing.T) {
 				reads(probe.KindLoss, "", 7, "the same"), reads(probe.KindGrad, "", 8, gradient)}
 		}
 	}
+	// What a generator of the program's own gives is not watched.
+	ownGenerator := func(stream seed.ID) func(valueOf) []probe.Event {
+		return func(v valueOf) []probe.Event {
+			return []probe.Event{{Kind: probe.KindFact, Value: "2.15.0", Detail: json.RawMessage(`{"name":"torch"}`)}, reads(probe.KindSeed, seed.TorchCPU, 1, "0"),
+				{Kind: probe.KindFact, Value: "a GPU", Detail: json.RawMessage(`{"name":"torch.device"}`)}, reads(probe.KindLoss, "", 7, v(stream))}
+		}
+	}
 	unseededNumPy := func(v valueOf) []probe.Event {
 		return []probe.Event{draws(seed.NumpyLegacy, 7, v(seed.NumpyLegacy))}
 	}
@@ -130,6 +137,16 @@ func TestCauses(t *testing.T) {
 					kernels()(v)...)
 			}},
 			verdict: record.Diverged, causes: "torch-nondeterministic-ops proven train.py:4", most: 6,
+		}, {
+			name: "a generator on a GPU, seeded from the system's entropy",
+			world: world{reaches: []seed.ID{seed.TorchCUDA}, source: "noise = torch.Generator(device=device)\nnoise.seed()",
+				events: ownGenerator(seed.TorchCUDA)},
+			verdict: record.Diverged, causes: "torch-cuda proven :0", most: 5,
+		}, {
+			name: "a generator on the CPU, seeded from the system's entropy, while a GPU is in use",
+			world: world{reaches: []seed.ID{seed.TorchCPU}, source: "order = torch.Generator()\norder.seed()",
+				events: ownGenerator(seed.TorchCPU)},
+			verdict: record.Diverged, causes: "torch-cpu proven :0", most: 5,
 		}, {
 			name: "two streams",
 			world: world{reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom}, events: func(v valueOf) []probe.Event {

@@ -21,12 +21,36 @@ func nondeterministicOps() rule {
 		switch {
 		case s != nil:
 			s.story = fmt.Sprintf("%s uses %s, whose kernel or gradient sums in an order that threads decide%s.", at(s.site), operator(s.site), asDo(s.others))
+			if operator(s.site) == compiles {
+				s.story = fmt.Sprintf("%s compiles for a GPU: which kernel TorchInductor takes depends on how long each took when it was tried, and another one rounds otherwise.", at(s.site))
+			}
+			s.fix = fixesOf[operator(s.site)]
 		case e.expected.usesGPU() && e.parted != nil:
 			// Libraries, and kernels of the user's own, call operators by other ways than those that are watched.
 			s = &suspicion{source: seed.TorchNondeterministicOps, strength: possibleOnly}
 		}
 		return s
 	}}
+}
+
+const compiles = "torch.compile"
+
+// fixesOf has the fix of operators for which the setting alone does not do (documentation of torch.use_deterministic_algorithms, and
+// of torch._inductor.config).
+var fixesOf = map[string]string{
+	compiles: "Set TORCHINDUCTOR_DETERMINISTIC=1 (PyTorch 2.10 and newer), or call torch.use_deterministic_algorithms(True) before anything is compiled; " +
+		"or keep one TORCHINDUCTOR_CACHE_DIR for all runs, whose kernels are then those of the first.",
+	"scaled_dot_product_attention": "Call torch.use_deterministic_algorithms(True) at the start: with warn_only=True the gradients of attention stay as they are.",
+	"grid_sample":                  onCPU("grid_sample"),
+	"ctc_loss":                     onCPU("ctc_loss"),
+	"avg_pool3d":                   onCPU("avg_pool3d"),
+	"adaptive_avg_pool2d":          onCPU("adaptive_avg_pool2d"),
+	"fractional_max_pool2d":        onCPU("fractional_max_pool2d"),
+	"max_unpool2d":                 onCPU("max_unpool2d"),
+}
+
+func onCPU(op string) string {
+	return fmt.Sprintf("%s has no deterministic kernel on a GPU, and torch.use_deterministic_algorithms(True) makes it an error: compute it on the CPU (%s(x.cpu(), ...).to(x.device)), or replace it.", op, op)
 }
 
 // denseSteps is up to where the probe digests every step (docs/probe-protocol.md, Sampling).

@@ -49,32 +49,54 @@ func numpyGenerator() rule {
 }
 
 func torchCPU() rule {
-	words := func(l trace.LocalDifference) string {
-		return fmt.Sprintf("%s:%d is where what was drawn first shows: %s", l.File, l.Line, heldDifferently(l))
-	}
-	return rule{source: seed.TorchCPU, random: true, calls: []pattern{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: func(e *evidence) *suspicion {
+	return torchStream(seed.TorchCPU, func(e *evidence) *suspicion {
 		s := streamSuspect(e, seed.TorchCPU)
 		if seeding := e.seedOrigin(string(seed.TorchCPU)); seeding != nil && !inWorker(seeding.Seen) && (s == nil || s.order() > seeding.Order) {
 			return &suspicion{source: seed.TorchCPU, strength: entered, site: seeding.Seen,
 				story: fmt.Sprintf("%s seeds %s with torch.initial_seed(), which is new in every run where nothing has seeded torch: %s in one run, %s in the other.",
 					at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])}
 		}
-		if s != nil {
-			return s
+		if s == nil && (!e.makesGeneratorOnGPU() || e.code.mentions(makesGenerator)) {
+			return e.seededFromNothing(seed.TorchCPU)
 		}
-		if e.fact("torch") != "" && e.code.mentions(seedsFromNothing) {
-			// torch.Generator.seed is written in C and cannot be watched, so only the text tells of it: what was seen to
-			// enter comes first.
-			return &suspicion{source: seed.TorchCPU, strength: entered, early: true}
-		}
-		return nil
-	}}
+		return s
+	})
 }
 
-var seedsFromNothing = newPattern(`\.seed\(\)`)
-
 func torchCUDA() rule {
-	return rule{source: seed.TorchCUDA, random: true, suspect: func(e *evidence) *suspicion { return streamSuspect(e, seed.TorchCUDA) }}
+	return torchStream(seed.TorchCUDA, func(e *evidence) *suspicion {
+		if s := streamSuspect(e, seed.TorchCUDA); s != nil || !e.makesGeneratorOnGPU() {
+			return s
+		}
+		return e.seededFromNothing(seed.TorchCUDA)
+	})
+}
+
+func torchStream(source seed.ID, suspect func(*evidence) *suspicion) rule {
+	words := func(l trace.LocalDifference) string {
+		return fmt.Sprintf("%s:%d is where what was drawn first shows: %s", l.File, l.Line, heldDifferently(l))
+	}
+	return rule{source: source, random: true, calls: []pattern{seedsFromNothing}, telltale: seedsFromNothing, words: words, suspect: suspect}
+}
+
+var (
+	seedsFromNothing    = newPattern(`\.seed\(\)`)
+	makesGenerator      = newPattern(`\bGenerator\(\s*(\)|(device\s*=\s*)?["']cpu)`)
+	makesGeneratorOnGPU = newPattern(`\bGenerator\(\s*(device\s*=\s*)?([^)"'\s]|["']cuda)`)
+)
+
+// makesGeneratorOnGPU reports whether a generator of the program's own is on a GPU, as far as its text tells.
+func (e *evidence) makesGeneratorOnGPU() bool {
+	return e.expected.usesGPU() && e.code.mentions(makesGeneratorOnGPU)
+}
+
+// seededFromNothing suspects torch.Generator.seed, which is written in C and cannot be watched. As only the text tells of it,
+// what was seen to enter comes first.
+func (e *evidence) seededFromNothing(source seed.ID) *suspicion {
+	if e.fact("torch") == "" || !e.code.mentions(seedsFromNothing) {
+		return nil
+	}
+	return &suspicion{source: source, strength: entered, early: true, fix: "Call manual_seed(SEED) on the generator in the place of seed()."}
 }
 
 // streamSuspect suspects a random stream when the runs drew from it in different states, or when a generator was made

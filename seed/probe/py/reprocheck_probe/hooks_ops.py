@@ -2,8 +2,10 @@
 
 The list follows the documentation of torch.use_deterministic_algorithms. On the CPU, accumulating index_put_ (the gradient of
 indexing by a tensor) is split over threads and shares their trouble; a GPU sorts there. On a GPU, attention's gradient and the
-loss of a map of classes were seen to vary (PyTorch 2.11 on an H200)."""
+loss of a map of classes were seen to vary (PyTorch 2.11 on an H200), and what torch.compile makes for one: it times its kernels
+before it takes one."""
 
+from .hooks_torch import has_gpu
 from .sightings import Calls, Sightings
 
 SOURCE = "torch-nondeterministic-ops"
@@ -17,7 +19,7 @@ _METHODS = ("index_add_", "index_add", "index_put_", "index_put", "index_copy_",
 _GRADIENTS = ("index_select", "gather", "take", "repeat_interleave")
 # Those whose own kernel adds up on a GPU, not only their gradient's.
 _FORWARD = frozenset(("index_add_", "index_add", "index_put_", "index_put", "scatter_add_", "scatter_add", "scatter_reduce_",
-                      "scatter_reduce", "put_", "put", "histc", "bincount", "cumsum", "cross_entropy", "nll_loss"))
+                      "scatter_reduce", "put_", "put", "histc", "bincount", "cumsum", "cross_entropy", "nll_loss", "torch.compile"))
 _FUNCTIONS = ("index_add", "index_copy", "scatter_add", "scatter_reduce", "bincount", "histc", "cumsum", "kthvalue", "median")
 _FUNCTIONAL = ("embedding", "embedding_bag", "interpolate", "grid_sample", "ctc_loss", "nll_loss", "pad", "max_unpool2d",
                "fractional_max_pool2d", "adaptive_avg_pool2d", "max_pool3d", "avg_pool3d")
@@ -77,5 +79,7 @@ def install(probe):
         for name in _ON_GPU:
             Calls(probe, torch.nn.functional, name, on_gpu(name))
         Calls(probe, torch.Tensor, "__getitem__", indexed, method=True)
+        if has_gpu():
+            Calls(probe, torch, "compile", always("torch.compile"))
 
     probe.imports.when("torch", watch)

@@ -42,7 +42,7 @@ def _hook(probe, torch):
     for name in _FUNCTIONAL:
         cpu.watch(torch.nn.functional, name)
     _watch_seeding(probe, torch, cpu, cuda)
-    _pin_generators(probe, torch, cpu)
+    _pin_generators(probe, torch, {"cpu": cpu, "cuda": cuda})
     tracers.stand_aside(probe, torch, cpu)
     _set_flags(probe, torch)
 
@@ -175,11 +175,10 @@ def _watch_seeding(probe, torch, cpu, cuda):
     restoring("torch.cuda.set_rng_state", (torch.cuda, torch.cuda.random), "set_rng_state", cuda)
 
 
-def _pin_generators(probe, torch, cpu):
+def _pin_generators(probe, torch, streams):
     """Answers Generator.seed(), which cannot be watched: the class is written in C. So its name is given to a subclass,
-    and only where the stream is pinned."""
-    level = probe.level(CPU)
-    if level is None or level.seed is None:
+    and only where a stream is pinned. streams are those of the kinds of device that a generator may be for."""
+    if all(stream is None or _seed_of(probe, stream) is None for stream in streams.values()):
         return
     made_in_c = torch._C.Generator
 
@@ -189,7 +188,8 @@ def _pin_generators(probe, torch, cpu):
 
     class Generator(made_in_c, metaclass=Kind):
         def seed(self):
-            instead = cpu.guarded(cpu.instead_of_none, "torch.Generator.seed")
+            stream = streams.get(self.device.type)
+            instead = stream and stream.guarded(stream.instead_of_none, "torch.Generator.seed")
             if instead is None:
                 return super().seed()
             self.manual_seed(instead % 2**63)
@@ -198,6 +198,11 @@ def _pin_generators(probe, torch, cpu):
     # Under its own name it would show in a zoom as a difference.
     Generator.__module__, Generator.__qualname__ = made_in_c.__module__, made_in_c.__qualname__
     torch.Generator = Generator
+
+
+def _seed_of(probe, stream):
+    level = probe.level(stream.source)
+    return None if level is None else level.seed
 
 
 def _set_flags(probe, torch):
@@ -210,7 +215,11 @@ def _set_flags(probe, torch):
         if deterministic is not None:
             # Filling is another source's business (uninitialised-memory), and would change the values of a faulty program.
             deterministic.fill_uninitialized_memory = False
-        _keep_deterministic(torch)
+        original = _keep_deterministic(torch)
+        if has_gpu():
+            from . import kernels
+
+            probe.settled = kernels.settle(torch, original)
     level = probe.level("matmul-precision")
     if level is not None and level.level == "pin":
         # TF32 is the environment's to forbid: a program that sets it by torch's newer names may not be set by the older.
@@ -222,7 +231,7 @@ def _set_flags(probe, torch):
 
 
 def _keep_deterministic(torch):
-    """Lets a program ask for more than the pin does, and not for less."""
+    """Lets a program ask for more than the pin does, and not for less. Returns torch's own function."""
     original = torch._C._set_deterministic_algorithms
 
     def setting(mode, warn_only=False):
@@ -231,6 +240,7 @@ def _keep_deterministic(torch):
     setting.__name__ = original.__name__
     setting.__wrapped__ = original
     torch._C._set_deterministic_algorithms = setting
+    return original
 
 
 def facts(torch):
