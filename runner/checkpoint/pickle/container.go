@@ -347,7 +347,7 @@ func kindOf(v Value) string {
 		return "bool"
 	case float64:
 		return "float"
-	case string:
+	case string, *Text:
 		return "str"
 	case *Bytes:
 		return "bytes"

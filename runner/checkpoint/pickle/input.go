@@ -3,7 +3,9 @@ package pickle
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -98,6 +100,37 @@ func (in *input) text(n int64) (string, error) {
 		n -= int64(len(p))
 	}
 	return s.String(), nil
+}
+
+// scanText passes over a text, whose characters it counts, and reports whether it is one.
+func (in *input) scanText(t *Text) (bool, error) {
+	for end := t.Off + t.Len; in.pos < end; {
+		size := int(min(end-in.pos, int64(len(in.buf))))
+		if err := in.fill(size); err != nil {
+			return false, err
+		}
+		p := in.window[in.pos-in.start:][:size]
+		if in.pos+int64(size) < end {
+			p = p[:lastStart(p)]
+		}
+		if len(p) == 0 || !utf8.Valid(p) && !validText(string(p)) {
+			return false, nil
+		}
+		t.Characters += int64(utf8.RuneCount(p))
+		t.Latin1 = t.Latin1 && slices.Max(p) < 0xc4 // the first byte of U+0100
+		in.pos += int64(len(p))
+	}
+	return true, nil
+}
+
+// lastStart is where the last character of p begins, at most 3 bytes before its end.
+func lastStart(p []byte) int {
+	for i := len(p) - 1; i > len(p)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(p[i]) {
+			return i
+		}
+	}
+	return len(p)
 }
 
 // skip passes over n bytes and returns where they start.

@@ -20,6 +20,8 @@ func LimitsFor(fileSize int64) Limits {
 const (
 	// heldBytes is the longest bytes value that is copied into memory; longer ones stay in the file.
 	heldBytes = 16 << 10
+	// heldText is the longest text that is copied into memory. Protocol 2 writes the data of an array as a text.
+	heldText = 64 << 10
 	// longBytes bounds LONG4: no integer that a training stores has half a million bits.
 	longBytes = 64 << 10
 	// lineBytes bounds the lines of protocol 0.

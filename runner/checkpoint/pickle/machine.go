@@ -341,6 +341,17 @@ func (m *machine) text(op byte) error {
 	if n > uint64(m.in.left()) {
 		return m.damaged("string of %d bytes passes the end", n)
 	}
+	if n > heldText && (op == opBinUnicode || op == opBinUnicode8) {
+		t := &Text{Off: m.in.pos, Len: int64(n), Latin1: true}
+		ok, err := m.in.scanText(t)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return m.damaged("text that is not UTF-8")
+		}
+		return m.push(t, textCost)
+	}
 	if err := m.charge(int64(n)); err != nil {
 		return err
 	}

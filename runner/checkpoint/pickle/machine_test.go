@@ -1,9 +1,11 @@
 package pickle
 
 import (
+	"encoding/binary"
 	"math/big"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -111,5 +113,32 @@ func TestLongBytesStayInTheFile(t *testing.T) {
 	b := parse(t, data).(*Bytes)
 	if b.Held != nil || b.Off != 7 || b.Len != n {
 		t.Errorf("%d bytes held, offset %d, length %d", len(b.Held), b.Off, b.Len)
+	}
+}
+
+func TestLongTextStaysInTheFile(t *testing.T) {
+	const n = 32 << 20 // more than may be held of so small a file
+	text := func(s string) string {
+		return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s + "."
+	}
+	for name, c := range map[string]struct {
+		unit   string
+		latin1 bool
+	}{"ASCII": {"abcdefgh", true}, "Latin-1": {"\u00e9a\u00ffaa", true}, "others": {"\u0101aaa\u20ac", false}} {
+		s := strings.Repeat(c.unit, n/len(c.unit))
+		got, ok := parse(t, text(s)).(*Text)
+		want := &Text{Off: 5, Len: int64(len(s)), Characters: int64(utf8.RuneCountInString(s)), Latin1: c.latin1}
+		if !ok || *got != *want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	for name, s := range map[string]string{"cut short": strings.Repeat("a", 100<<10) + "\xc3", "no text": strings.Repeat("a\xff", 100<<10)} {
+		if _, _, err := Parse(strings.NewReader(text(s)), 0, int64(len(text(s))), Options{}); err == nil {
+			t.Errorf("text that is %s is read", name)
+		}
+	}
+	surrogates := strings.Repeat("a\xed\xa0\x80", 50<<10)
+	if got, ok := parse(t, text(surrogates)).(*Text); !ok || got.Latin1 {
+		t.Errorf("halves of surrogate pairs: %+v", got)
 	}
 }

@@ -4,7 +4,7 @@ package pickle
 
 import "math/big"
 
-// Value is a node of the tree: None, bool, int64, *big.Int, float64, string, *Bytes, *Tuple, *List, *Dict, *Set, Global,
+// Value is a node of the tree: None, bool, int64, *big.Int, float64, string, *Text, *Bytes, *Tuple, *List, *Dict, *Set, Global,
 // *Object or *Persistent. Pointers carry identity: the same pointer twice is the same Python object.
 type Value any
 
@@ -17,6 +17,13 @@ type Global struct{ Module, Name string }
 // String returns the dotted name.
 func (g Global) String() string { return g.Module + "." + g.Name }
 
+// Text is a str that is too long to be held: Len bytes of UTF-8 at Off of the reader given to Parse.
+type Text struct {
+	Off, Len   int64
+	Latin1     bool  // no character is above U+00FF
+	Characters int64 // how many there are, where Latin1
+}
+
 // Bytes is a bytes or bytearray value. Long ones stay in the file: Held is nil then and the value is Len bytes at Off of
 // the reader given to Parse.
 type Bytes struct {
@@ -24,6 +31,8 @@ type Bytes struct {
 	Off     int64
 	Len     int64
 	Mutable bool // bytearray
+	// UTF8, where it is not 0, tells that each byte is written as the character of its number, in so many bytes at Off.
+	UTF8 int64
 }
 
 // Tuple is a Python tuple.

@@ -22,7 +22,7 @@ func (w *walker) known(p *keypath.Path, g pickle.Global, o *pickle.Object) (done
 		}
 		b, err := bytesOf(o)
 		if err == nil {
-			err = w.hold(b.Len)
+			err = w.holdMade(o, b)
 		}
 		if err != nil {
 			return true, err
@@ -256,7 +256,7 @@ func asBytesWithin(v pickle.Value, array bool) (*pickle.Bytes, bool) {
 
 // holdMade takes the memory of bytes that a call makes, anew each time that it is in the tree.
 func (w *walker) holdMade(v pickle.Value, b *pickle.Bytes) error {
-	if _, call := v.(*pickle.Object); call {
+	if _, call := v.(*pickle.Object); call && b.Held != nil {
 		return w.hold(b.Len)
 	}
 	return nil
@@ -268,10 +268,16 @@ func bytesOf(o *pickle.Object) (*pickle.Bytes, error) {
 	if len(args) != 2 {
 		return nil, checkpoint.Unsupported("_codecs.encode with %d arguments", len(args))
 	}
-	s, ok := args[0].(string)
-	codec, ok2 := args[1].(string)
-	if !ok || !ok2 || codec != "latin1" && codec != "latin-1" {
+	codec, ok := args[1].(string)
+	if !ok || codec != "latin1" && codec != "latin-1" {
 		return nil, checkpoint.Unsupported("_codecs.encode other than to latin1")
+	}
+	if t, ok := args[0].(*pickle.Text); ok && t.Latin1 {
+		return &pickle.Bytes{Off: t.Off, Len: t.Characters, UTF8: t.Len}, nil
+	}
+	s, ok := args[0].(string)
+	if !ok {
+		return nil, checkpoint.Unsupported("_codecs.encode of what is no text of Latin-1")
 	}
 	b := make([]byte, 0, len(s))
 	for _, r := range s {

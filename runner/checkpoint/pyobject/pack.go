@@ -30,6 +30,15 @@ func (w *walker) pack(items []pickle.Value) (packed string, ok bool, err error) 
 			b = append(b, FloatBytes(v)...)
 		case string:
 			b = appendText(b, tagString, v)
+		case *pickle.Text:
+			if err := w.hold(v.Len); err != nil {
+				return "", false, err
+			}
+			text := make([]byte, v.Len)
+			if err := checkpoint.ReadFull(w.src.File, text, v.Off); err != nil {
+				return "", false, err
+			}
+			b = appendText(b, tagString, string(text))
 		default:
 			text, ok := scalarText(v)
 			if !ok {

@@ -109,5 +109,8 @@ func (w *walker) bytes(b *pickle.Bytes) checkpoint.Data {
 	if b.Held != nil || b.Len == 0 {
 		return bytes.NewReader(b.Held)
 	}
+	if b.UTF8 > 0 {
+		return &latin1{text: checkpoint.Section(w.src.File, b.Off, b.UTF8), size: b.Len}
+	}
 	return checkpoint.Section(w.src.File, b.Off, b.Len)
 }

@@ -90,6 +90,9 @@ func (w *walker) walk(p *keypath.Path, v pickle.Value) error {
 		}
 		return w.add(p, e)
 	}
+	if t, ok := v.(*pickle.Text); ok {
+		return w.longText(p, t)
+	}
 	w.steps++
 	w.depth++
 	defer func() { w.depth-- }()

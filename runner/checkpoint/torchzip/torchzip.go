@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -25,9 +24,6 @@ func (Reader) Format() string { return "torch-zip" }
 
 // Sniff accepts any ZIP file; Open decides by its records.
 func (Reader) Sniff(head []byte, _ string, _ int64) bool { return ziparchive.Signature(head) }
-
-// maxPickle bounds data.pkl, which holds no tensor data.
-const maxPickle = 256 << 20
 
 // Open reads the structure of a torch zip file.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*checkpoint.File, error) {
@@ -79,9 +75,6 @@ func (p *pickles) add(name, record, folder, keys string) error {
 	rec, _ := p.archive.Lookup(record)
 	if !rec.Stored() {
 		return checkpoint.Unsupported("torch file with compressed records")
-	}
-	if rec.Size > maxPickle {
-		return checkpoint.Limit("%s of %d bytes", path.Base(record), rec.Size)
 	}
 	data := rec.Data()
 	if name == "" {

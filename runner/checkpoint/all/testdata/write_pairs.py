@@ -81,6 +81,11 @@ same("rezipped", state, state, torch.save, rezip)
 same("dict-order", state, dict(reversed(list(state.items()))))
 same("ordered-dict", state, collections.OrderedDict(state))
 same("parameter", {"w": w}, {"w": torch.nn.Parameter(w.clone())})
+long = {"a": np.random.RandomState(0).randint(0, 256, (300, 400), dtype=np.uint8), "b": np.asfortranarray(np.random.RandomState(1).rand(100, 100)),
+        "c": np.random.RandomState(2).bytes(100000), "d": bytearray(np.random.RandomState(3).bytes(100000)), "e": "\u00e9\u0101" * 50000,
+        "f": ["x"] * 600 + ["y" * 100000]}
+same("long-values-protocols", long, long, protocol(2), protocol(5))
+other("long-text", {"s": "a" * 100000}, {"s": "a" * 99999 + "b"}, protocol(2))
 same("requires-grad", {"w": w}, {"w": w.clone().requires_grad_()})
 same("shared-storage", {"a": w, "b": w}, {"a": w, "b": w.clone()})
 same("memo", [state, state], [state, dict(state)])
