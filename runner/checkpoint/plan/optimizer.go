@@ -28,6 +28,8 @@ var optimizers = map[string]optimizer{
 	"adadelta":     {moments: 2, keeps: "square_avg and acc_delta"},
 	"rprop":        {moments: 2, keeps: "prev and step_size"},
 	"rmsprop":      {moments: 1, keeps: "square_avg"},
+	"muon":         {moments: 1, keeps: "momentum_buffer"},
+	"lbfgs":        {moments: 202, keeps: "old_dirs and old_stps of 100 steps, its default, d and prev_flat_grad"},
 	"adagrad":      {moments: 1, keeps: "sum"},
 	"asgd":         {moments: 1, keeps: "ax"},
 	"sgd-momentum": {moments: 1, keeps: "momentum_buffer"},

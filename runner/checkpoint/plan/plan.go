@@ -48,7 +48,10 @@ func Estimate(t Training) (Size, error) {
 	if !(t.Parameters >= 1 && t.Parameters <= 1e15) {
 		return Size{}, fmt.Errorf("number of parameters %v is not between 1 and 1e15", t.Parameters)
 	}
-	n := int64(t.Parameters)
+	n := int64(math.Round(t.Parameters))
+	if math.Abs(float64(n)-t.Parameters) > 1e-12*t.Parameters { // 1.1B is rounded
+		return Size{}, fmt.Errorf("%v parameters are no whole number", t.Parameters)
+	}
 	width, ok := map[string]int64{
 		"float64": 8, "fp64": 8, "float32": 4, "fp32": 4, "bfloat16": 2, "bf16": 2, "float16": 2, "fp16": 2, "fp8": 1,
 	}[t.DType]
@@ -83,7 +86,7 @@ func Estimate(t Training) (Size, error) {
 		s.Source += ", averaged weights"
 		s.Formulas = append(s.Formulas, fmt.Sprintf("averaged weights: N*%d", width))
 	}
-	if width == 2 && !t.Masters && t.Optimizer != "none" {
+	if width <= 2 && !t.Masters && t.Optimizer != "none" {
 		t.Masters = true
 		mixed, err := Estimate(t)
 		if err != nil {
@@ -197,58 +200,4 @@ func Make(s Size, p Policy, saves int, disk int64) (*Document, error) {
 		d.Nearest = nearest(s, p, saves, disk)
 	}
 	return d, nil
-}
-
-// nearest gives up what costs least, first: optimizer states of what is kept for good, then of the best, then how many
-// are kept for good, then the best but one, then the newest but one, then all of the best.
-func nearest(s Size, p Policy, saves int, disk int64) *Alternative {
-	try := func(q Policy) *Alternative {
-		if steady, peak := q.totals(s, saves); peak <= disk {
-			return &Alternative{q, steady, peak}
-		}
-		return nil
-	}
-	steps := []func(*Policy) bool{
-		func(q *Policy) bool { return change(&q.ModelOnlyPeriodic, q.Every > 0) },
-		func(q *Policy) bool { return change(&q.ModelOnlyBest, q.Best > 0) },
-		func(q *Policy) bool {
-			if q.Every == 0 || q.Every > saves/2 {
-				return false
-			}
-			q.Every *= 2
-			return true
-		},
-		func(q *Policy) bool { return lower(&q.Best, 1) },
-		func(q *Policy) bool { return lower(&q.Last, 1) },
-		func(q *Policy) bool {
-			had := q.Every > 0
-			q.Every, q.ModelOnlyPeriodic = 0, false
-			return had
-		},
-		func(q *Policy) bool { return lower(&q.Best, 0) },
-	}
-	for _, step := range steps {
-		for step(&p) {
-			if a := try(p); a != nil {
-				return a
-			}
-		}
-	}
-	return nil
-}
-
-func change(flag *bool, useful bool) bool {
-	if *flag || !useful {
-		return false
-	}
-	*flag = true
-	return true
-}
-
-func lower(n *int, to int) bool {
-	if *n <= to {
-		return false
-	}
-	*n--
-	return true
 }

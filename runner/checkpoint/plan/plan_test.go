@@ -37,9 +37,15 @@ func TestEstimate(t *testing.T) {
 	if s, err := Estimate(Training{Parameters: 1e6, DType: "fp32", Optimizer: "adamw"}); err != nil || s.WithMasters != 0 {
 		t.Errorf("masters of float32: %d, %v", s.WithMasters, err)
 	}
+	for _, text := range []string{"1.1B", "3.3T", "124.4399M", "0.5k"} {
+		n, err := ParseParameters(text)
+		if _, estimateErr := Estimate(Training{Parameters: n, DType: "fp32", Optimizer: "adam"}); err != nil || estimateErr != nil {
+			t.Errorf("%s: %v, %v", text, err, estimateErr)
+		}
+	}
 	for name, bad := range map[string]Training{
 		"no parameters": {DType: "fp32", Optimizer: "adam"}, "dtype": {Parameters: 1, DType: "int3", Optimizer: "adam"},
-		"optimizer": {Parameters: 1, DType: "fp32", Optimizer: "magic"}, "too many": {Parameters: 1e18, DType: "fp32", Optimizer: "sgd"},
+		"half of one": {Parameters: 1.5, DType: "fp32", Optimizer: "adam"}, "optimizer": {Parameters: 1, DType: "fp32", Optimizer: "magic"}, "too many": {Parameters: 1e18, DType: "fp32", Optimizer: "sgd"},
 	} {
 		if s, err := Estimate(bad); err == nil {
 			t.Errorf("%s: accepted as %+v", name, s)
@@ -118,6 +124,8 @@ from torch import optim
 kinds = {"adamw": optim.AdamW, "adam": optim.Adam, "amsgrad": lambda p: optim.Adam(p, amsgrad=True), "nadam": optim.NAdam, "radam": optim.RAdam,
          "adamax": optim.Adamax, "adadelta": optim.Adadelta, "rprop": optim.Rprop, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad, "asgd": optim.ASGD,
          "sgd": lambda p: optim.SGD(p, lr=.1), "sgd-momentum": lambda p: optim.SGD(p, lr=.1, momentum=.9)}
+if hasattr(optim, "Muon"):  # since 2.9
+    kinds["muon"] = lambda p: optim.Muon([x for x in p if x.ndim == 2])
 if hasattr(optim, "Adafactor"):  # since 2.5
     kinds["adafactor"] = optim.Adafactor
 for dtype in ("float32", "bfloat16"):
@@ -130,6 +138,19 @@ for dtype in ("float32", "bfloat16"):
         steps = [s["step"] for s in optimizer.state_dict()["state"].values() if "step" in s]
         if any(not torch.is_tensor(s) for s in steps):  # of some optimizers until 2.1
             print(f"{dtype}.{name}.pt counts steps in Python")
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(7, 11), torch.nn.Tanh(), torch.nn.Linear(11, 5))
+optimizer = optim.LBFGS(model.parameters(), lr=.1)
+x, y = torch.randn(200, 7), torch.randn(200, 5)
+def closure():
+    optimizer.zero_grad()
+    loss = (model(x) - y).square().mean()
+    loss.backward()
+    return loss
+for _ in range(20):
+    optimizer.step(closure)
+if len(optimizer.state_dict()["state"][0]["old_dirs"]) == 100:
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, f"{sys.argv[1]}/float32.lbfgs.pt")
 `
 	dir := t.TempDir()
 	cmd := exec.Command(python, "-W", "ignore", "-c", program, dir)
@@ -143,7 +164,7 @@ for dtype in ("float32", "bfloat16"):
 		t.Fatalf("%d files: %v", len(paths), err)
 	}
 	const tensors = 4
-	counters := map[string]int64{"sgd": 0, "sgd-momentum": 0, "nadam": 2, "asgd": 3} // NAdam's product, ASGD's eta and mu; all others have a step
+	counters := map[string]int64{"sgd": 0, "sgd-momentum": 0, "nadam": 2, "asgd": 3, "muon": 0, "lbfgs": 0} // NAdam's product, ASGD's eta and mu; all others have a step
 	for _, path := range paths {
 		parts := strings.Split(filepath.Base(path), ".")
 		want, err := Estimate(Training{Parameters: 7*11 + 11 + 11*5 + 5, DType: parts[0], Optimizer: parts[1]})
@@ -154,6 +175,9 @@ for dtype in ("float32", "bfloat16"):
 			width := want.Model / (7*11 + 11 + 11*5 + 5)
 			want.Optimizer = (7 + 11 + 11 + 11 + 5 + 5) * width // rows and columns of two matrices, two biases whole
 		}
+		if parts[1] == "muon" {
+			want.Optimizer = want.Model / (7*11 + 11 + 11*5 + 5) * (7*11 + 11*5) // matrices alone
+		}
 		n, ok := counters[parts[1]]
 		if !ok {
 			n = 1
@@ -162,6 +186,9 @@ for dtype in ("float32", "bfloat16"):
 			n--
 		}
 		want.Optimizer += 4 * n * tensors
+		if parts[1] == "lbfgs" {
+			want.Optimizer += 4 * (2*100 + 1) // al, ro and H_diag
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)

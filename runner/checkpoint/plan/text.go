@@ -37,8 +37,12 @@ func (d *Document) WriteText(w io.Writer) error {
 	if d.Size.WithMasters > 0 {
 		fmt.Fprintf(b, "\nWith float32 masters, as mixed precision keeps in Apex, Megatron-LM and DeepSpeed (--masters), it has %s.\n", inspect.Size(d.Size.WithMasters))
 	}
-	fmt.Fprintf(b, "\n%s, %d saves: %s kept at the end, %s while the last one is written\n",
-		d.Policy, d.Saves, inspect.Size(d.Steady), inspect.Size(d.Peak))
+	saves := fmt.Sprintf("%d saves", d.Saves)
+	if d.Saves == 1 {
+		saves = "1 save"
+	}
+	fmt.Fprintf(b, "\n%s, %s: %s kept at the end, %s while the last one is written\n",
+		d.Policy, saves, inspect.Size(d.Steady), inspect.Size(d.Peak))
 	switch {
 	case d.Disk == 0:
 	case d.Fits:
@@ -46,6 +50,8 @@ func (d *Document) WriteText(w io.Writer) error {
 	case d.Nearest != nil:
 		fmt.Fprintf(b, "does not fit: the disk has %s\nnearest policy that fits: %s (%s kept, %s at the peak)\n",
 			inspect.Size(d.Disk), d.Nearest.Policy, inspect.Size(d.Nearest.Steady), inspect.Size(d.Nearest.Peak))
+	case d.Saves == 1:
+		fmt.Fprintf(b, "does not fit: the disk has %s, and one full checkpoint takes %s\n", inspect.Size(d.Disk), inspect.Size(d.Full))
 	default:
 		fmt.Fprintf(b, "does not fit: the disk has %s, and two full checkpoints, the least that can be resumed from safely, take %s\n",
 			inspect.Size(d.Disk), inspect.Size(2*d.Full))
