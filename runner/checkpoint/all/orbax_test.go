@@ -27,6 +27,11 @@ func TestOrbaxCheckpointsHaveTheArraysThatTensorStoreReads(t *testing.T) {
 		t.Errorf("read as %s, missing %v", f.Format, want)
 	}
 
+	texts, _ := open(t, filepath.Join(dir, "texts"))
+	if got := entriesText(texts); !strings.Contains(got, "name string str resnet50\n") || !strings.Contains(got, "of.é string str 你\n\n") {
+		t.Errorf("texts are read as\n%s", got)
+	}
+
 	// A checkpoint is opened by its directory too, whatever form its arrays have.
 	_, byManifest := open(t, filepath.Join(dir, "tree", "manifest.ocdbt"))
 	if _, byDirectory := open(t, filepath.Join(dir, "tree")); byDirectory.Content != byManifest.Content {

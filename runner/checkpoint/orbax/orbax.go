@@ -224,6 +224,10 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 			return err
 		}
 	}
+	texts, err := readStrings(counted)
+	if err != nil {
+		return err
+	}
 	b := tree.NewBuilder(f)
 	root, err := b.Dict(nil)
 	if err != nil {
@@ -244,6 +248,13 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 			err = empty(b, p, leaf.kind)
 		case "jax.Array", "np.ndarray", "scalar":
 			err = arrays.add(b, p, leaf.name)
+		case "string":
+			text, ok := texts[leaf.name]
+			if !ok {
+				return checkpoint.Damaged("no text %q in %s", checkpoint.Clip(leaf.name, 80), stringsName)
+			}
+			delete(texts, leaf.name)
+			err = b.String(p, text)
 		default:
 			err = checkpoint.Unsupported("value of type %q", checkpoint.Clip(leaf.kind, 40))
 		}
@@ -253,6 +264,9 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 	}
 	if err := arrays.all(); err != nil {
 		return err
+	}
+	for name := range texts {
+		return checkpoint.Damaged("text %q in %s that %s does not list", checkpoint.Clip(name, 80), stringsName, metadataName)
 	}
 	if arrays.bytes > 512<<20 && (arrays.bytes-512<<20)/1100 > counted.bytes {
 		return checkpoint.Limit("arrays of %d bytes in files of %d", arrays.bytes, counted.bytes)

@@ -328,3 +328,24 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+func TestTextsAreThoseThatTheTreeLists(t *testing.T) {
+	for name, text := range map[string]string{
+		"not listed": `{"unknown": "text"}`, "no text": `{"unknown": 1}`, "twice": `{"a": "x", "a": "y"}`, "cut short": `{"a": "x"`,
+	} {
+		all := model(t)
+		all[stringsName] = []byte(text)
+		if _, err := all.read(); !refusal(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	all := model(t)
+	kind := []byte(`"value_type": "jax.Array"`)
+	if !bytes.Contains(all[metadataName], kind) {
+		t.Fatal("no array in the model")
+	}
+	all[metadataName] = bytes.Replace(all[metadataName], kind, []byte(`"value_type": "string"`), 1)
+	if _, err := all.read(); !refusal(err) || !strings.Contains(err.Error(), stringsName) {
+		t.Errorf("without its file a text is read: %v", err)
+	}
+}

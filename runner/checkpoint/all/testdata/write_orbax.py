@@ -47,6 +47,10 @@ types = {t: (rng.random((2, 3, 4)) * 100).astype(t) for t in (
 save("types", types | {"bfloat16": jnp.ones((3, 2), "bfloat16"), "float8_e4m3fn": jnp.ones(3, "float8_e4m3fn")})
 save("tree", {"params": {"w": jnp.arange(12.).reshape(3, 4), "b": [np.zeros(3), {"c": np.ones(2)}]}, "step": 7, "rate": .5,
               "scalar": np.float32(2.5), "none": None, "nothing": {}, "no items": []})
+# Texts lie in a file of their own; the handler of plain trees alone takes them.
+texts = {"w": jnp.ones(2), "name": "resnet50", "of": {"é": "\u4f60\n"}}
+with ocp.PyTreeCheckpointer() as c:
+    c.save(os.path.join(OUT, "texts"), texts)
 mesh = Mesh(np.array(jax.devices()).reshape(2, 2), ("x", "y"))
 
 
