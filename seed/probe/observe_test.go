@@ -358,3 +358,22 @@ func TestUnknownLibraries(t *testing.T) {
 		t.Errorf("facts %q and output %q", facts, r.stdout)
 	}
 }
+
+// TestImportedGenerators: a generator that a library makes for itself while it is imported is marked as such when it is made and when
+// the process ends, as its values are nobody's.
+func TestImportedGenerators(t *testing.T) {
+	s := newSession(t, map[string]string{
+		"site-packages/thing.py": "import random\nown = random.Random()\nown.random()\n",
+		"run.py":                 "import sys; sys.path.append('site-packages')\nimport thing\n",
+	})
+	found := s.watched(probe.Config{}, "run.py").ok(t)
+	var marked []string
+	for _, event := range found.events["main"] {
+		if event.Stream == seed.PythonRandom && event.File != "" && event.DetailBool("importing") {
+			marked = append(marked, string(event.Kind))
+		}
+	}
+	if diff := cmp.Diff([]string{"new", "stream"}, marked); diff != "" {
+		t.Error(diff)
+	}
+}

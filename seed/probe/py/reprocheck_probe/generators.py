@@ -32,7 +32,7 @@ class Generators:
         where, importing = found
         self._stream.made_at(where, api, None, first, self._number, importing)
         if len(self._kept) < _FOLLOWED:
-            self._kept.append((self._number, where, generator, state, first))
+            self._kept.append((self._number, found, generator, state, first))
 
     def seeded(self, frame, api, seed):
         """Writes that a generator was made from a seed, the first few times."""
@@ -51,7 +51,9 @@ class Generators:
             self._stream.guarded(self._reseed, generator, self._probe.derived(source, "generator", number))
 
     def _end(self):
-        for number, where, generator, state, first in self._kept:
+        for number, (where, importing), generator, state, first in self._kept:
             now = state(generator)
-            self._probe.emit("stream", self._stream.source, where, now,
-                             {"at": "exit", "id": number, "used": now != first, "seeded": False})
+            detail = {"at": "exit", "id": number, "used": now != first, "seeded": False}
+            if importing:
+                detail["importing"] = True
+            self._probe.emit("stream", self._stream.source, where, now, detail)
