@@ -12,7 +12,7 @@ import (
 var readsDate = newPattern(`\b(now|utcnow|today|localtime|gmtime|ctime|strftime)\(`)
 
 // startsWatch matches a line that only notes when something began: where the clock is read again, that line matters more.
-var startsWatch = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?(start|begin|began|t_?0|tic|since|t_?start|t_?begin)\w*\s*=|(^|[:;])\s*t\s*=`)
+var startsWatch = newPattern(`(^|[:;])\s*(self\.|\w+,\s*)?_?(start|begin|began|t_?0|tic|since|last|prev|t_?start|t_?begin)\w*\s*=|(^|[:;])\s*t\s*=`)
 
 // onlyShows matches a line that prints or logs what it reads.
 var onlyShows = newPattern(`^\s*(print|tqdm\.write|log(ger|ging)?(\.\w+)?|\w+\.(set_postfix|set_description|add_scalar))\(`)

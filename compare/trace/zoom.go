@@ -171,7 +171,8 @@ func localsThatDiffer(a, b []probe.Variable) []LocalDifference {
 	return found
 }
 
-// Executed lists the lines of the user's code that a zoomed run executed, each once, in the order of their first execution.
+// Executed lists the lines of the user's code that a zoomed run executed, each once, in the order of their first execution. A line
+// is written when it is done: one that calls a function stands before what that executes.
 func Executed(s Source) ([]LocalDifference, error) {
 	type place struct {
 		file string
@@ -182,7 +183,8 @@ func Executed(s Source) ([]LocalDifference, error) {
 		known := map[place]bool{}
 		err := each(s, process, func(order int64, e probe.Event) {
 			p := place{e.File, e.Line}
-			if e.Kind == probe.KindLine && !known[p] && len(lines) < maxSites {
+			executed := e.Kind == probe.KindLine || e.Kind == probe.KindCall && !e.DetailBool("given")
+			if executed && !known[p] && len(lines) < maxSites {
 				known[p] = true
 				l := placeOf(process, e, order)
 				l.Clock = e.DetailInt("clock")
