@@ -20,8 +20,8 @@ type evidence struct {
 	// code is the user's own source text, and dir where it lies.
 	code text
 	dir  string
-	// starters are what the command names besides Python.
-	starters []starter
+	// starters are what the command names besides Python, and started the lines of Python by which it starts other programs.
+	starters, started []starter
 }
 
 func (c *inquiry) evidence(d *difference) *evidence {
@@ -29,6 +29,7 @@ func (c *inquiry) evidence(d *difference) *evidence {
 		code:     userText(c.audit.Dir, c.audit.Command, d.expected),
 		dir:      c.audit.Dir,
 		starters: startersOf(c.audit.Dir, c.audit.Command),
+		started:  startedBy(c.audit.Dir, userFiles(c.audit.Command, d.expected)),
 		changes:  trace.Changes(d.expected.summary, d.actual.summary)}
 }
 
@@ -177,6 +178,9 @@ func (e *evidence) startedOtherwise(source seed.ID) *suspicion {
 	if seeding != nil {
 		s.site = seeding.Seen
 		s.story += fmt.Sprintf(" %s seeds %s with %s and %s.", at(seeding.Seen), seeding.Stream, seeding.Values[0], seeding.Values[1])
+	}
+	if drawn := drawnIn(e.starters, source); drawn != nil {
+		s.site = drawn
 	}
 	if e.starterDraws(seed.ObjectIdentity) {
 		s.story += " bash makes $RANDOM of the time, its process id and an address."

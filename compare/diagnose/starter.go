@@ -93,12 +93,39 @@ func (c *inquiry) scripted() bool {
 	return slices.ContainsFunc(startersOf(c.audit.Dir, c.audit.Command), starter.isScript)
 }
 
-// besidePython suspects a source for which a script that starts Python has words: another program that it starts may draw on it.
+// startsProgram matches a line of Python's that starts another program.
+var startsProgram = newPattern(`\b(subprocess\.\w+|os\.(system|popen|exec\w+|spawn\w+)|Popen|check_output|check_call|getoutput|create_subprocess_\w+)\(`)
+
+// startedBy reads files of Python's, of which it leaves nothing but the lines that start other programs.
+func startedBy(dir string, files []string) []starter {
+	var all []starter
+	for _, name := range files {
+		s := starter{file: name, lines: strings.Split(string(head(dir, name, largestText)), "\n")}
+		starts := false
+		for i, line := range s.lines {
+			if startsProgram().MatchString(line) {
+				starts = true
+			} else {
+				s.lines[i] = ""
+			}
+		}
+		if starts {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// besidePython suspects a source for which a script that starts Python, or a line of Python's that starts another program, has
+// words: that program may draw on it.
 func (e *evidence) besidePython(source seed.ID) *suspicion {
-	if !e.starterDraws(source) || !e.scripted() {
+	var site *trace.Seen
+	if e.scripted() && e.starterDraws(source) {
+		site = drawnIn(e.starters, source)
+	} else if site = drawnIn(e.started, source); site == nil {
 		return nil
 	}
-	s := &suspicion{source: source, strength: present, site: e.drawnIn(source), scripted: true}
+	s := &suspicion{source: source, strength: present, site: site, scripted: true}
 	if s.site != nil {
 		s.story = at(s.site) + " is the likeliest line, by its text: a program that is not Python draws on it there."
 	}
@@ -111,8 +138,8 @@ func inScript(all []*suspicion) []*suspicion {
 }
 
 // drawnIn is the first line of a script that draws on a source.
-func (e *evidence) drawnIn(source seed.ID) *trace.Seen {
-	for _, s := range e.starters {
+func drawnIn(scripts []starter, source seed.ID) *trace.Seen {
+	for _, s := range scripts {
 		if line, found := s.drawing(source); found && s.file != "" {
 			return &trace.Seen{Site: trace.Site{Process: "main", Kind: probe.KindLine, File: s.file, Line: line}, Step: -1}
 		}
@@ -153,7 +180,7 @@ func (e *evidence) starterSilent() bool {
 
 // placeInStarter gives a cause for which no line of Python's is known the first line of a script that draws on its source.
 func (v *conviction) placeInStarter(e *evidence) {
-	site := e.drawnIn(v.source)
+	site := drawnIn(e.starters, v.source)
 	if site == nil {
 		return
 	}

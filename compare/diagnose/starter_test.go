@@ -53,6 +53,32 @@ func TestWhatScriptsDrawOn(t *testing.T) {
 	}
 }
 
+// A line of Python's that starts a program which draws is as good as a script's.
+func TestProgramsThatPythonStarts(t *testing.T) {
+	shuf := `import subprocess, numpy as np
+order = np.random.default_rng(0).shuffle(rows)
+order = subprocess.run(["shuf", "-i", "0-99"], capture_output=True).stdout`
+	for source, want := range map[string]string{
+		shuf: "os-entropy proven train.py:3",
+		"import random\nrandom.shuffle(rows)\ntrainer.run(shuffle=True)": "",
+	} {
+		w := world{t: t, reaches: []seed.ID{seed.OSEntropy}, source: source, events: func(valueOf) []probe.Event {
+			return []probe.Event{draws(seed.NumpyGenerator, 2, "the same")}
+		}}
+		audit := w.investigate(record.Settings{})
+		if got := convicted(audit); want != "" && got != want {
+			t.Errorf("causes %q, want %q", got, want)
+		}
+		if w.run > 6 && want != "" {
+			t.Errorf("%d launches, at most 6: %v", w.run, w.asked)
+		}
+		e := &evidence{started: startedBy(w.audit.Dir, []string{"train.py"})}
+		if s := e.besidePython(seed.OSEntropy); (s != nil) != (want != "") {
+			t.Errorf("%q: suspected %v", source, s)
+		}
+	}
+}
+
 // What another program draws reaches Python through a file, where no probe sees it.
 func TestScriptsThatStartPython(t *testing.T) {
 	for _, test := range []struct {

@@ -9,9 +9,21 @@ import (
 // what is tried first: no cause rests on it.
 type text []byte
 
+// largestText is as much of a file as is searched for words, in bytes.
+const largestText = 1 << 20
+
 // userText reads the files of the user's code that a run came by.
 func userText(dir string, command []string, o *observation) text {
-	const most, each = 200, 1 << 20
+	var all text
+	for _, name := range userFiles(command, o) {
+		all = append(all, head(dir, name, largestText)...)
+	}
+	return all
+}
+
+// userFiles are the files of the user's code that a run came by.
+func userFiles(command []string, o *observation) []string {
+	const most = 200
 	var files []string
 	for _, arg := range command {
 		if filepath.Ext(arg) == ".py" {
@@ -23,11 +35,7 @@ func userText(dir string, command []string, o *observation) text {
 			files = append(files, s.File)
 		}
 	}
-	var all text
-	for _, name := range files {
-		all = append(all, head(dir, name, each)...)
-	}
-	return all
+	return files
 }
 
 func (t text) mentions(p pattern) bool { return p().Match(t) }

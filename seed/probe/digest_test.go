@@ -5,7 +5,6 @@ import (
 	"testing"
 )
 
-// TestTensorDigests runs with the probe's package on the path but without its hooks: the digests alone.
 // On-device reduction is integer arithmetic like any other, and is tried on the CPU.
 func TestTensorDigests(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
@@ -87,6 +86,48 @@ seen(loop)
 print("ok")
 `})
 	s.needs("torch")
+	onlyDigests(t, s)
+}
+
+func TestArraysOfOtherFrameworks(t *testing.T) {
+	tests := map[string]string{
+		"jax": `
+import jax, jax.numpy as jnp
+from reprocheck_probe import values
+seen = values.of_batch
+key = jax.random.key(0)
+assert seen(jnp.arange(3)) == seen(jnp.arange(3)) and seen(jnp.arange(3)) != seen(jnp.arange(3) + 1)
+assert seen({"k": key}) == seen({"k": jax.random.key(0)}) and seen({"k": key}) != seen({"k": jax.random.key(1)})
+assert seen(jnp.ones(2, jnp.bfloat16)) != seen(jnp.zeros(2, jnp.bfloat16))
+gone = jnp.ones(2); gone.delete()
+assert seen(gone) == seen(gone)
+traced = []
+jax.jit(lambda x: traced.append(seen(x)) or x + 1)(jnp.ones(2))
+print("ok")
+`,
+		"tensorflow": `
+import tensorflow as tf
+from reprocheck_probe import values
+seen = values.of_batch
+assert seen(tf.range(3)) == seen(tf.range(3)) and seen(tf.range(3)) != seen(tf.range(3) + 1)
+assert seen(tf.constant(["a"])) != seen(tf.constant(["b"]))
+traced = []
+tf.function(lambda x: traced.append(seen(x)) or x + 1)(tf.ones(2))
+print("ok")
+`,
+	}
+	for name, script := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, map[string]string{"run.py": script})
+			s.needs(name)
+			onlyDigests(t, s)
+		})
+	}
+}
+
+// onlyDigests runs a script with the probe's package on the path but without its hooks.
+func onlyDigests(t *testing.T, s *session) {
+	t.Helper()
 	source, err := filepath.Abs("py")
 	if err != nil {
 		t.Fatal(err)

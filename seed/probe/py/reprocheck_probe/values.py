@@ -7,6 +7,7 @@ Generators of random numbers, modules, functions and classes are known by name: 
 import sys
 from _collections import deque
 from itertools import islice
+from math import prod
 from os import DirEntry
 
 from . import digest, tensors
@@ -21,6 +22,8 @@ _SLOT = type(type(lambda: 0).__globals__)
 NAMED = (type, type(sys), type(lambda: 0), type(len), type(object().__init__), type("".join))
 _GENERATORS = ("random.Random", "random.SystemRandom", "numpy.random._generator.Generator",
                "numpy.random.mtrand.RandomState", "torch._C.Generator")
+# Arrays of other frameworks, by package and class: what NumPy can be given, on whatever device it lies.
+_ARRAYS = (("jaxlib", "ArrayImpl"), ("tensorflow", "EagerTensor"))
 
 
 class Limits:
@@ -97,6 +100,8 @@ class _Walk:
             return _tensor(value)
         if self._numpy is not None and issubclass(kind, (self._numpy.ndarray, self._numpy.generic)):
             return _array(self._numpy, value)
+        if self._numpy is not None and (kind.__module__.partition(".")[0], kind.__name__) in _ARRAYS:
+            return _array(self._numpy, self._numpy.asarray(value)) if prod(value.shape) <= _ELEMENTS else _name(kind)
         if self._pandas is not None and issubclass(kind, (self._pandas.DataFrame, self._pandas.Series, self._pandas.Index)):
             return "%s:%s" % (kind.__name__, _array(self._numpy, value.to_numpy()))
         if self._pathlib is not None and issubclass(kind, self._pathlib.PurePath):
