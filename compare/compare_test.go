@@ -106,6 +106,9 @@ func TestRunsArtifacts(t *testing.T) {
 	value := func(name, kind, text string) record.Leaf {
 		return record.Leaf{Name: name, Kind: kind, Text: text, Digest: text}
 	}
+	long := func(second, masked string) record.Leaf {
+		return record.Leaf{Name: "note", Kind: "string", Text: "2026-11-23 16:04:1" + second + " ...", Masked: masked, Digest: second}
+	}
 	file := func(path, sha, format, content string, leaves ...record.Leaf) []record.Artifact {
 		return []record.Artifact{{Path: path, SHA256: sha, Format: format, Content: content, Leaves: leaves}}
 	}
@@ -115,13 +118,15 @@ func TestRunsArtifacts(t *testing.T) {
 		want             []Class
 		masked           []string
 	}{
-		"same bytes":             {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Equal}},
-		"same content":           {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "2", "torch-zip", "a"), want: []Class{SameContent}},
-		"other tensor":           {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}},
-		"time inside":            {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), value("saved_at", "number", "2.5")), want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
-		"uuid inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "123e4567-e89b-42d3-a456-426614174000")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "00000000-e89b-42d3-a456-426614174000")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
-		"short id inside":        {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "77ab12cd")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
-		"checksum inside":        {expected: file("m.pt", "1", "torch-zip", "a", value("data_checksum", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("data_checksum", "string", "77ab12cd")), want: []Class{Different}},
+		"same bytes":              {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Equal}},
+		"same content":            {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "2", "torch-zip", "a"), want: []Class{SameContent}},
+		"other tensor":            {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}},
+		"time inside":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), value("saved_at", "number", "2.5")), want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
+		"uuid inside":             {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "123e4567-e89b-42d3-a456-426614174000")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "00000000-e89b-42d3-a456-426614174000")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
+		"short id inside":         {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "77ab12cd")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
+		"checksum inside":         {expected: file("m.pt", "1", "torch-zip", "a", value("data_checksum", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("data_checksum", "string", "77ab12cd")), want: []Class{Different}},
+		"a long text with a time": {expected: file("m.json", "1", "json", "a", long("1", "x")), actual: file("m.json", "2", "json", "b", long("2", "x")), want: []Class{SameContent}, masked: []string{"m.json: note"}},
+		"a long text with a time, and another end": {expected: file("m.json", "1", "json", "a", long("1", "x")), actual: file("m.json", "2", "json", "b", long("2", "y")), want: []Class{Different}},
 		"word inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "facade")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "decade")), want: []Class{Different}},
 		"time and tensor":        {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2"), value("saved_at", "number", "2.5")), want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
 		"loss inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), want: []Class{Different}},

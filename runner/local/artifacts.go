@@ -191,7 +191,7 @@ func readContent(ctx context.Context, f *os.File, artifact *record.Artifact, pid
 	if err == nil {
 		defer file.Close()
 		beside = file.Beside
-		err = addContent(ctx, file, artifact)
+		err = addContent(ctx, file, artifact, pids)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -202,7 +202,7 @@ func readContent(ctx context.Context, f *os.File, artifact *record.Artifact, pid
 	return beside, nil
 }
 
-func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Artifact) error {
+func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Artifact, pids []int64) error {
 	artifact.Format = file.Format
 	digests, err := checkpoint.Digest(ctx, file)
 	if err != nil {
@@ -224,6 +224,15 @@ func addContent(ctx context.Context, file *checkpoint.File, artifact *record.Art
 			leaf.DType, leaf.Shape = string(t.DType), t.Shape
 		} else {
 			leaf.Text = clip(entry.Text)
+		}
+		if entry.Kind == checkpoint.KindString && (entry.Data.Size() > maxText || strings.Contains(entry.Text, "\n")) {
+			masked, isText, err := metrics.MaskedDigest(io.NewSectionReader(entry.Data, 0, entry.Data.Size()), pids...)
+			if err != nil {
+				return err
+			}
+			if leaf.Masked = leaf.Digest; isText {
+				leaf.Masked = masked
+			}
 		}
 		artifact.Leaves = append(artifact.Leaves, leaf)
 	}
@@ -334,6 +343,9 @@ func lasting(a record.Artifact) string {
 	for _, l := range a.Leaves {
 		value := l.Digest
 		text, why := volatile.Mask(l.Text)
+		if l.Masked != "" {
+			text, why = l.Masked, "masked"
+		}
 		switch {
 		case volatile.Name(l.Name) != "":
 			masked = true

@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -91,6 +92,38 @@ func TestDescribeTellsContentFromContainer(t *testing.T) {
 	cut := describe("w.npy", header("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }")+data[:5])
 	if cut.Unread == "" || cut.Content != "" || cut.SHA256 == "" {
 		t.Errorf("cut short: %+v", cut)
+	}
+}
+
+// Of a text that is too long to be shown, or has several lines, it is known what it holds besides times.
+func TestDescribeMasksLongTexts(t *testing.T) {
+	masked := func(second, text string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "out.json")
+		if err := os.WriteFile(path, fmt.Appendf(nil, `{"note": "at 2026-11-23 16:04:%s %s"}`, second, text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		run, err := local.Describe(t.Context(), path, "model")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.Artifacts[0].Leaves[0].Masked
+	}
+	long := strings.Repeat("x", 300)
+	if one, two := masked("11", long+"1"), masked("12", long+"1"); one == "" || one != two {
+		t.Errorf("texts that differ in a time: %q and %q", one, two)
+	}
+	if one, two := masked("11", long+"1"), masked("12", long+"2"); one == two {
+		t.Error("texts that differ in their last letter are masked as one")
+	}
+	if one, two := masked("11", `\nscore=0.5 secs=0.31`), masked("12", `\nscore=0.5 secs=0.32`); one == "" || one != two {
+		t.Errorf("outputs that differ in times: %q and %q", one, two)
+	}
+	if one, two := masked("11", `\nscore=0.5`), masked("12", `\nscore=0.6`); one == two {
+		t.Error("outputs of other scores are masked as one")
+	}
+	if short := masked("11", ""); short != "" {
+		t.Errorf("a short text: %q", short)
 	}
 }
 

@@ -112,6 +112,34 @@ func TestMaskedDigest(t *testing.T) {
 	}
 }
 
+// Nothing of a file is left out but what differs by nature: not the end of a long line, nor what no terminal shows.
+func TestMaskedDigestLeavesNothingOut(t *testing.T) {
+	header := strings.Repeat("field = value\n", 1000)
+	long := strings.Repeat("0.5 ", maxLine/4)
+	for name, pair := range map[string][2]string{
+		"the end of a long line":         {long + "0.5\n", long + "0.25\n"},
+		"the end of a long last line":    {long + "0.5", long + "0.25"},
+		"the length of a long line":      {long + "0.5\n", long + "0.5 0.5\n"},
+		"bytes behind a header of text":  {header + "\x01\xff\x02\x03", header + "\x01\xff\x04\x03"},
+		"an escape sequence among bytes": {header + "\x01\xff\x1b[31m", header + "\x01\xff\x1b[32m"},
+		"control characters":             {header + "a\x01b\n", header + "a\x02b\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var digests [2]string
+			for i, text := range pair {
+				digest, isText, err := MaskedDigest(strings.NewReader(text))
+				if err != nil || !isText {
+					t.Fatalf("text %v, %v", isText, err)
+				}
+				digests[i] = digest
+			}
+			if digests[0] == digests[1] {
+				t.Error("two files have one digest")
+			}
+		})
+	}
+}
+
 func TestMaskedDigestOfNumbersOfProcesses(t *testing.T) {
 	digest := func(text string, pids ...int64) string {
 		d, _, err := MaskedDigest(strings.NewReader(text), pids...)

@@ -15,6 +15,8 @@ const maxLine = 1 << 20
 // Memory stays below a few times maxLine whatever is written.
 type Lines struct {
 	emit func(number int64, line []byte)
+	// lost, where it is set, is given what emit is not: what is beyond maxLine, and lines that are no text, as they are.
+	lost func(part []byte)
 
 	pending  []byte // the beginning of a line whose end has not been written
 	textOnly bool   // lines that are no text are emitted empty
@@ -74,12 +76,18 @@ func (l *Lines) hold(p []byte) {
 			l.skip = true
 		}
 	}
+	if l.lost != nil && len(p) > 0 {
+		l.lost(p)
+	}
 }
 
 func (l *Lines) finish(line []byte) {
 	l.number++
 	switch {
 	case !needsCleaning(line):
+	case l.lost != nil && bytes.IndexFunc(line, noText) >= 0:
+		l.lost(line)
+		line = nil
 	case l.textOnly && !utf8.Valid(line) && bytes.IndexFunc(line, noText) >= 0:
 		line = nil
 	default:

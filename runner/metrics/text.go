@@ -27,7 +27,7 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10
 
 // MaskedDigest is the SHA-256, in hexadecimal, of a text without what differs by nature: times, durations, dates, identifiers,
 // addresses, temporary paths, what progress bars drew on the way, blank lines and the width of blanks. Two logs of the same training have
-// the same digest. The numbers of the run's own processes are left out as well. isText is false, and the digest empty, for what is not
+// the same digest. What is beyond the first 1 MiB of a line, and a line that is no text, counts as it is. The numbers of the run's own processes are left out as well. isText is false, and the digest empty, for what is not
 // UTF-8 text. The text may be of any length.
 func MaskedDigest(r io.Reader, pids ...int64) (digest string, isText bool, err error) {
 	in := readers.Get().(*bufio.Reader)
@@ -53,6 +53,7 @@ func MaskedDigest(r io.Reader, pids ...int64) (digest string, isText bool, err e
 			sum.Write([]byte{'\n'})
 		}
 	})
+	lines.lost = func(part []byte) { sum.Write(part) }
 	if _, err := io.Copy(lines, in); err != nil {
 		return "", false, fmt.Errorf("reading a text: %w", err)
 	}

@@ -189,4 +189,6 @@ type Leaf struct {
 	// Text is the value of a number or a short string; Digest identifies the value exactly.
 	Text   string `json:"text,omitempty"`
 	Digest string `json:"digest"`
+	// Masked is the digest of a text without what differs by nature, where Text does not hold all of it or it has several lines.
+	Masked string `json:"masked,omitempty"`
 }
