@@ -151,9 +151,13 @@ func descr(v any, depth int) (Type, error) {
 		if !ok || len(parts) < 2 {
 			return Type{}, checkpoint.Damaged("structured array type with a field that is no pair")
 		}
-		name, ok := parts[0].(string)
+		named := parts[0]
+		if titled, ok := named.([]any); ok && len(titled) == 2 {
+			named = titled[1] // behind the title
+		}
+		name, ok := named.(string)
 		if !ok {
-			return Type{}, checkpoint.Unsupported("structured array type with titles")
+			return Type{}, checkpoint.Damaged("structured array type with a field that has no name")
 		}
 		t, err := descr(parts[1], depth+1)
 		if err == nil && len(parts) > 2 {

@@ -38,6 +38,7 @@ arrays.update(
     nested=np.array([(1, [[1, 2, 3], [4, 5, 6]], ("ab", 7))],
                     dtype=[("a", "i1"), ("m", "<f4", (2, 3)), ("r", [("s", "S3"), ("v", "<i8", 1)])]),
     accented=np.ones(2, [("\u00e9", "<f4")]), foreign=np.ones(2, [("\u4e2d", "<f4")]),  # versions 1 and 3 of the header
+    titled=np.ones(2, [(("a title", "a"), "<i2"), ("b", "<f4")]),
     padded=np.zeros(2, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)))
 
 
