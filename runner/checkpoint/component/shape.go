@@ -96,8 +96,11 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 	return s
 }
 
-// container returns the name of the innermost container of an entry.
+// container returns the name of the innermost container of an entry; where a file keeps none, what stands before its last key.
 func (s *shapes) container(e *checkpoint.Entry, segments []segment) string {
+	if len(s.containers) == 0 && len(segments) > 0 {
+		return segments[len(segments)-1].container(e.Name)
+	}
 	for _, x := range slices.Backward(segments) {
 		if name := x.container(e.Name); s.containers[name] {
 			return name
