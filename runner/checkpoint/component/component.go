@@ -251,6 +251,10 @@ func refine(id ID, e *checkpoint.Entry, below []segment) ID {
 	}
 	last := below[len(below)-1].key
 	switch id {
+	case Optimizer:
+		if wordsOf(below[0].key).one("scaler") {
+			return Scaler // of Megatron-LM and DeepSpeed
+		}
 	case Model:
 		if len(below) > 1 && wordsOf(below[0].key).one("ema", "swa") {
 			return EMA

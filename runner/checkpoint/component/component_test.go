@@ -42,7 +42,7 @@ func TestClassify(t *testing.T) {
 		},
 		"deepspeed": {
 			"module.fc.weight": {one, Model}, "ds_version": {nil, Version}, "global_steps": {nil, Step}, "lr_scheduler.last": {nil, Scheduler},
-			"optimizer.x": {one, Optimizer}, "ds_config.zero": {nil, Config}, "skipped_steps": {nil, Metrics},
+			"optimizer.x": {one, Optimizer}, "optimizer.grad_scaler.scale": {one, Scaler}, "ds_config.zero": {nil, Config}, "skipped_steps": {nil, Metrics},
 		},
 		"composer": {
 			"state.model.fc.weight": {one, Model}, "state.optimizers.SGD.state.fc": {one, Optimizer}, "state.timestamp.Timestamp.batch": {nil, Step},
@@ -53,7 +53,6 @@ func TestClassify(t *testing.T) {
 		"trainer":        {"global_step": {nil, Step}, "epoch": {nil, Epoch}, "log_history[0].loss": {nil, Metrics}, "best_metric": {nil, BestMetric}},
 		"dictionary": {
 			"model.fc.weight": {one, Model}, "model_ema.fc.weight": {one, EMA}, "rng.torch": {[]int64{5056}, RNGTorch}, "best_acc": {nil, BestMetric},
-			"rng":              {[]int64{2}, Unknown}, // a key of JAX beside weights is none of them
 			"sampler.position": {nil, Sampler}, "val_loss": {nil, Metrics}, "something": {nil, Unknown}, "iteration": {nil, Step},
 			// Sixteen bytes without a name that speaks of random numbers are just a small tensor.
 			"model.mask": {[]int64{16}, Model},
@@ -75,6 +74,19 @@ func TestClassify(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatLiesBesideWeights in a format that joins keys is not a weight for that, such as a key of JAX.
+func TestWhatLiesBesideWeights(t *testing.T) {
+	f := file(t, map[string][]int64{"params.dense.kernel": {1}, "params.dense.table": {1}, "rng": {2}, "step": nil})
+	f.Format = "orbax"
+	want := map[string]ID{"params.dense.kernel": Model, "params.dense.table": Model, "rng": Unknown, "step": Step}
+	a := Classify(f)
+	for i := range f.Entries {
+		if name := f.Entries[i].Name; a.Of[i] != want[name] {
+			t.Errorf("%s is %s", name, a.Of[i])
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type shapes struct {
 	weights    map[string]bool // containers of which a member is named as parameters are
 	generators generators
 	nested     bool // the file tells containers from keys with dots
+	joined     bool // the names of the file are joined from keys
 }
 
 // signs are members that, together, tell a container: PyTorch's state_dict() of optimizers, schedulers and gradient
@@ -34,7 +35,7 @@ var signs = []struct {
 }
 
 func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
-	s := &shapes{of: map[string]ID{}, containers: map[string]bool{}, weights: map[string]bool{}, generators: generators{}}
+	s := &shapes{of: map[string]ID{}, containers: map[string]bool{}, weights: map[string]bool{}, generators: generators{}, joined: joined[f.Format]}
 	for _, g := range f.RNG {
 		switch g.Generator {
 		case "python-random":
@@ -96,9 +97,9 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 	return s
 }
 
-// container returns the name of the innermost container of an entry; where a file keeps none, what stands before its last key.
+// container returns the name of the innermost container of an entry; where names are joined from keys, what stands before the last.
 func (s *shapes) container(e *checkpoint.Entry, segments []segment) string {
-	if len(s.containers) == 0 && len(segments) > 0 {
+	if s.joined && len(segments) > 0 {
 		return segments[len(segments)-1].container(e.Name)
 	}
 	for _, x := range slices.Backward(segments) {

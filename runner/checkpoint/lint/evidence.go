@@ -81,7 +81,7 @@ func isPosition(e *checkpoint.Entry, path []string) bool {
 	if e.Kind == checkpoint.KindString || e.Type == "bool" {
 		return false
 	}
-	if len(path) == 0 {
+	if len(path) == 0 || e.Kind == checkpoint.KindBytes {
 		return true
 	}
 	last := path[len(path)-1]

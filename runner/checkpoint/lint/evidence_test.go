@@ -30,6 +30,7 @@ func TestEvidence(t *testing.T) {
 		"consumed_train_samples":            {component.Sampler, number, true},
 		"total_tokens_seen":                 {component.Sampler, number, true},
 		"loader.sample_in_epoch":            {component.Sampler, number, true},
+		"dataloader.dp_rank_0":              {component.Sampler, checkpoint.Entry{Kind: checkpoint.KindBytes, Type: "bytes"}, true},
 		"loader.batch_size":                 {component.Sampler, number, false},
 		"dataset_size":                      {component.Sampler, number, false},
 		"sampler.kind":                      {component.Sampler, text, false},

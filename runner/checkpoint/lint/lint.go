@@ -217,7 +217,11 @@ func (c *Checker) Document() *Document {
 	default:
 		d.Resume = "yes"
 	}
-	if _, ok := c.found[component.Model]; ok && !fatal {
+	_, model := c.found[component.Model]
+	if _, ok := c.found[component.EMA]; ok && !model && !fatal {
+		d.GoodFor = append(d.GoodFor, "inference with the averaged weights")
+	}
+	if model && !fatal {
 		d.GoodFor = append(d.GoodFor, "inference")
 		if c.family != scikitLearn {
 			d.GoodFor = append(d.GoodFor, "transfer learning")

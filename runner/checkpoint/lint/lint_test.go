@@ -184,6 +184,9 @@ func TestCheckpointsOfPyTorch(t *testing.T) {
 			t.Errorf("%s, exact resume: %s", diff, d.Resume)
 		}
 	})
+	if d := check(t, filepath.Join(dir, "averages-alone.pt")); !slices.Equal(d.GoodFor, []string{"inference with the averaged weights"}) {
+		t.Errorf("averages alone are good for %q", d.GoodFor)
+	}
 	t.Run("cut-short", func(t *testing.T) {
 		d := check(t, filepath.Join(dir, "cut-short.pt"))
 		if got := damaged(d); !slices.Equal(got, []string{"CK101"}) || d.Resume != "no" || len(d.GoodFor) > 0 {

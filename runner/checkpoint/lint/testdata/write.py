@@ -74,6 +74,7 @@ save("one-misfit-of-many", misfit)
 some = training()
 some["optimizer"]["state"][0]["exp_avg"] = torch.zeros(2, 2)
 save("moments-of-two-shapes", some)
+save("averages-alone", without("model"))
 some = training()
 del some["optimizer"]["state"][1]
 save("some-moments", some)
