@@ -17,6 +17,16 @@ type Data interface {
 // Sequential is implemented by Data that is cheap to read only from front to back, such as a compressed stream.
 type Sequential interface{ Sequential() bool }
 
+// Releaser is implemented by Data that keep hold of memory from one read to the next.
+type Releaser interface{ Release() }
+
+// Release says of d that nothing more is read for now.
+func Release(d Data) {
+	if r, ok := d.(Releaser); ok {
+		r.Release()
+	}
+}
+
 // MaxElements bounds the elements of one tensor, so that byte counts cannot overflow.
 const MaxElements = 1 << 44
 

@@ -145,6 +145,34 @@ func manyObjects() (records []record) {
 	return records
 }
 
+// deflatedArrays are n arrays of one element in an archive as numpy.savez_compressed writes it.
+func deflatedArrays(t testing.TB, n int, descr string, size int) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range n {
+		w, err := z.Create(fmt.Sprint(i, ".npy"))
+		if err == nil {
+			_, err = w.Write(npyFile("{'descr': "+descr+", 'fortran_order': False, 'shape': (1,), }", size))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// manyNames is a structured type of n fields of a byte each.
+func manyNames(n int) string {
+	fields := make([]string, n)
+	for i := range fields {
+		fields[i] = fmt.Sprintf("('a name of a field %d','|u1')", i)
+	}
+	return "[" + strings.Join(fields, ",") + "]"
+}
+
 // zipBomb inflates to 256 MiB from 256 KiB.
 func zipBomb(t testing.TB) []byte {
 	const header = "{'descr': '|u1', 'fortran_order': False, 'shape': (268435456,), }"
@@ -234,6 +262,8 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"torch: offset outside":            torchFile(t, proto+rebuild(storageRef("0", 4), 5, tuple(binInt(1)), tuple(binInt(1)))+".", one),
 		"torch: negative offset":           torchFile(t, proto+rebuild(storageRef("0", 4), -1, tuple(binInt(1)), tuple(binInt(1)))+".", one),
 		"torch: expanded to 2^40":          torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(1<<40)), tuple(binInt(0)))+".", one),
+		"torch: expanded to 128 MiB":       torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(1<<25)), tuple(binInt(0)))+".", one),
+		"torch: long name of a device":     torchFile(t, proto+rebuild(strings.Replace(storageRef("0", 4), binUnicode("cpu"), binUnicode(strings.Repeat("x", 3<<20)), 1), 0, tuple(binInt(4)), tuple(binInt(1)))+".", one),
 		"torch: shape overflows":           torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(1<<62), binInt(4)), tuple(binInt(0), binInt(0)))+".", one),
 		"torch: no such storage":           torchFile(t, proto+rebuild(storageRef("7", 4), 0, tuple(binInt(4)), tuple(binInt(1)))+".", one),
 		"torch: storage leaves the folder": torchFile(t, proto+rebuild(storageRef("../../etc/passwd", 4), 0, tuple(binInt(4)), tuple(binInt(1)))+".", one),
@@ -287,6 +317,7 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"npy: objects that are no array":  append(npyFile("{'descr': '|O', 'fortran_order': False, 'shape': (), }", 0), proto+"N."...),
 		"npy: bytes behind the objects":   append(objectsFile(1, 1, "N"), 0),
 		"npy: objects repeated":           objectsFile(500, 500, strings.TrimSuffix(strings.TrimPrefix(string(repeated(binUnicode(strings.Repeat("x", 1<<20)), 500)), proto+"]("), "e.")),
+		"npz: many types of many fields":  deflatedArrays(t, 1000, manyNames(1500), 1500),
 		"npz: many objects":               stored(t, manyObjects()...),
 		"npy: code in header":             npyFile("{'descr': __import__('os').system('id'), 'fortran_order': False, 'shape': (1,), }", 8),
 		"npy: nested header":              npyFile("{'descr': "+strings.Repeat("[", 60000), 0),
@@ -500,4 +531,21 @@ func TestATorchSaveWithinAPickleIsReadOnceForAllThatHoldIt(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+func TestCompressedArraysTakeNoMemoryBeforeTheyAreRead(t *testing.T) {
+	data := deflatedArrays(t, 5000, "'<f4'", 4)
+	debug.FreeOSMemory()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f, err := all.OpenReader(context.Background(), bytes.NewReader(data), int64(len(data)), "model.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 {
+		t.Errorf("%d arrays hold %d MiB", len(f.Entries), grown>>20)
+	}
+	f.Close()
 }

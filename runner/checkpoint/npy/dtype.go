@@ -57,7 +57,7 @@ func SubArray(t Type, shape []int64) (Type, error) {
 
 // ParseType reads a type string of NumPy's array interface.
 func ParseType(s string) (Type, error) {
-	refused := checkpoint.Unsupported("array type %q", checkpoint.Clip(s, 40))
+	refused := func() (Type, error) { return Type{}, checkpoint.Unsupported("array type %q", checkpoint.Clip(s, 40)) }
 	if s == "|O" || s == "O" || s == "|O8" || s == "O8" || s == "<O8" || s == "=O8" {
 		return Type{Name: "object", Item: 8, Object: true}, nil
 	}
@@ -66,7 +66,7 @@ func ParseType(s string) (Type, error) {
 		order, s = s[0], s[1:]
 	}
 	if s == "" {
-		return Type{}, refused
+		return refused()
 	}
 	code, rest := s[0], s[1:]
 	unit := ""
@@ -75,7 +75,7 @@ func ParseType(s string) (Type, error) {
 	}
 	n, err := strconv.ParseInt(rest, 10, 32)
 	if err != nil || n < 0 {
-		return Type{}, refused
+		return refused()
 	}
 	t := Type{Item: n, Swap: n}
 	switch code {
@@ -98,7 +98,7 @@ func ParseType(s string) (Type, error) {
 		t.Name, t.Swap = checkpoint.DType("bytes"+rest), 1
 	case 'U':
 		if n > 1<<28 {
-			return Type{}, refused
+			return refused()
 		}
 		t.Name, t.Item, t.Swap = checkpoint.DType("str"+rest), 4*n, 4
 	case 'V':
@@ -109,7 +109,7 @@ func ParseType(s string) (Type, error) {
 		t.Name = checkpoint.DType("timedelta64" + unit)
 	}
 	if t.Name == "" || unit != "" && code != 'M' && code != 'm' || (code == 'M' || code == 'm') && n != 8 {
-		return Type{}, refused
+		return refused()
 	}
 	if order != '>' || t.Swap <= 1 {
 		t.Swap = 0

@@ -33,26 +33,34 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	return f, a.Done()
 }
 
+// maxNames bounds the names of all types together, which of structured arrays are those of their fields.
+const maxNames = 8 << 20
+
 // Arrays appends arrays in .npy format to the entries of a file.
 type Arrays struct {
 	file     *checkpoint.File
 	size     int64
 	anyOrder func(checkpoint.Data) checkpoint.Data
 	memory   int64 // that further pickles may take
+	names    int64 // bytes that the names of further types may have
 	objects  *pyobject.Collector
 }
 
 // NewArrays returns one for a file of a given size. anyOrder makes sequential data readable in any order; it is not called
 // where no data are sequential.
 func NewArrays(f *checkpoint.File, size int64, anyOrder func(checkpoint.Data) checkpoint.Data) *Arrays {
-	return &Arrays{f, size, anyOrder, pickle.LimitsFor(size).Memory, pyobject.NewCollector(f, size)}
+	return &Arrays{f, size, anyOrder, pickle.LimitsFor(size).Memory, maxNames, pyobject.NewCollector(f, size)}
 }
 
 // Add adds the array that data hold, under its name. crc is the CRC-32 of the data, 0 where none is known.
 func (a *Arrays) Add(name string, data checkpoint.Data, crc uint32) error {
 	h, err := npy.ReadHeader(data)
+	checkpoint.Release(data)
 	if err != nil {
 		return err
+	}
+	if a.names -= int64(len(h.Type.Name)); a.names < 0 {
+		return checkpoint.Limit("structured arrays whose fields have names of more than %d MiB", maxNames>>20)
 	}
 	if h.Type.Object {
 		return a.addObjects(name, h, data)

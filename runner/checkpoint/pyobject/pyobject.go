@@ -10,6 +10,9 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
+// MaxDevice bounds the name of a device ("cuda:0"), which is shown for every tensor on it.
+const MaxDevice = 256
+
 // Storage is a stored block of bytes that tensors are views of.
 type Storage struct {
 	Key    string // names the block within its file
@@ -86,9 +89,12 @@ func (c *Collector) Done() error {
 	return nil
 }
 
+// maxRatio is how many times the bytes of a file its values may have, beyond 64 MiB.
+const maxRatio = 32
+
 // viewBudget bounds the bytes that all values of a file may have together: an expanded view of one element can claim
 // to be any size, and would be hashed for hours, and so would a long text that is in a thousand lists.
-func viewBudget(fileSize int64) int64 { return 256<<20 + 64*min(fileSize, 1<<50) }
+func viewBudget(fileSize int64) int64 { return 64<<20 + maxRatio*min(fileSize, 1<<50) }
 
 // heldBudget bounds the bytes of numbers, sequences and names that are written anew. A sequence takes at most five times
 // what it takes in the pickle, whose own values are bounded by pickle.LimitsFor.

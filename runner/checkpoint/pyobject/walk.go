@@ -50,7 +50,7 @@ func (w *walker) add(p *keypath.Path, e checkpoint.Entry) error {
 		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
 	}
 	if w.budget -= e.Data.Size(); w.budget < 0 {
-		return checkpoint.Limit("the values of this file claim to be over 64 times its size, up to %q", checkpoint.Clip(e.Name, 80))
+		return checkpoint.Limit("the values of this file claim to be over %d times its size, up to %q", maxRatio, checkpoint.Clip(e.Name, 80))
 	}
 	held := int64(len(e.Type)) // of a structured array, it names the fields
 	if e.Kind == checkpoint.KindNumber || e.Kind == checkpoint.KindObject {

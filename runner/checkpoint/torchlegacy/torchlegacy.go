@@ -159,7 +159,7 @@ func parseReference(id pickle.Value) (ref reference, err error) {
 	ref.key, ok2 = t.Items[2].(string)
 	ref.location, ok3 = t.Items[3].(string)
 	ref.n, ok4 = pickle.Int(t.Items[4])
-	if !ok1 || !ok2 || !ok3 || !ok4 || ref.n < 0 || ref.n > checkpoint.MaxElements {
+	if !ok1 || !ok2 || !ok3 || !ok4 || ref.n < 0 || ref.n > checkpoint.MaxElements || len(ref.location) > pyobject.MaxDevice {
 		return ref, checkpoint.Damaged("persistent id of a storage with parts of other types")
 	}
 	if ref.dtype, err = pyobject.StorageDType(class); err != nil || len(t.Items) == 5 {

@@ -167,7 +167,7 @@ func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
 	key, ok2 := t.Items[2].(string)
 	location, ok3 := t.Items[3].(string)
 	n, ok4 := pickle.Int(t.Items[4])
-	if !ok1 || !ok2 || !ok3 || !ok4 || n < 0 || n > checkpoint.MaxElements {
+	if !ok1 || !ok2 || !ok3 || !ok4 || n < 0 || n > checkpoint.MaxElements || len(location) > pyobject.MaxDevice {
 		return nil, checkpoint.Damaged("persistent id of a storage with parts of other types")
 	}
 	dtype, err := pyobject.StorageDType(class)

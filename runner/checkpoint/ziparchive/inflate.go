@@ -77,6 +77,13 @@ func (d *inflated) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// Release gives back the memory that inflating takes.
+func (d *inflated) Release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.release()
+}
+
 func (d *inflated) begin() error {
 	d.release()
 	in := io.NewSectionReader(d.rec.r, d.rec.off, d.rec.end-d.rec.off)
@@ -150,11 +157,14 @@ func lzmaReader(in io.Reader, rec Record) (io.Reader, error) {
 	if window > maxWindow {
 		return nil, checkpoint.Limit("LZMA data with a window of more than %d MiB", maxWindow>>20)
 	}
+	// Nothing refers back further than to the beginning.
+	window = uint32(max(lzma.MinDictCap, min(int64(window), rec.Size)))
+	binary.LittleEndian.PutUint32(head[5:], window)
 	// The header of a .lzma file has the properties and the length, all bits set where a marker ends the data.
 	const marked = 1 << 1
 	header := append(head[4:9:9], 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	if rec.flags&marked == 0 {
 		binary.LittleEndian.PutUint64(header[5:], uint64(rec.Size))
 	}
-	return lzma.ReaderConfig{DictCap: int(max(window, lzma.MinDictCap))}.NewReader(io.MultiReader(bytes.NewReader(header), in))
+	return lzma.ReaderConfig{DictCap: int(window)}.NewReader(io.MultiReader(bytes.NewReader(header), in))
 }

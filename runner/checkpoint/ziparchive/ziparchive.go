@@ -21,6 +21,8 @@ const (
 	// maxRatio and freeBytes bound what the compressed records of an archive may inflate to.
 	maxRatio  = 200
 	freeBytes = 64 << 20
+	// maxLarge bounds the records of methods that take up to megabytes for each, however small. NumPy writes none.
+	maxLarge = 1000
 )
 
 // Archive is an open ZIP container.
@@ -71,6 +73,7 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	}
 	a := &Archive{Records: make([]Record, 0, min(d.records, uint64(d.length/headerSize)))}
 	var inflated, compressed int64
+	large := 0
 	err = d.each(r, func(rec Record, at stamp) error {
 		if len(a.Records) == 0 {
 			a.first = at
@@ -91,6 +94,11 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 		stored := rec.end - rec.off
 		if rec.Stored() && stored != rec.Size {
 			return checkpoint.Damaged("stored record %q with two sizes", checkpoint.Clip(rec.Name, 80))
+		}
+		if rec.method == methodBzip2 || rec.method == methodLZMA {
+			if large++; large > maxLarge {
+				return checkpoint.Limit("more than %d records compressed by bzip2 or LZMA", maxLarge)
+			}
 		}
 		if !rec.Stored() {
 			inflated, compressed = inflated+rec.Size, compressed+stored
