@@ -65,6 +65,16 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 			s.of[e.Name] = Config
 		case IsEstimator(e):
 			s.of[e.Name] = Model
+		case isGenerator(e, "random.Random"):
+			s.of[e.Name] = RNGPython
+		case isGenerator(e, "numpy.random."):
+			s.of[e.Name] = RNGNumPy
+		case isGenerator(e, "torch._C.Generator"):
+			s.of[e.Name] = RNGTorch
+		case e.Type == "str" && strings.HasPrefix(e.Text, "cuda"):
+			if made, ok := strings.CutSuffix(e.Name, "[arg 0][arg 0]"); ok && s.of[made] == RNGTorch {
+				s.of[made] = RNGCUDA // a generator of this device
+			}
 		}
 		segments = appendSegments(segments[:0], e.Name)
 		for _, x := range segments {
@@ -127,6 +137,11 @@ func isSettings(e *checkpoint.Entry) bool {
 // IsEstimator knows the estimators, transformers and pipelines of scikit-learn by the package of their classes.
 func IsEstimator(e *checkpoint.Entry) bool {
 	return e.Type == "object" && strings.HasPrefix(e.Text, "sklearn.")
+}
+
+// isGenerator knows generators that were pickled themselves by what makes them.
+func isGenerator(e *checkpoint.Entry, class string) bool {
+	return (e.Type == "object" || e.Type == "call") && strings.HasPrefix(e.Text, class)
 }
 
 // generators are the states of random number generators that the reader recognised, by the name of their container.

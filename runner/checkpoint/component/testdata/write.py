@@ -37,7 +37,18 @@ save("gan", {"G": weights, "D": weights, "optG": opt, "g_optimizer": opt, "epoch
 save("whole-objects", {"epoch": 1, "model": model, "optimizer": optimizer, "scheduler": scheduler})
 save("tuple", (weights, opt, 5))
 save("nested", {"state": {"model": weights, "opt": opt, "step": 5}, "meta": {"version": 1, "iter": 50}})
+
+
+class GeneratorOnGPU:
+    """Is pickled as a torch.Generator of a GPU is."""
+
+    def __reduce__(self):
+        return torch.Generator, (torch.device("cuda"),), (0, 0, torch.zeros(16, dtype=torch.uint8))
+
+
 save("generators", {"model": weights, "one": python, "two": numpy, "three": cpu, "four": np.random.default_rng(0).bit_generator.state,
+                    "five": np.random.default_rng(0), "six": random.Random(0), "seven": np.random.RandomState(0),
+                    "eight": GeneratorOnGPU(),
                     "rng_states": [{"python": python, "numpy": numpy, "torch": cpu}]})
 save("named-only", {"model": weights, "optimizer": "adam", "scheduler": None, "ema": None, "scaler": None, "epoch": 1})
 # Names of modules that are words of a training: none of them is a part of one.
