@@ -182,3 +182,12 @@ func TestANumberWithinTheToleranceIsMarked(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestRenamedValuesThatChanged are listed under their names, and not as the same.
+func TestRenamedValuesThatChanged(t *testing.T) {
+	r := diff(t, file(t, "fc.w", []float32{1}), file(t, "module.fc.w", []float32{2}), Options{})
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil || strings.Contains(b.String(), "Same values") || !strings.Contains(b.String(), "\nCompared under other names:\n") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}

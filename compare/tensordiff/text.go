@@ -30,7 +30,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	r.writeChanges(b)
 	r.writeAbsences(b)
-	writeList(b, "Same values under other names", r.renames())
+	writeList(b, "Compared under other names", r.renames())
 	var states []string
 	for _, g := range r.Generators {
 		states = append(states, fmt.Sprintf("%s (%s): %s", display(g.Name), g.Kind, g.Text))
