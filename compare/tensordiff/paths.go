@@ -3,6 +3,7 @@ package tensordiff
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -97,6 +98,14 @@ func otherLayout(name string) string {
 }
 
 func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
+	if same, ok := deadLinks(x.Path, y.Path); ok && x.Path != c.A {
+		if same {
+			c.Identical++
+		} else {
+			c.Other = append(c.Other, x.Name)
+		}
+		return nil
+	}
 	apart := int64(-1)
 	if !x.Spread && !y.Spread {
 		var err error
@@ -140,6 +149,21 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 	r.A.Path, r.B.Path = x.Path, y.Path
 	c.Files = append(c.Files, r)
 	return nil
+}
+
+// deadLinks reports whether two paths are links to what is gone, and whether they lead to the same.
+func deadLinks(a, b string) (same, ok bool) {
+	var targets [2]string
+	for i, path := range []string{a, b} {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return false, false
+		}
+		var err error
+		if targets[i], err = os.Readlink(path); err != nil {
+			return false, false
+		}
+	}
+	return targets[0] == targets[1], true
 }
 
 // alike reports whether two files that are no checkpoints differ only in what does so by nature, as the times in TensorFlow's list of

@@ -153,3 +153,16 @@ func TestALongListTellsItsFirstDifference(t *testing.T) {
 		}
 	}
 }
+
+func TestLinksToWhatIsGone(t *testing.T) {
+	a, b := tree(t, map[string]string{"same.json": "{}"}), tree(t, map[string]string{"same.json": "{}"})
+	for _, link := range []struct{ dir, name, target string }{{a, "one", "gone"}, {b, "one", "gone"}, {a, "other", "gone"}, {b, "other", "elsewhere"}} {
+		if err := os.Symlink(link.target, filepath.Join(link.dir, link.name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Paths(context.Background(), a, b, Options{})
+	if err != nil || c.Identical != 2 || !slices.Equal(c.Other, []string{"other"}) {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

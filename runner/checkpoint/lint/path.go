@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -43,7 +44,8 @@ func (c *Checker) item(ctx context.Context, item all.Item, several *component.Un
 	case errors.As(err, &damaged):
 		c.AddUnreadable(item.Name, err)
 		return nil
-	case err != nil && item.Path != c.path && all.Foreign(item.Name, err):
+	// A link may lead to what is gone.
+	case err != nil && item.Path != c.path && (all.Foreign(item.Name, err) || errors.Is(err, fs.ErrNotExist)):
 		if promises(item.Name) {
 			c.AddUnreadable(item.Name, err)
 		}

@@ -125,3 +125,19 @@ func TestCheckpointsBesideEachOther(t *testing.T) {
 		}
 	}
 }
+
+func TestLinksToWhatIsGone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "m.safetensors"), []byte(safetensors("fc.weight", "\x00\x00\x80\x3f")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"latest", "optimizer.pt"} {
+		if err := os.Symlink("gone", filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := Path(context.Background(), dir)
+	if err != nil || len(d.Damage) != 1 || d.Damage[0].Rule != "CK101" || d.Damage[0].File != "optimizer.pt" {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
