@@ -111,8 +111,14 @@ func (c *inquiry) controlled(id seed.ID, used *trace.Seen) (status, why string) 
 		return "unknown", "one run cannot show whether its values repeat"
 	}
 	for _, change := range trace.Changes(c.shipped[0].summary, c.shipped[1].summary) {
-		if change.Stream == id && !importing(change.Seen) {
+		switch {
+		case change.Stream != id || importing(change.Seen):
+		case c.audit.Verdict != record.Reproducible:
 			return "uncontrolled", "its values differ between runs, and were not shown to reach the results"
+		case slices.Contains(ofGenerators, change.Kind):
+			return "uncontrolled", "its values differ between runs, although the results stayed the same"
+		default:
+			return "controlled", fmt.Sprintf("its values differ between runs, and the results of %d stayed the same", len(c.shipped))
 		}
 	}
 	if seeding := seededAt(c.shipped[0], id); seeding != nil {
@@ -123,6 +129,9 @@ func (c *inquiry) controlled(id seed.ID, used *trace.Seen) (status, why string) 
 	}
 	return "controlled", fmt.Sprintf("gave the same values in %d runs", len(c.shipped))
 }
+
+// ofGenerators are the kinds of events of random number generators, which are to be seeded whether or not their values matter.
+var ofGenerators = []probe.Kind{probe.KindNew, probe.KindSeed, probe.KindDraw, probe.KindStream}
 
 // seededAt is where a stream was given an explicit seed.
 func seededAt(o *observation, id seed.ID) *trace.Seen {
