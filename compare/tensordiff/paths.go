@@ -12,6 +12,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 	"github.com/reprocheck/reprocheck/runner/metrics"
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
@@ -39,7 +40,7 @@ type Comparison struct {
 }
 
 // Paths compares two checkpoints, each a file or a directory. In directories files are paired by path, and the shards of
-// an index are compared as one model. It reads one pair at a time.
+// an index are compared as one model. One file is compared with that of a directory that alone has a model. It reads one pair at a time.
 func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, Alike: []string{}, OnlyA: []string{}, OnlyB: []string{}}
 	listA, err := all.List(a)
@@ -47,6 +48,15 @@ func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 		return nil, err
 	}
 	listB, err := all.List(b)
+	if err != nil {
+		return nil, err
+	}
+	switch { // a directory of one file stays one
+	case len(listA) != 1 && len(listB) == 1 && listB[0].Path == b:
+		listA, err = theModel(ctx, listA)
+	case len(listA) == 1 && len(listB) != 1 && listA[0].Path == a:
+		listB, err = theModel(ctx, listB)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +70,29 @@ func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 	}
 	c.Verdict = c.verdict()
 	return c, nil
+}
+
+// theModel returns the one file of a directory that has the weights of a model, beside its configuration and others; all of them
+// where there is none, or several.
+func theModel(ctx context.Context, list []all.Item) ([]all.Item, error) {
+	var found []all.Item
+	for _, x := range list {
+		f, err := all.Open(ctx, x.Path)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue // it is told where it is compared
+		}
+		if len(models(f, component.Classify(f).Of, false)) > 0 {
+			found = append(found, x)
+		}
+		f.Close()
+	}
+	if len(found) == 1 {
+		return found, nil
+	}
+	return list, nil
 }
 
 func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o Options) error {
@@ -273,7 +306,11 @@ func (c *Comparison) WriteText(w io.Writer) error {
 		return err
 	}
 	if c.Identical > 0 {
-		if _, err := fmt.Fprintf(w, "%d files have the same bytes on both sides\n", c.Identical); err != nil {
+		same := fmt.Sprintf("%d files have", c.Identical)
+		if c.Identical == 1 {
+			same = "1 file has"
+		}
+		if _, err := fmt.Fprintf(w, "%s the same bytes on both sides\n", same); err != nil {
 			return err
 		}
 	}

@@ -166,3 +166,18 @@ func TestLinksToWhatIsGone(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+func TestAFileAndTheModelOfADirectory(t *testing.T) {
+	dir := tree(t, map[string]string{"config.json": `{"w": 1}`, "m.safetensors": shard("fc.weight", 1), "notes.txt": "notes"})
+	alone := filepath.Join(tree(t, map[string]string{"other.safetensors": shard("fc.weight", 2)}), "other.safetensors")
+	for _, pair := range [][2]string{{dir, alone}, {alone, dir}} {
+		c, err := Paths(context.Background(), pair[0], pair[1], Options{})
+		if err != nil || len(c.Files) != 1 || c.Files[0].Changed.Count != 1 || len(c.OnlyA)+len(c.OnlyB) > 0 {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+	two := tree(t, map[string]string{"a.safetensors": shard("fc.weight", 1), "b.safetensors": shard("fc.weight", 1)})
+	if c, err := Paths(context.Background(), two, alone, Options{}); err != nil || len(c.Files) != 0 || len(c.OnlyA) != 2 {
+		t.Errorf("two models: %+v, %v", c, err)
+	}
+}
