@@ -15,6 +15,7 @@ type difference struct {
 	expected, actual *observation
 	results          *compare.Result
 	training         trace.Training
+	evidence         *evidence // nil until it is asked for
 }
 
 // differ compares two runs, each pair once: their traces can be long.

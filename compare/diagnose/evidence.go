@@ -24,13 +24,18 @@ type evidence struct {
 	starters, started []starter
 }
 
+// evidence is what two runs say, gathered once. Each caller has a value of its own, to look at it as if they had parted elsewhere.
 func (c *inquiry) evidence(d *difference) *evidence {
-	return &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
-		code:     userText(c.audit.Dir, c.audit.Command, d.expected),
-		dir:      c.audit.Dir,
-		starters: startersOf(c.audit.Dir, c.audit.Command),
-		started:  startedBy(c.audit.Dir, userFiles(c.audit.Command, d.expected)),
-		changes:  trace.Changes(d.expected.summary, d.actual.summary)}
+	if d.evidence == nil {
+		d.evidence = &evidence{expected: d.expected, actual: d.actual, parted: d.training.First,
+			code:     userText(c.audit.Dir, c.audit.Command, d.expected),
+			dir:      c.audit.Dir,
+			starters: c.starters,
+			started:  startedBy(c.audit.Dir, userFiles(c.audit.Command, d.expected)),
+			changes:  trace.Changes(d.expected.summary, d.actual.summary)}
+	}
+	e := *d.evidence
+	return &e
 }
 
 // before reports whether a site was reached before the training's state parted. A process other than the one that

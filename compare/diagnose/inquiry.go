@@ -14,14 +14,15 @@ import (
 
 // inquiry is one audit while it is being made.
 type inquiry struct {
-	lab     Lab
-	audit   *record.Audit
-	options compare.Options
-	shipped []*observation // the runs of the command as it ships
-	base    plan.Experiment
-	plain   record.Verdict // on the shipped runs
-	causes  []conviction
-	failed  []trial
+	lab      Lab
+	audit    *record.Audit
+	options  compare.Options
+	starters []starter      // what the command names besides Python
+	shipped  []*observation // the runs of the command as it ships
+	base     plan.Experiment
+	plain    record.Verdict // on the shipped runs
+	causes   []conviction
+	failed   []trial
 	// compared holds the pairs of runs that have been compared.
 	compared map[[2]*observation]*difference
 	// seen are all runs made, for the checklist and the limits.
@@ -45,10 +46,15 @@ type inquiry struct {
 	hidden   bool
 }
 
+func inquire(ctx context.Context, audit *record.Audit) *inquiry {
+	return &inquiry{audit: audit, options: optionsOf(ctx, audit.Criterion), starters: startersOf(audit.Dir, audit.Command)}
+}
+
 // Investigate carries out an audit: it asks the lab for the runs that the audit's settings call for, and fills in the
 // verdict, the causes and everything that a report says of them. The error is the lab's.
 func Investigate(ctx context.Context, lab Lab, audit *record.Audit) error {
-	c := &inquiry{lab: lab, audit: audit, base: plan.AsShipped(audit.Settings.Pin), options: optionsOf(ctx, audit.Criterion)}
+	c := inquire(ctx, audit)
+	c.lab, c.base = lab, plan.AsShipped(audit.Settings.Pin)
 	if err := c.ship(ctx); err != nil {
 		return err
 	}

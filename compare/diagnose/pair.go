@@ -20,7 +20,7 @@ type Recorded struct {
 // Compare fills in an audit of two recorded runs. Nothing is run, so causes are named from what the records hold:
 // suspected at the most, but for environments that differ, which is plain to see.
 func Compare(ctx context.Context, audit *record.Audit, expected, actual Recorded) error {
-	c := &inquiry{audit: audit, options: optionsOf(ctx, audit.Criterion)}
+	c := inquire(ctx, audit)
 	c.base.Name = "compared"
 	audit.Experiments = []record.Experiment{{Name: c.base.Name, Levels: seed.Levels{}, Runs: []string{expected.Run.ID, actual.Run.ID}}}
 	for _, r := range []Recorded{expected, actual} {

@@ -90,7 +90,7 @@ func (s starter) isScript() bool {
 func (e *evidence) scripted() bool { return slices.ContainsFunc(e.starters, starter.isScript) }
 
 func (c *inquiry) scripted() bool {
-	return slices.ContainsFunc(startersOf(c.audit.Dir, c.audit.Command), starter.isScript)
+	return slices.ContainsFunc(c.starters, starter.isScript)
 }
 
 // startsProgram matches a line of Python's that starts another program.
