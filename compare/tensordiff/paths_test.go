@@ -176,6 +176,10 @@ func TestAFileAndTheModelOfADirectory(t *testing.T) {
 			t.Errorf("%+v, %v", c, err)
 		}
 	}
+	one := tree(t, map[string]string{"m.safetensors": shard("fc.weight", 1)})
+	if c, err := Paths(context.Background(), one, dir, Options{}); err != nil || c.Verdict != Different || len(c.OnlyB) != 2 {
+		t.Errorf("a directory of one file: %+v, %v", c, err)
+	}
 	two := tree(t, map[string]string{"a.safetensors": shard("fc.weight", 1), "b.safetensors": shard("fc.weight", 1)})
 	if c, err := Paths(context.Background(), two, alone, Options{}); err != nil || len(c.Files) != 0 || len(c.OnlyA) != 2 {
 		t.Errorf("two models: %+v, %v", c, err)
