@@ -29,21 +29,39 @@ func structure(a, b *checkpoint.File) []string {
 	}
 	out := []string{}
 	typeA, typeB := types(a), types(b)
-	for i := range a.Entries {
-		e := &a.Entries[i]
-		if other, ok := typeB[key(e.Name)]; e.Structure && ok && other != e.Type {
-			out = append(out, fmt.Sprintf("%s is a %s in the first file and a %s in the second", display(e.Name), e.Type, other))
-		} else if e.Structure && !ok && kept(e) {
-			out = append(out, fmt.Sprintf("%s, a %s, is in the first file only", display(e.Name), e.Type))
+	only := func(f *checkpoint.File, there map[string]string, side string) {
+		absent := map[string]bool{} // what lies within these is absent with them
+		for i := range f.Entries {
+			e := &f.Entries[i]
+			if !e.Structure {
+				continue
+			}
+			if other, ok := there[key(e.Name)]; !ok {
+				absent[e.Name] = true
+				if kept(e) && !within(e.Name, absent) {
+					out = append(out, fmt.Sprintf("%s, a %s, is in the %s file only", display(e.Name), e.Type, side))
+				}
+			} else if other != e.Type && side == "first" {
+				out = append(out, fmt.Sprintf("%s is a %s in the first file and a %s in the second", display(e.Name), e.Type, other))
+			}
 		}
 	}
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if _, ok := typeA[key(e.Name)]; e.Structure && !ok && kept(e) {
-			out = append(out, fmt.Sprintf("%s, a %s, is in the second file only", display(e.Name), e.Type))
-		}
-	}
+	only(a, typeB, "first")
+	only(b, typeA, "second")
 	return out
+}
+
+// within reports whether a name begins with one of some others.
+func within(name string, some map[string]bool) bool {
+	for end := len(name); ; {
+		end = strings.LastIndexAny(name[:end], ".[")
+		if end < 0 {
+			return false
+		}
+		if some[name[:end]] {
+			return true
+		}
+	}
 }
 
 // distributed reports whether a file is of torch.distributed.checkpoint, which writes keys that are numbers as texts.

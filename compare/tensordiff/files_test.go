@@ -191,3 +191,19 @@ func TestRenamedValuesThatChanged(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
+
+func TestStructureNamesTheOutermost(t *testing.T) {
+	a := file(t, "w", []float32{1})
+	for _, name := range []string{"optimizer", "optimizer.state", "optimizer.state[0]", "lrs"} {
+		a.Entries = append(a.Entries, checkpoint.Entry{Name: name, Kind: checkpoint.KindObject, Type: "dict", Structure: true, Data: checkpoint.Text("n")})
+	}
+	b := file(t, "w", []float32{1})
+	want := []string{"optimizer, a dict, is in the first file only", "lrs, a dict, is in the first file only"}
+	if r := diff(t, a, b, Options{}); !slices.Equal(r.Structure, want) || r.Verdict != Different {
+		t.Errorf("%q", r.Structure)
+	}
+	want = []string{"optimizer, a dict, is in the second file only", "lrs, a dict, is in the second file only"}
+	if r := diff(t, b, a, Options{}); !slices.Equal(r.Structure, want) {
+		t.Errorf("%q", r.Structure)
+	}
+}
