@@ -104,9 +104,11 @@ func TestSurplus(t *testing.T) {
 		t.Helper()
 		var s surplus
 		for _, c := range changes {
-			if err := s.add(t.Context(), c, nil); err != nil {
+			artifact, _, _, err := readArtifact(t.Context(), c, nil)
+			if err != nil {
 				t.Fatal(err)
 			}
+			s.add(c, artifact)
 		}
 		return s.artifact()
 	}
