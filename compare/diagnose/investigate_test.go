@@ -97,7 +97,7 @@ func TestCauses(t *testing.T) {
 			world: world{reaches: []seed.ID{seed.WallClock}, source: "words = set(WORDS)\nt0 = time.time()\nwhile time.time() - t0 < 1: step()", events: func(v valueOf) []probe.Event {
 				return []probe.Event{reads(probe.KindClock, seed.WallClock, 2, v(seed.WallClock)), reads(probe.KindClock, seed.WallClock, 3, v(seed.WallClock))}
 			}},
-			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 6,
+			verdict: record.Diverged, causes: "wall-clock proven train.py:3", most: 7,
 		}, {
 			name:    "an unseeded stream that reaches one of very many files",
 			world:   world{writes: 3 * maxHeld, reaches: []seed.ID{seed.NumpyLegacy}, events: unseededNumPy},

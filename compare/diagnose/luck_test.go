@@ -57,10 +57,17 @@ func TestARaceOfFewResultsSeldomConvicts(t *testing.T) {
 // An order of few words, in a program whose library starts threads, comes to the pinned order in a run with nothing but the threads
 // pinned now and then. That run clears the hash seed, and the threads are left as the only suspect.
 func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
-	const audits, most = 200, 0.05
+	const audits = 200
+	most := map[int]float64{2: 0.05, 6: 0.02, 24: 0.02}
 	library := startsThread(2)
 	library.Lib = "jax"
-	for _, thread := range []probe.Event{library, startsThread(2)} {
+	walked := "words = {'a', 'b', 'c', 'd'}\nparameters = {}\nfor word in words:\n    parameters[word] = initial()\n"
+	numbered := "number = {}\n\nnumber = {word: i for i, word in enumerate({word for word in ROWS})}\n"
+	for _, program := range []struct {
+		thread probe.Event
+		source string
+	}{{library, walked}, {startsThread(2), walked}, {startsThread(2), numbered}} {
+		thread := program.thread
 		for _, orders := range []int{2, 6, 24} {
 			others, runs := 0, 0
 			for audit := range audits {
@@ -70,7 +77,7 @@ func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 					luck[i] = r.Intn(orders)
 				}
 				w := world{t: t, luck: luck, pinnedTo: "0", reaches: []seed.ID{seed.PythonHash},
-					source: "words = {'a', 'b', 'c', 'd'}\nparameters = {}\nfor word in words:\n    parameters[word] = initial()\n",
+					source: program.source,
 					events: func(valueOf) []probe.Event { return []probe.Event{thread} },
 					zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(3, "word", v(seed.PythonHash))} }}
 				a := w.investigate(record.Settings{})
@@ -81,8 +88,8 @@ func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 				}
 				runs += w.run
 			}
-			if share := float64(others) / audits; share > most {
-				t.Errorf("library %q, %d orders: %d of %d audits convict another source, at most %.0f %% may", thread.Lib, orders, others, audits, 100*most)
+			if share := float64(others) / audits; share > most[orders] {
+				t.Errorf("library %q, %d orders: %d of %d audits convict another source, at most %.0f %% may", thread.Lib, orders, others, audits, 100*most[orders])
 			}
 			t.Logf("library %q, %d orders: %d of %d audits convict another source, %.1f runs", thread.Lib, orders, others, audits, float64(runs)/audits)
 		}
