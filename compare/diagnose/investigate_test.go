@@ -81,12 +81,6 @@ func TestCauses(t *testing.T) {
 			}},
 			verdict: record.Diverged, causes: "wall-clock proven train.py:2", most: 7,
 		}, {
-			name: "a sort by a key of hashes that the caller hands in",
-			world: world{reaches: []seed.ID{seed.PythonHash}, source: "def by(n, key):\n    order = sorted(range(n), key=key)\nload(by(9, key=lambda i: hash(names[i])))", zoomed: func(v valueOf) []probe.Event {
-				return []probe.Event{calls(3, "by"), executes(2, "order", v(seed.PythonHash)), executes(3, "loss", v(seed.PythonHash))}
-			}},
-			verdict: record.Diverged, causes: "python-hash proven train.py:3", most: 6,
-		}, {
 			name: "a generator that is seeded with a hash, and shows it where it is drawn from",
 			world: world{reaches: []seed.ID{seed.PythonHash}, source: "g = torch.Generator().manual_seed(hash(task))\nlayer = Linear(3)\nlayer.weight.normal_(generator=g)", zoomed: func(v valueOf) []probe.Event {
 				return []probe.Event{executes(1, "g", "a generator"), executes(2, "layer", "new"), executes(3, "layer", v(seed.PythonHash))}

@@ -163,11 +163,8 @@ func (v *conviction) calls(origin trace.LocalDifference, line string) []pattern 
 	var wanted []pattern
 	rule := ruleOf(v.source)
 	if rule.passes != nil {
-		if sortsByName().MatchString(line) && !sortsByAddress().MatchString(line) {
-			wanted = append(wanted, keyOfHashes)
-		}
 		if origin.Walked() || matchesAny(line, rule.telltale, takesOne, takesAll) {
-			return wanted
+			return nil
 		}
 		wanted = append(wanted, rule.passes)
 	}

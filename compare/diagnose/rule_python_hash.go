@@ -17,10 +17,7 @@ var (
 	// passesUnnamed matches a line that hands on the order of a set which it makes, or a hash, and gives it no name.
 	// A generator's value is not looked at where it is only held: it shows what it was seeded with where it is drawn from.
 	passesUnnamed = newPattern(`^\s*[\w.]+\(.*(\b(list|tuple|enumerate|iter|join|fromkeys|str)\((frozen)?set\(|\[\*(frozen)?set\(|\bhash\()|\.manual_seed\(.*\bhash\(`)
-	// sortsByName matches a line that sorts by a key made elsewhere, and keyOfHashes one that makes such a key.
-	sortsByName  = newPattern(`\bkey=\s*[\w.]+\s*[,)]`)
-	keyOfHashes  = newPattern(`\blambda\b.*\bhash\(`)
-	ordersByHash = newPattern(hashOrder)
+	ordersByHash  = newPattern(hashOrder)
 )
 
 // pythonHash is possible wherever the hash seed is random: iterating over a set of strings leaves no trace of its

@@ -292,11 +292,6 @@ func executes(line int64, name, value string) probe.Event {
 		Detail: json.RawMessage(fmt.Sprintf(`{"vars":[[%q,%q,%q]]}`, name, value, value))}
 }
 
-// calls is a line that calls a function of the program's own.
-func calls(line int64, function string) probe.Event {
-	return probe.Event{Kind: probe.KindCall, File: "train.py", Line: line, Func: function}
-}
-
 func connects(line int64) probe.Event {
 	return probe.Event{Kind: probe.KindConnect, Stream: seed.ExternalState, File: "train.py", Line: line, Value: "192.0.2.1:80", Detail: json.RawMessage(`{"api":"socket.connect"}`)}
 }

@@ -171,8 +171,7 @@ func localsThatDiffer(a, b []probe.Variable) []LocalDifference {
 	return found
 }
 
-// Executed lists the lines of the user's code that a zoomed run executed, each once, in the order of their first execution. A line
-// is written when it is done: one that calls a function stands before what that executes.
+// Executed lists the lines of the user's code that a zoomed run executed, each once, in the order of their first execution.
 func Executed(s Source) ([]LocalDifference, error) {
 	type place struct {
 		file string
@@ -183,8 +182,7 @@ func Executed(s Source) ([]LocalDifference, error) {
 		known := map[place]bool{}
 		err := each(s, process, func(order int64, e probe.Event) {
 			p := place{e.File, e.Line}
-			executed := e.Kind == probe.KindLine || e.Kind == probe.KindCall && !e.DetailBool("given")
-			if executed && !known[p] && len(lines) < maxSites {
+			if e.Kind == probe.KindLine && !known[p] && len(lines) < maxSites {
 				known[p] = true
 				l := placeOf(process, e, order)
 				l.Clock = e.DetailInt("clock")

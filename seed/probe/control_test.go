@@ -558,6 +558,49 @@ if __name__ == "__main__":
 	}
 }
 
+// What a sort asks of a key function is the same in any order; what the function makes of it may not be.
+func TestZoomOfKeyFunctions(t *testing.T) {
+	s := newSession(t, map[string]string{"run.py": `
+count = {"a": 1, "b": 2, "c": 1, "d": 2, "e": 1}
+words = set(count)
+def by_count(word):
+    return (count[word], word)
+def score(word):
+    many = count[word]
+    return many
+def by_hash(word):
+    return hash(word)
+class Order:
+    def __init__(self, key):
+        self.order = sorted(range(5), key=key)
+plain = sorted(words, key=by_count)
+plain.sort(key=lambda word: (score(word), word),
+           reverse=True)
+least = min(
+    words, key=by_hash)
+Order(key=lambda i: hash(plain[i]))
+plain = sorted([score(word) for word in plain], key=lambda n: n)
+`})
+	returned := func(hash string) map[int64]string {
+		s.env = []string{"PYTHONHASHSEED=" + hash}
+		lines := map[int64]string{}
+		for _, event := range s.watched(probe.Config{Zoom: &probe.Zoom{UntilStep: 1, Events: 1000}}, "run.py").ok(t).of(probe.KindLine) {
+			for _, v := range event.Variables() {
+				if v.Name == "return" {
+					lines[event.Line] += v.Digest + " "
+				}
+			}
+		}
+		return lines
+	}
+	one, other := returned("1"), returned("2")
+	for line, same := range map[int64]bool{5: true, 8: true, 10: false, 15: true, 19: false, 20: true} {
+		if one[line] == "" || (one[line] == other[line]) != same {
+			t.Errorf("line %d returned %q and %q, want the same: %v", line, one[line], other[line], same)
+		}
+	}
+}
+
 func TestZoomLooksIntoObjects(t *testing.T) {
 	s := newSession(t, map[string]string{"run.py": `
 import os

@@ -17,6 +17,11 @@ _WALKS = ("GET_ITER", "LIST_EXTEND", "BUILD_LIST_UNPACK")
 _TAKES = ("list", "tuple", "enumerate", "iter", "join", "fromkeys")
 _BESIDE = ("PUSH_NULL", "PRECALL", "RESUME", "CACHE", "EXTENDED_ARG")
 
+# What calls a key function once for each of its items, in whatever order they come.
+_SORTS = ("sorted", "sort", "min", "max", "nlargest", "nsmallest")
+# Of one line that sorts, so many calls of key functions are looked at, or none.
+_KEYS = 1 << 12
+
 _SKIPPED_CODE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>")
 _UNKNOWN = (None, None)
 _NOTHING = {}
@@ -44,7 +49,7 @@ class Zoom:
         self._on = False
         frame = sys._getframe(1)
         while frame is not None:
-            if isinstance(frame.f_trace, _Lines):
+            if isinstance(frame.f_trace, (_Lines, _Key)):
                 frame.f_trace = None
             frame = frame.f_back
         # A user who traces has replaced us, and keeps what is theirs.
@@ -64,7 +69,14 @@ class Zoom:
             return None
         thread.busy = True
         try:
-            if not self._probe.frames.is_user(frame) or frame.f_code.co_name in _SKIPPED_CODE:
+            if not self._probe.frames.is_user(frame):
+                return None
+            above = frame.f_back.f_trace if frame.f_back is not None else None
+            if type(above) is _Key:
+                return _Key(above.lines, None)
+            if type(above) is _Lines and above.sorts_in(frame.f_back):
+                return _Key(above, frame)
+            if frame.f_code.co_name in _SKIPPED_CODE:
                 return None
             # A generator that goes on is entered, but not called.
             first = frame.f_lasti <= 0 or frame.f_lineno == frame.f_code.co_firstlineno
@@ -83,9 +95,7 @@ class Zoom:
 
     def _call(self, frame):
         code = frame.f_code
-        names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)]
-        local = frame.f_locals
-        seen = [(name,) + values.seen(local[name], values.CLOSE) for name in names if name in local]
+        seen = _arguments(frame)
         above = frame.f_back
         given = above is None or not self._probe.frames.is_user(above)
         where = self._probe.where(frame if given else above)
@@ -98,6 +108,11 @@ class Zoom:
         where.lib = None
         where.line = line
         self._write("line", where, changed)
+
+    def keys(self, where, text, total):
+        """Writes what a key function gave: the text of one result, and a number made of all arguments and results."""
+        where.lib = None
+        self._write("line", where, [("return", "%016x" % total, text)])
 
     def _write(self, kind, where, seen, given=False):
         if self._left <= 0:
@@ -114,7 +129,7 @@ class Zoom:
 
     def mentioned(self, code):
         """Returns the names that each line of a code object mentions, and whether it gives them a value, since what a line
-        changes, it names; and those of them that it walks in an order that it does not sort."""
+        changes, it names; those of them that it walks in an order that it does not sort; and where it calls what takes a key."""
         lines = self._mentions.get(code)
         if lines is None:
             lines = self._mentions[code] = _names(code)
@@ -124,14 +139,16 @@ class Zoom:
 class _Lines:
     """The trace function of one frame. A line is written when the next one begins: then its values are there."""
 
-    __slots__ = ("_zoom", "_line", "_wanted", "_known", "_mentioned", "_walked")
+    __slots__ = ("_zoom", "_line", "_wanted", "_known", "_mentioned", "_walked", "_keyed", "_keys", "_calls")
 
     def __init__(self, zoom, frame):
         self._zoom = zoom
         self._line = None
         self._wanted = False
         self._known = {}
-        self._mentioned, self._walked = zoom.mentioned(frame.f_code)
+        self._mentioned, self._walked, self._keyed = zoom.mentioned(frame.f_code)
+        self._keys = {}
+        self._calls = 0
 
     def __call__(self, frame, event, argument):
         zoom = self._zoom
@@ -144,6 +161,7 @@ class _Lines:
         try:
             if self._wanted:
                 self._wanted = False
+                self._flush()
                 changed = self._orders(frame, self._line) + self._changed(frame, self._line)
                 if event == "return" and argument is not None:
                     changed.append(("return",) + values.seen(argument, values.CLOSE))
@@ -159,6 +177,33 @@ class _Lines:
         finally:
             thread.busy = False
         return self if zoom._on else None
+
+    def thread(self):
+        return self._zoom._probe.thread
+
+    def sorts_in(self, frame):
+        """Reports whether a frame is within a call that takes a key."""
+        return frame.f_lasti in self._keyed
+
+    def key(self, frame, given, result):
+        """Is told what a key function gave for its arguments. The order of its calls is no part of what it gives."""
+        self._calls += 1
+        if not self._wanted or self._calls > _KEYS:
+            return
+        known, text = values.seen(result, values.CLOSE)
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        results = self._keys.get(place)
+        if results is None:
+            results = self._keys[place] = _Results(self._zoom._probe.where(frame))
+        results.add(given, known, text)
+
+    def _flush(self):
+        keys, calls = self._keys, self._calls
+        self._calls = 0
+        if keys:
+            self._keys = {}
+            for _, results in sorted(keys.items()) if calls <= _KEYS else ():
+                self._zoom.keys(results.where, results.text, results.total)
 
     def _orders(self, frame, line):
         """Returns ["order of " + name, digest, text] of each set that the line walks: no part of its value until somebody does."""
@@ -186,11 +231,57 @@ class _Lines:
         return changed
 
 
+class _Results:
+    """What a line of a key function has given, whatever the order of its calls."""
+
+    __slots__ = ("where", "text", "total", "_first")
+
+    def __init__(self, where):
+        self.where = where
+        self.text = self._first = None
+        self.total = 0
+
+    def add(self, given, known, text):
+        if self._first is None or given < self._first:
+            self._first, self.text = given, text
+        self.total = (self.total + int(digest.of_text(given + known), 16)) & 0xFFFFFFFFFFFFFFFF
+
+
+class _Key:
+    """The trace function of a key function, and of what it calls: nothing is written of their lines, which come in any order."""
+
+    __slots__ = ("lines", "_given")
+
+    def __init__(self, lines, frame):
+        self.lines = lines
+        self._given = None if frame is None else ";".join([known for _, known, _ in _arguments(frame)])
+
+    def __call__(self, frame, event, argument):
+        thread = self.lines.thread()
+        if event == "return" and self._given is not None and not thread.busy:
+            thread.busy = True
+            try:
+                self.lines.key(frame, self._given, argument)
+            except Exception:
+                pass
+            finally:
+                thread.busy = False
+        return self
+
+
+def _arguments(frame):
+    """Returns [name, digest, text] of the arguments that a function has been called with."""
+    code, local = frame.f_code, frame.f_locals
+    names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)]
+    return [(name,) + values.seen(local[name], values.CLOSE) for name in names if name in local]
+
+
 def _names(code):
     from dis import findlinestarts, get_instructions
 
     starts = dict(findlinestarts(code))
-    lines, walked, sorts = {}, {}, set()
+    lines, walked, sorts, keyed = {}, {}, set(), set()
+    sorting, words = set(), None  # lines that name what sorts, and the keywords of the call to come
     line = code.co_firstlineno
     last = callee = before = None
     function = False  # a function has just been made, and at most a name loaded since
@@ -199,6 +290,11 @@ def _names(code):
         operation = instruction.opname
         if operation in _BESIDE:
             continue
+        if instruction.argval in _SORTS:
+            sorting.add(line)
+        if operation.startswith("CALL") and type(words) is tuple and "key" in words and line in sorting:
+            keyed.add(instruction.offset)
+        words = code.co_consts[instruction.arg] if operation in ("LOAD_CONST", "KW_NAMES") else None
         # From Python 3.15 on a generator expression is called with what it walks.
         taken = operation.startswith("CALL") and before in _TAKES or operation == "CALL" and instruction.arg == 0 and function
         if last is not None and (operation in _WALKS or taken):
@@ -218,4 +314,4 @@ def _names(code):
                 if isinstance(name, str) and not name.startswith(("__", ".")):
                     known[name] = known.get(name, False) or stores
             last = mentioned[-1]
-    return lines, {line: names for line, names in walked.items() if line not in sorts}
+    return lines, {line: names for line, names in walked.items() if line not in sorts}, keyed
