@@ -30,6 +30,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/xgboost"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
 )
 
 // headSize is how much of a file is read to tell its format.
@@ -114,13 +115,30 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*c
 		}
 		return f, nil
 	}
-	switch {
-	case size == 0:
-		return nil, fmt.Errorf("%w: the file is empty", checkpoint.ErrUnknownFormat)
-	case len(bytes.TrimLeft(head, "\x00")) == 0:
-		return nil, fmt.Errorf("%w: it begins with %d zero bytes, as a file does that was never written out", checkpoint.ErrUnknownFormat, len(head))
+	if what := unknown(head); what != "" {
+		return nil, fmt.Errorf("%w: %s", checkpoint.ErrUnknownFormat, what)
 	}
 	return nil, checkpoint.ErrUnknownFormat
+}
+
+// unknown says of a file that no reader knows what it is instead, where its first bytes tell.
+func unknown(head []byte) string {
+	const tarMark = 257
+	switch {
+	case len(head) == 0:
+		return "the file is empty"
+	case len(bytes.TrimLeft(head, "\x00")) == 0:
+		return fmt.Sprintf("it begins with %d zero bytes, as a file does that was never written out", len(head))
+	case ziparchive.Signature(head):
+		return fmt.Sprintf("it is a ZIP archive that begins with %q", checkpoint.Clip(ziparchive.FirstName(head), 80))
+	case len(head) > tarMark && bytes.HasPrefix(head[tarMark:], []byte("ustar")):
+		return "it is a tar archive"
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		return "it is compressed by zstd"
+	case bytes.HasPrefix(head, []byte("SQLite format 3\x00")):
+		return "it is a database of SQLite"
+	}
+	return ""
 }
 
 // candidates are the readers that may know a file by its beginning, which is returned too; each is asked when its turn comes.

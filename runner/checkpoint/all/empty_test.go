@@ -11,12 +11,14 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 )
 
-// TestFilesThatNobodyWrote says what a full disk and a crash leave.
-func TestFilesThatNobodyWrote(t *testing.T) {
+// TestFilesOfNoFormat says what a full disk and a crash leave, and other archives.
+func TestFilesOfNoFormat(t *testing.T) {
 	for want, data := range map[string][]byte{
-		"the file is empty":              {},
-		"it begins with 4096 zero bytes": make([]byte, 1<<20),
-		"it begins with 3 zero bytes":    make([]byte, 3),
+		"the file is empty":                            {},
+		"it begins with 4096 zero bytes":               make([]byte, 1<<20),
+		"it begins with 3 zero bytes":                  make([]byte, 3),
+		`a ZIP archive that begins with "notes/a.txt"`: stored(t, record{"notes/a.txt", []byte("hello")}),
+		"a tar archive":                                append(append([]byte("notes"), make([]byte, 252)...), "ustar\x0000"...),
 	} {
 		_, err := all.OpenReader(context.Background(), bytes.NewReader(data), int64(len(data)), "model.pt")
 		if !errors.Is(err, checkpoint.ErrUnknownFormat) || !strings.Contains(err.Error(), want) {
