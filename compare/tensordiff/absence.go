@@ -27,20 +27,21 @@ func (o owner) absences(list []int32) []Absence {
 	out := make([]Absence, 0, len(list))
 	// Only tensors that both files have can be what others are tied to.
 	lacks := make(map[int32]bool, len(list))
-	shared := map[string][]*checkpoint.Entry{} // by the storages of what is lacking
+	shared := map[checkpoint.Block][]*checkpoint.Entry{} // by the blocks of what is lacking
 	for _, i := range list {
 		lacks[i] = true
-		if e := &o.file.Entries[i]; e.From != nil && e.From.Storage != "" {
-			shared[e.From.Storage] = nil
+		if block, ok := blockOf(&o.file.Entries[i]); ok {
+			shared[block] = nil
 		}
 	}
 	for i := range o.file.Entries {
 		e := &o.file.Entries[i]
-		if e.From == nil || lacks[int32(i)] {
+		block, ok := blockOf(e)
+		if !ok || lacks[int32(i)] {
 			continue
 		}
-		if others, ok := shared[e.From.Storage]; ok {
-			shared[e.From.Storage] = append(others, e)
+		if others, ok := shared[block]; ok {
+			shared[block] = append(others, e)
 		}
 	}
 	l := layers{shared: shared, depth: o.headDepths(list), weights: o.weights(list)}
@@ -52,9 +53,9 @@ func (o owner) absences(list []int32) []Absence {
 
 // layers is what is known of the layers that absent values are of.
 type layers struct {
-	shared  map[string][]*checkpoint.Entry // tensors that both files have, by their storages
-	depth   map[component.ID]int           // how many keys stand before the name of a last layer
-	weights map[string]int                 // dimensions of the weights that lie beside absent biases
+	shared  map[checkpoint.Block][]*checkpoint.Entry // tensors that both files have, by their blocks
+	depth   map[component.ID]int                     // how many keys stand before the name of a last layer
+	weights map[string]int                           // dimensions of the weights that lie beside absent biases
 }
 
 // segmentsOf splits a name into its keys.
@@ -182,9 +183,10 @@ func classify(e *checkpoint.Entry, id component.ID, l layers) (class, why string
 }
 
 // tiedTo names another tensor that is the same view of the same storage.
-func tiedTo(e *checkpoint.Entry, shared map[string][]*checkpoint.Entry) string {
+func tiedTo(e *checkpoint.Entry, shared map[checkpoint.Block][]*checkpoint.Entry) string {
 	t := e.Tensor()
-	for _, other := range shared[t.Origin().Storage] {
+	block, _ := t.Block()
+	for _, other := range shared[block] {
 		if o := other.Tensor(); other != e && o.Size() == t.Size() && slices.Equal(o.Shape, t.Shape) {
 			return other.Name
 		}

@@ -1,8 +1,8 @@
 package tensordiff
 
 import (
-	"cmp"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -149,21 +149,25 @@ func ties(here, there *checkpoint.File, of []int32, side, other string) []string
 	if !keepsStorages(here) || !keepsStorages(there) {
 		return nil
 	}
-	storage := func(i int32) string { return storageOf(&here.Entries[i]) }
-	storageThere := func(i int32) string { return storageOf(&there.Entries[of[i]]) }
-	var list []int32 // what has a storage in both files
+	block := func(i int32) checkpoint.Block { b, _ := blockOf(&here.Entries[i]); return b }
+	blockThere := func(i int32) checkpoint.Block { b, _ := blockOf(&there.Entries[of[i]]); return b }
+	var list []hashed // what is a view of a block in both files, by its block in this one
 	for i, j := range of {
-		if j >= 0 && storageOf(&here.Entries[i]) != "" && storageOf(&there.Entries[j]) != "" {
-			list = append(list, int32(i))
+		if j < 0 {
+			continue
+		}
+		b, ok := blockOf(&here.Entries[i])
+		if _, okThere := blockOf(&there.Entries[j]); ok && okThere {
+			list = append(list, hashed{maphash.Comparable(seed, b), int32(i)})
 		}
 	}
-	slices.SortFunc(list, func(i, j int32) int { return cmp.Or(cmp.Compare(storage(i), storage(j)), cmp.Compare(i, j)) })
-	first := make(map[int32]int32) // the first tensor of the storage, by those after it that are apart from it there
+	slices.SortFunc(list, compareHashed)
+	first := make(map[int32]int32) // the first tensor of the block, by those after it that are apart from it there
 	for n, begin := 1, 0; n < len(list); n++ {
-		if storage(list[n]) != storage(list[begin]) {
+		if x, y := list[begin].at, list[n].at; block(x) != block(y) {
 			begin = n
-		} else if storageThere(list[n]) != storageThere(list[begin]) {
-			first[list[n]] = list[begin]
+		} else if blockThere(x) != blockThere(y) {
+			first[y] = x
 		}
 	}
 	var out []string
@@ -177,11 +181,13 @@ func ties(here, there *checkpoint.File, of []int32, side, other string) []string
 	return out
 }
 
-func storageOf(e *checkpoint.Entry) string {
-	if e.From == nil {
-		return ""
+// blockOf returns the block that a tensor is a view of.
+func blockOf(e *checkpoint.Entry) (checkpoint.Block, bool) {
+	t := e.Tensor()
+	if t == nil {
+		return checkpoint.Block{}, false
 	}
-	return e.From.Storage
+	return t.Block()
 }
 
 func keepsStorages(f *checkpoint.File) bool {
@@ -228,7 +234,9 @@ func tensorFacts(a, b *checkpoint.File, of []int32) []string {
 		if x.RequiresGrad != y.RequiresGrad {
 			gradients++
 		}
-		if x.StorageSize-t.Size() != y.StorageSize-o.Size() && x.Storage != "" && y.Storage != "" {
+		blockX, okX := t.Block()
+		blockY, okY := o.Block()
+		if okX && okY && blockX.Size()-t.Size() != blockY.Size()-o.Size() {
 			storages++
 		}
 	}

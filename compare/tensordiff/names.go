@@ -71,6 +71,10 @@ type hashed struct {
 	at   int32
 }
 
+func compareHashed(x, y hashed) int {
+	return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.at, y.at))
+}
+
 var seed = maphash.MakeSeed()
 
 func keysOf(list []int32, of func(int32) string) keys {
@@ -78,7 +82,7 @@ func keysOf(list []int32, of func(int32) string) keys {
 	for n, i := range list {
 		k.hashes[n] = hashed{maphash.String(seed, of(i)), i}
 	}
-	slices.SortFunc(k.hashes, func(x, y hashed) int { return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.at, y.at)) })
+	slices.SortFunc(k.hashes, compareHashed)
 	return k
 }
 

@@ -50,7 +50,7 @@ func Strided(src io.ReaderAt, size int64, v View) (Data, error) {
 		return nil, Damaged("view starts at byte %d of a storage of %d", v.Base, size)
 	}
 	if n == 0 {
-		return Section(src, 0, 0), nil
+		return part(src, size, 0, 0), nil
 	}
 	room := (size - v.Base) / v.Item // elements from Base to the end
 	last := int64(0)
@@ -71,9 +71,18 @@ func Strided(src io.ReaderAt, size int64, v View) (Data, error) {
 	}
 	shape, stride := collapse(v.Shape, v.Stride)
 	if len(shape) == 0 || len(shape) == 1 && stride[0] == 1 {
-		return Section(src, v.Base, total), nil
+		return part(src, size, v.Base, total), nil
 	}
 	return newGather(src, size, v.Item, v.Base, total, shape, stride), nil
+}
+
+// part returns n bytes from off of a source that may be the block of further views.
+func part(src io.ReaderAt, size, off, n int64) Data {
+	d := Section(src, off, n)
+	if s, ok := d.(*section); ok && n < size {
+		return &window{*s, blockOf(src, size)}
+	}
+	return d
 }
 
 // collapse drops extents of 1 and joins neighbouring dimensions that are contiguous to each other.

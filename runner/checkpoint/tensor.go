@@ -43,14 +43,69 @@ type Tensor struct {
 	From *Origin
 }
 
-// Origin is how a container keeps a tensor.
+// Origin is how a container keeps tensors that can be views of one block.
 type Origin struct {
 	Device       string
 	RequiresGrad bool
-	// Storage names the stored block that the tensor is a view of, and StorageSize its bytes; a container without
-	// shared storages leaves Storage empty.
-	Storage     string
-	StorageSize int64
+}
+
+// Origins are those of a file, which many tensors share.
+type Origins map[Origin]*Origin
+
+// Shared returns an equal origin that is held already.
+func (o Origins) Shared(x Origin) *Origin {
+	if o[x] == nil {
+		o[x] = &x
+	}
+	return o[x]
+}
+
+// Shapes are some of those of a file: most tensors of a model share theirs.
+type Shapes map[string][]int64
+
+// Shared returns an equal shape that is held already.
+func (s Shapes) Shared(shape []int64) []int64 {
+	const most = 1 << 10
+	text := ShapeText(shape)
+	if same, ok := s[text]; ok {
+		return same
+	}
+	if len(s) < most {
+		s[text] = shape
+	}
+	return shape
+}
+
+// Block is a run of stored bytes that one or more tensors are views of.
+type Block struct {
+	r      io.ReaderAt
+	off, n int64
+}
+
+// Size is the number of bytes.
+func (b Block) Size() int64 { return b.n }
+
+// Block returns what the tensor is a view of, false where its container keeps every tensor by itself.
+func (t *Tensor) Block() (Block, bool) {
+	if t.From == nil {
+		return Block{}, false
+	}
+	switch d := t.Data.(type) {
+	case *section:
+		return Block(*d), true
+	case *window:
+		return d.block, true
+	case *gather:
+		return blockOf(d.src, d.srcSize), true
+	}
+	return Block{}, false
+}
+
+func blockOf(r io.ReaderAt, size int64) Block {
+	if s, ok := r.(*section); ok {
+		return Block(*s)
+	}
+	return Block{r, 0, size}
 }
 
 // Origin returns what is known of how the tensor is kept.
@@ -150,6 +205,12 @@ func (s *section) ReadAt(p []byte, off int64) (int, error) {
 		return n, err
 	}
 	return s.r.ReadAt(p, s.off+off)
+}
+
+// window is a section that is not the whole of its block.
+type window struct {
+	section
+	block Block
 }
 
 // Text returns a string's bytes as Data.

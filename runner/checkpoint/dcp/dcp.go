@@ -202,19 +202,7 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 	if p.off < 0 || p.length < 0 || p.off > file.size || p.length > file.size-p.off {
 		return nil, checkpoint.Damaged("part of %d bytes at %d passes the end of %s", p.length, p.off, p.path)
 	}
-	f, err := l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
-	if err != nil {
-		return nil, err
-	}
-	for i := range f.Entries {
-		// Every part numbers its storages from 0.
-		if e := &f.Entries[i]; e.From != nil && e.From.Storage != "" {
-			from := *e.From
-			e.From = &from
-			from.Storage = fmt.Sprintf("%s@%d/%s", p.path, p.off, from.Storage)
-		}
-	}
-	return f, nil
+	return l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
 }
 
 // metadata is torch.distributed.checkpoint.metadata.Metadata.

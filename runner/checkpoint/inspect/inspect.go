@@ -157,25 +157,21 @@ func dead(n int64) string {
 // stored returns the bytes that the file stores for its tensors, and how many of them, at least, are in no tensor:
 // overlapping views count as if they did not overlap.
 func stored(f *checkpoint.File) (stored, dead int64) {
-	views := map[string]struct{ size, shown int64 }{}
+	shown := map[checkpoint.Block]int64{}
 	for i := range f.Entries {
 		t := f.Entries[i].Tensor()
 		if t == nil {
 			continue
 		}
-		from := t.Origin()
-		if from.Storage == "" {
+		if block, ok := t.Block(); ok {
+			shown[block] += t.Size()
+		} else {
 			stored += t.Size()
-			continue
 		}
-		v := views[from.Storage]
-		v.size = from.StorageSize
-		v.shown += t.Size()
-		views[from.Storage] = v
 	}
-	for _, v := range views {
-		stored += v.size
-		dead += max(0, v.size-v.shown)
+	for block, n := range shown {
+		stored += block.Size()
+		dead += max(0, block.Size()-n)
 	}
 	return stored, dead
 }

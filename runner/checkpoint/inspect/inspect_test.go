@@ -53,11 +53,16 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestDeadStorageIsCounted(t *testing.T) {
-	tensor, err := checkpoint.NewTensor(checkpoint.Uint8, 8, []int64{4}, bytes.NewReader(make([]byte, 4)))
+	view := checkpoint.View{Item: 1, Shape: []int64{4}, Stride: []int64{1}}
+	data, err := checkpoint.Strided(bytes.NewReader(make([]byte, 1000)), 1000, view)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tensor.From = &checkpoint.Origin{Storage: "0", StorageSize: 1000}
+	tensor, err := checkpoint.NewTensor(checkpoint.Uint8, 8, view.Shape, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor.From = &checkpoint.Origin{}
 	f := &checkpoint.File{Entries: []checkpoint.Entry{checkpoint.TensorEntry("w", tensor)}}
 	d := Describe(f, "x", 1100, 0)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {

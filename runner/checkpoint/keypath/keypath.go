@@ -48,19 +48,24 @@ func (p *Path) plain() bool {
 	return p.raw || !p.index && p.key != "" && !strings.ContainsAny(p.key, "[]\"") && !strings.ContainsFunc(p.key, unicode.IsControl)
 }
 
+// IsKey reports whether the path's name is its key itself, which is held already.
+func (p *Path) IsKey() bool { return p != nil && p.up == nil && p.plain() }
+
 // String writes the path: keys joined by dots as state dictionaries do, brackets for anything but plain keys.
 func (p *Path) String() string { return p.name(false) }
 
 // name is String; with quoteAll every key is quoted, which keeps "a.b" apart from b within a.
 func (p *Path) name(quoteAll bool) string {
-	if p != nil && p.up == nil && !quoteAll && p.plain() {
-		return p.key // which is held already
+	if !quoteAll && p.IsKey() {
+		return p.key
 	}
-	var steps []*Path
+	var onStack [16]*Path // of most names, without an allocation
+	steps, length := onStack[:0], 0
 	for ; p != nil; p = p.up {
-		steps = append(steps, p)
+		steps, length = append(steps, p), length+len(p.key)+len("[]")
 	}
 	var b strings.Builder
+	b.Grow(length)
 	for _, s := range slices.Backward(steps) {
 		switch {
 		case s.index:

@@ -62,8 +62,8 @@ func (f *fitEvidence) see(file string, e *checkpoint.Entry, id component.ID, pat
 }
 
 func (f *fitEvidence) parameter(file string, e *checkpoint.Entry) {
-	if e.From != nil && e.From.Storage != "" {
-		key := maphash.String(seed, file+"\x00"+e.From.Storage+checkpoint.ShapeText(e.Shape))
+	if block, ok := e.Tensor().Block(); ok {
+		key := maphash.Comparable(seed, block) ^ maphash.String(seed, file+"\x00"+checkpoint.ShapeText(e.Shape))
 		if f.seen[key] {
 			return
 		}

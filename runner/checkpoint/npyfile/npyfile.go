@@ -49,7 +49,7 @@ type Arrays struct {
 // NewArrays returns one for a file of a given size. anyOrder makes sequential data readable in any order; it is not called
 // where no data are sequential.
 func NewArrays(f *checkpoint.File, size int64, anyOrder func(checkpoint.Data) checkpoint.Data) *Arrays {
-	return &Arrays{f, size, anyOrder, pickle.LimitsFor(size).Memory, maxNames, pyobject.NewCollector(f, size)}
+	return &Arrays{f, size, anyOrder, pickle.DefaultLimits().Memory, maxNames, pyobject.NewCollector(f, size)}
 }
 
 // Add adds the array that data hold, under its name. crc is the CRC-32 of the data, 0 where none is known.
@@ -91,7 +91,7 @@ func (a *Arrays) addObjects(name string, h *npy.Header, data checkpoint.Data) er
 	if shape, ok := pyobject.ObjectArrayShape(root); !ok || !slices.Equal(shape, h.Shape) {
 		return checkpoint.Damaged("the pickle behind the header of an array of Python objects holds no such array of shape %s", checkpoint.ShapeText(h.Shape))
 	}
-	return a.objects.Add(name, root, pyobject.Source{File: data, FileSize: a.size, LoadLegacy: torchlegacy.Storage})
+	return a.objects.Add(name, root, pyobject.Source{File: data, FileSize: a.size, Memory: &a.memory, LoadLegacy: torchlegacy.Storage})
 }
 
 // Done makes the names of all entries of the file unambiguous.

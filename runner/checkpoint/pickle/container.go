@@ -67,6 +67,7 @@ func (m *machine) fromMark(op byte) error {
 	return m.push(&Dict{pairs}, smallCost)
 }
 
+// pairs take as much memory as the items, whose place they take.
 func (m *machine) pairs(items []Value) ([]Pair, error) {
 	if len(items)%2 != 0 {
 		return nil, m.damaged("odd number of keys and values")
@@ -75,7 +76,7 @@ func (m *machine) pairs(items []Value) ([]Pair, error) {
 	for i := range pairs {
 		pairs[i] = Pair{items[2*i], items[2*i+1]}
 	}
-	return pairs, m.charge(int64(len(pairs)) * pairCost)
+	return pairs, nil
 }
 
 // extend adds items to a list, a set, or an object that stands for a subclass of one.
@@ -135,6 +136,9 @@ func (m *machine) assign(op byte) error {
 			return err
 		}
 		items = []Value{k, v}
+		if err := m.charge(pairCost); err != nil {
+			return err
+		}
 	} else {
 		var err error
 		if items, err = m.popMark(); err != nil {

@@ -10,12 +10,8 @@ type Limits struct {
 	Stack int
 }
 
-// LimitsFor returns the limits for a pickle in a file of a given size. 24 MiB hold a state dictionary of 60,000 tensors,
-// and keep the reader of a small file below 64 MB; a file that is itself large, as one with more tensors is, may take an
-// eighth of its size.
-func LimitsFor(fileSize int64) Limits {
-	return Limits{Memory: 24<<20 + min(fileSize/8, 512<<20), Ops: 1 << 26, Stack: 1 << 18}
-}
+// DefaultLimits hold a state dictionary of 100,000 tensors, with its entries, and keep a reader below 64 MB.
+func DefaultLimits() Limits { return Limits{Memory: 40 << 20, Ops: 1 << 26, Stack: 1 << 18} }
 
 const (
 	// heldBytes is the longest bytes value that is copied into memory; longer ones stay in the file.

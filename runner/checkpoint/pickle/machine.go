@@ -15,8 +15,8 @@ import (
 // Options say what a container adds to a pickle.
 type Options struct {
 	Limits Limits
-	// Budget, where set, is the memory that several pickles of one file share; it takes the place of Limits.Memory and
-	// counts down.
+	// Budget, where set, is the memory that several pickles of one file share, with what is made of them; it takes the place
+	// of Limits.Memory and counts down.
 	Budget *int64
 	// AfterBuild, where set, is called after each BUILD with the object and the offset behind the opcode, and returns
 	// how many bytes to skip. joblib writes the bytes of arrays there.
@@ -31,7 +31,7 @@ type Options struct {
 // Parse reads one pickle from the range [off, end) of r, and returns its value and the offset behind its STOP.
 func Parse(r io.ReaderAt, off, end int64, opts Options) (Value, int64, error) {
 	if opts.Limits == (Limits{}) {
-		opts.Limits = LimitsFor(end)
+		opts.Limits = DefaultLimits()
 	}
 	if opts.Budget == nil {
 		opts.Budget = &opts.Limits.Memory

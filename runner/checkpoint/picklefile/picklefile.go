@@ -34,7 +34,7 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 }
 
 func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
-	a := arrays{r: r, size: size, budget: pickle.LimitsFor(size).Memory, outside: map[*pickle.Object]pyobject.Outside{}}
+	a := arrays{r: r, size: size, budget: pickle.DefaultLimits().Memory, outside: map[*pickle.Object]pyobject.Outside{}}
 	root, end, err := a.parse(0)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
 		return nil, err
 	}
 	return f, pyobject.Entries(f, root, pyobject.Source{
-		File: r, FileSize: size, LoadLegacy: torchlegacy.Storage,
+		File: r, FileSize: size, Memory: &a.budget, LoadLegacy: torchlegacy.Storage,
 		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {
 			data, ok := a.outside[o]
 			return data, ok

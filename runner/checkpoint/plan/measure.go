@@ -43,7 +43,7 @@ func Measure(ctx context.Context, path string) (Size, error) {
 
 // add counts the tensors of one file.
 func (s *Size) add(f *checkpoint.File, anatomy *component.Anatomy) {
-	stored := map[string]bool{}
+	stored := map[checkpoint.Block]bool{}
 	for i := range f.Entries {
 		t := f.Entries[i].Tensor()
 		if t == nil {
@@ -63,13 +63,13 @@ func (s *Size) add(f *checkpoint.File, anatomy *component.Anatomy) {
 			continue
 		}
 		n := t.Size()
-		if from := t.Origin(); from.Storage != "" {
+		if block, ok := t.Block(); ok {
 			// Tensors that share a storage are stored once, and a view brings its whole storage along.
-			if stored[from.Storage] {
+			if stored[block] {
 				continue
 			}
-			stored[from.Storage] = true
-			n = from.StorageSize
+			stored[block] = true
+			n = block.Size()
 		}
 		*part += n
 	}

@@ -42,6 +42,7 @@ func (w *walker) numpy(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool
 }
 
 func (w *walker) tensor(p *keypath.Path, t *checkpoint.Tensor) error {
+	t.Shape = w.shapes.Shared(t.Shape)
 	return w.add(p, checkpoint.TensorEntry("", t))
 }
 

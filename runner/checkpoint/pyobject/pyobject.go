@@ -4,6 +4,7 @@ package pyobject
 
 import (
 	"io"
+	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
@@ -22,17 +23,14 @@ type Storage struct {
 	Device string
 }
 
-// origin is how a tensor is kept that is a view of the storage.
-func (s *Storage) origin() *checkpoint.Origin {
-	return &checkpoint.Origin{Device: s.Device, Storage: s.Key, StorageSize: s.Size}
-}
-
 // Source is where the parts of a pickle are that its opcodes do not hold.
 type Source struct {
 	// File is the reader that the pickle was parsed from; long bytes values lie in it.
 	File io.ReaderAt
 	// FileSize is that of the whole file.
 	FileSize int64
+	// Memory, where set, is what the reading of the pickle has left for what is made of it; it counts down.
+	Memory *int64
 	// Storage resolves a persistent id; nil where the format has none.
 	Storage func(id pickle.Value) (*Storage, error)
 	// LoadLegacy reads the nested torch.save of a storage that was pickled by itself; nil where the format has none.
@@ -62,12 +60,7 @@ type Collector struct{ w walker }
 
 // NewCollector returns one for a file of a given size, which bounds how much the views of it may add up to.
 func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
-	return &Collector{walker{
-		file:   f,
-		onPath: map[pickle.Value]*keypath.Path{},
-		held:   heldBudget(fileSize),
-		budget: viewBudget(fileSize),
-	}}
+	return &Collector{newWalker(f, Source{FileSize: fileSize})}
 }
 
 // Add walks the tree of a pickle whose root has a name, which stands as it is in front of those of its members.
@@ -77,7 +70,48 @@ func (c *Collector) Add(name string, root pickle.Value, src Source) error {
 	if name != "" {
 		p = keypath.Raw(name)
 	}
+	n := min(size(root, 0, maxEntries), maxEntries-len(c.w.places))
+	f := c.w.file
+	f.Entries, c.w.places = slices.Grow(f.Entries, n), slices.Grow(c.w.places, n)
 	return c.w.walk(p, root)
+}
+
+// size is about how many entries the walk of a tree will add, most at most. It is asked for once, before, because what is
+// added to a list that is full is held twice meanwhile.
+func size(v pickle.Value, depth, most int) int {
+	n := 1
+	add := func(v pickle.Value) {
+		if n < most && depth < maxDepth {
+			n += size(v, depth+1, most-n)
+		}
+	}
+	items := func(list []pickle.Value) {
+		if len(list) < packFrom {
+			for _, item := range list {
+				add(item)
+			}
+		}
+	}
+	pairs := func(list []pickle.Pair) {
+		for _, pair := range list {
+			add(pair.Value)
+		}
+	}
+	switch v := v.(type) {
+	case *pickle.Tuple:
+		items(v.Items)
+	case *pickle.List:
+		items(v.Items)
+	case *pickle.Dict:
+		pairs(v.Items)
+	case *pickle.Object:
+		items(v.Items)
+		pairs(v.Pairs)
+		if d, ok := v.State.(*pickle.Dict); ok {
+			pairs(d.Items)
+		}
+	}
+	return n
 }
 
 // Done makes the names of all entries of the file unambiguous, and reports the classes that were named.
@@ -97,5 +131,5 @@ const maxRatio = 32
 func viewBudget(fileSize int64) int64 { return 64<<20 + maxRatio*min(fileSize, 1<<50) }
 
 // heldBudget bounds the bytes of numbers, sequences and names that are written anew. A sequence takes at most five times
-// what it takes in the pickle, whose own values are bounded by pickle.LimitsFor.
+// what it takes in the pickle, whose own values are bounded by pickle.Limits.
 func heldBudget(fileSize int64) int64 { return 12<<20 + min(fileSize/2, 512<<20) }

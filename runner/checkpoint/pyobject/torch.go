@@ -26,9 +26,7 @@ func (w *walker) torch(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool
 		if len(args) > 1 && before < len(w.file.Entries) {
 			if grad, _ := args[1].(bool); grad {
 				change(&w.file.Entries[before], func(t *checkpoint.Tensor) {
-					from := t.Origin()
-					from.RequiresGrad = true
-					t.From = &from
+					t.From = w.origins.Shared(checkpoint.Origin{Device: t.Origin().Device, RequiresGrad: true})
 				})
 			}
 		}
@@ -116,6 +114,11 @@ func (w *walker) loadLegacy(o *pickle.Object) (*Storage, error) {
 	return s, nil
 }
 
+// origin is how a tensor is kept that is a view of the storage.
+func (w *walker) origin(s *Storage, grad bool) *checkpoint.Origin {
+	return w.origins.Shared(checkpoint.Origin{Device: s.Device, RequiresGrad: grad})
+}
+
 // storage adds a storage that is a value of its own as a flat tensor.
 func (w *walker) storage(p *keypath.Path, ref *pickle.Persistent) error {
 	s, err := w.storageOf(ref)
@@ -134,7 +137,7 @@ func (w *walker) storageTensor(p *keypath.Path, s *Storage) error {
 	if err != nil {
 		return err
 	}
-	t.Attrs, t.From = "storage", s.origin()
+	t.Attrs, t.From = "storage", w.origin(s, false)
 	return w.tensor(p, t)
 }
 
@@ -162,9 +165,7 @@ func (w *walker) stridedTensor(fn string, args []pickle.Value) (*checkpoint.Tens
 	if err != nil {
 		return nil, err
 	}
-	if len(args) > 4 {
-		t.From.RequiresGrad, _ = args[4].(bool)
-	}
+	t.From = w.origin(s, len(args) > 4 && args[4] == pickle.Value(true))
 	if len(args) > metaAt {
 		if t.Attrs, err = viewFlags(args[metaAt]); err != nil {
 			return nil, err
@@ -198,12 +199,7 @@ func view(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value)
 	if err != nil {
 		return nil, err
 	}
-	t, err := checkpoint.NewTensor(dtype, int(item)*8, shape, data)
-	if err != nil {
-		return nil, err
-	}
-	t.From = s.origin()
-	return t, nil
+	return checkpoint.NewTensor(dtype, int(item)*8, shape, data)
 }
 
 // packedView makes a tensor of the quantised types of which a byte holds 2 or 4 elements; such tensors have no strides.
@@ -227,12 +223,7 @@ func packedView(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.
 	if off, ok := pickle.Int(offset); !ok || off != 0 {
 		return nil, checkpoint.Unsupported("%s that starts within its storage", dtype)
 	}
-	t, err := checkpoint.NewTensor(dtype, bits, shape, checkpoint.Section(s.Data, 0, s.Size))
-	if err != nil {
-		return nil, err
-	}
-	t.From = s.origin()
-	return t, nil
+	return checkpoint.NewTensor(dtype, bits, shape, checkpoint.Section(s.Data, 0, s.Size))
 }
 
 // viewFlags reads the metadata of lazy views: {"conj": True, "neg": True}.
@@ -297,7 +288,7 @@ func (w *walker) quantised(p *keypath.Path, args []pickle.Value) error {
 	if !ok {
 		return checkpoint.Damaged("quantised tensor %q without a scheme", checkpoint.Clip(p.String(), 80))
 	}
-	t.Attrs = scheme.Name
+	t.Attrs, t.From = scheme.Name, w.origin(s, false)
 	if err := w.tensor(p, t); err != nil {
 		return err
 	}

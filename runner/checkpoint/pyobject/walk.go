@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// maxEntries and maxNames bound what a small pickle with much sharing may expand to.
-	maxEntries = 100_000
-	maxNames   = 12 << 20
+	// maxEntries bounds what a small pickle with much sharing may expand to.
+	maxEntries = 1 << 17
+	// entryCost is the memory that an entry takes in bytes, with its place; nameCost what a name takes more than its length.
+	entryCost = 120
+	nameCost  = 16
 	// maxDepth bounds nesting; CPython's own pickler gives up at about a third of it.
 	maxDepth = 1000
 	// maxSteps bounds the nodes that are walked: those that only wrap others add no values.
@@ -31,23 +33,43 @@ type walker struct {
 	file   *checkpoint.File
 	src    Source
 	places []keypath.Place // of file.Entries
-	names  int             // bytes of all names
 	steps  int             // nodes walked
 	depth  int             // of the node being walked
 	onPath map[pickle.Value]*keypath.Path
 	budget int64 // bytes that further values may have
 	held   int64 // bytes of further values that may be written anew, in memory
+	// origins and shapes are those of tensors.
+	origins checkpoint.Origins
+	shapes  checkpoint.Shapes
 
 	loaded    map[pickle.Value]*Storage // what nested torch.save hold, by their bytes
 	globals   map[string]int            // classes and functions that stay uninterpreted, by how often they occur
 	dangerous map[string]string
 }
 
+func newWalker(f *checkpoint.File, src Source) walker {
+	return walker{
+		file:    f,
+		src:     src,
+		onPath:  map[pickle.Value]*keypath.Path{},
+		held:    heldBudget(src.FileSize),
+		budget:  viewBudget(src.FileSize),
+		origins: checkpoint.Origins{},
+		shapes:  checkpoint.Shapes{},
+	}
+}
+
 func (w *walker) add(p *keypath.Path, e checkpoint.Entry) error {
 	e.Name = p.String()
-	w.names += len(e.Name)
-	if len(w.places) >= maxEntries || w.names > maxNames {
-		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
+	if len(w.places) >= maxEntries {
+		return checkpoint.Limit("more than %d values", maxEntries)
+	}
+	cost := int64(entryCost)
+	if !p.IsKey() {
+		cost += nameCost + int64(len(e.Name))
+	}
+	if err := w.charge(cost); err != nil {
+		return err
 	}
 	if w.budget -= e.Data.Size(); w.budget < 0 {
 		return checkpoint.Limit("the values of this file claim to be over %d times its size, up to %q", maxRatio, checkpoint.Clip(e.Name, 80))
@@ -64,6 +86,17 @@ func (w *walker) add(p *keypath.Path, e checkpoint.Entry) error {
 	}
 	w.file.Entries = append(w.file.Entries, e)
 	w.places = append(w.places, p.Place())
+	return nil
+}
+
+// charge takes n bytes from the memory that the pickle and what is made of it may take.
+func (w *walker) charge(n int64) error {
+	if w.src.Memory == nil {
+		return nil
+	}
+	if *w.src.Memory -= n; *w.src.Memory < 0 {
+		return checkpoint.Limit("more values, or longer names, than %d MiB hold", pickle.DefaultLimits().Memory>>20)
+	}
 	return nil
 }
 
@@ -124,7 +157,7 @@ func (w *walker) walk(p *keypath.Path, v pickle.Value) error {
 	case *pickle.Persistent:
 		return w.storage(p, v)
 	case *early:
-		return w.early(p, v)
+		return w.tensor(p, v.tensor())
 	}
 	return fmt.Errorf("no entry for a value of type %T", v)
 }
@@ -211,7 +244,9 @@ func (w *walker) mapping(p *keypath.Path, typ string, pairs []pickle.Pair) error
 // pairs lists the members of a mapping. Keys that are objects, such as the parameters by which a torch.optim.Optimizer
 // pickled whole keeps its state, are numbered and listed beside their values.
 func (w *walker) pairs(p *keypath.Path, pairs []pickle.Pair) error {
-	seen := make(map[string]struct{}, len(pairs))
+	if err := distinct(p, pairs); err != nil {
+		return err
+	}
 	objects := 0
 	for _, pair := range pairs {
 		step, ok := keyStep(p, pair.Key)
@@ -229,18 +264,29 @@ func (w *walker) pairs(p *keypath.Path, pairs []pickle.Pair) error {
 			}
 			continue
 		}
-		id, isText := pair.Key.(string)
-		if !isText {
-			id, _ = literal(identity(pair.Key), 0)
-			id = "[" + id
-		}
-		if _, ok := seen[id]; ok {
-			return checkpoint.Damaged("dictionary %q has the key %q twice", checkpoint.Clip(p.String(), 80), checkpoint.Clip(step.Last(), 80))
-		}
-		seen[id] = struct{}{}
 		if err := w.walk(step, pair.Value); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// distinct returns an error where a mapping has a key twice.
+func distinct(p *keypath.Path, pairs []pickle.Pair) error {
+	seen := make(map[string]struct{}, len(pairs))
+	for _, pair := range pairs {
+		id, isText := pair.Key.(string)
+		if !isText {
+			var ok bool
+			if id, ok = literal(identity(pair.Key), 0); !ok {
+				continue
+			}
+			id = "[" + id
+		}
+		if _, ok := seen[id]; ok {
+			return checkpoint.Damaged("dictionary %q has the key %q twice", checkpoint.Clip(p.String(), 80), checkpoint.Clip(id, 80))
+		}
+		seen[id] = struct{}{}
 	}
 	return nil
 }

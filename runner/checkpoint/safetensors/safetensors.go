@@ -60,7 +60,7 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 	if _, err := text.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	h := &header{file: r, start: 8 + int64(n), size: size - 8 - int64(n), f: &checkpoint.File{Format: "safetensors"}, shapes: map[string][]int64{}}
+	h := &header{file: r, start: 8 + int64(n), size: size - 8 - int64(n), f: &checkpoint.File{Format: "safetensors"}, shapes: checkpoint.Shapes{}}
 	h.f.Entries = append(h.f.Entries, checkpoint.Entry{Kind: checkpoint.KindObject, Type: "dict", Structure: true})
 	d := json.NewDecoder(text)
 	d.UseNumber()
@@ -79,20 +79,7 @@ type header struct {
 	f           *checkpoint.File
 	begin       []int64 // of each tensor in the data; the file's entries are the root and the tensors
 	held        int
-	shapes      map[string][]int64 // the first few that were met: most tensors of a model share theirs
-}
-
-// shared returns an equal shape that is held already.
-func (h *header) shared(shape []int64) []int64 {
-	const most = 1 << 10
-	text := checkpoint.ShapeText(shape)
-	if same, ok := h.shapes[text]; ok {
-		return same
-	}
-	if len(h.shapes) < most {
-		h.shapes[text] = shape
-	}
-	return shape
+	shapes      checkpoint.Shapes
 }
 
 func (h *header) hold(n int) error {
@@ -113,7 +100,7 @@ func (h *header) add(name, typ string, shape []int64, begin, end int64) error {
 	if end > h.size {
 		return checkpoint.Damaged("passes the end of the file")
 	}
-	t, err := tensor(dtypeOf(typ), h.shared(shape), checkpoint.Section(h.file, h.start+begin, end-begin))
+	t, err := tensor(dtypeOf(typ), h.shapes.Shared(shape), checkpoint.Section(h.file, h.start+begin, end-begin))
 	if err != nil {
 		return err
 	}

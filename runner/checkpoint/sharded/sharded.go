@@ -251,11 +251,6 @@ func (x *index) load(ctx context.Context, f *checkpoint.File, path string, pool 
 			if at == nil || len(at.in) != 1 || at.in[0] != shard {
 				return checkpoint.Damaged("shard %q has %q, which the index does not place there", checkpoint.Clip(shard, 80), checkpoint.Clip(e.Name, 80))
 			}
-			if e.From != nil && e.From.Storage != "" {
-				from := *e.From
-				e.From = &from
-				from.Storage = shard + "/" + from.Storage
-			}
 			e.Name = at.name // which is held already
 			f.Entries = append(f.Entries, *e)
 			found++

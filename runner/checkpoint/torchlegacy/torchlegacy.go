@@ -73,7 +73,7 @@ func nested(r io.ReaderAt, size int64, depth int) (*pyobject.Storage, error) {
 func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, error) {
 	var values [5]pickle.Value
 	off := int64(0)
-	budget := pickle.LimitsFor(size).Memory
+	budget := pickle.DefaultLimits().Memory
 	for i := range values {
 		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget, Persistent: module})
 		if err != nil {
@@ -96,7 +96,7 @@ func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, 
 		return nil, pyobject.Source{}, err
 	}
 	return values[3], pyobject.Source{
-		File: r, FileSize: size, Storage: s.resolve,
+		File: r, FileSize: size, Memory: &budget, Storage: s.resolve,
 		LoadLegacy: func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, depth+1) },
 	}, nil
 }

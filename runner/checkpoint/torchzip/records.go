@@ -14,9 +14,9 @@ import (
 // maxCode bounds the code of a TorchScript file, which is held.
 const maxCode = 8 << 20
 
-// records adds what lies in the archive beside the pickles and their storages: the code of TorchScript, the files that
+// records returns what lies in the archive beside the pickles and their storages: the code of TorchScript, the files that
 // torch.jit.save was given, and whatever else.
-func records(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
+func records(a *ziparchive.Archive, prefix string, torchScript bool) (entries []checkpoint.Entry, err error) {
 	left := int64(maxCode)
 	var code []source
 	for i := range a.Records {
@@ -24,30 +24,30 @@ func records(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 		name := strings.TrimPrefix(rec.Name, prefix)
 		switch {
 		case ofFormat(name) || strings.HasSuffix(name, "/") && rec.Size == 0:
-		case f.Format == "torchscript" && strings.HasPrefix(name, "code/"):
+		case torchScript && strings.HasPrefix(name, "code/"):
 			if left -= rec.Size; left < 0 {
-				return checkpoint.Limit("TorchScript code of more than %d MiB", maxCode>>20)
+				return nil, checkpoint.Limit("TorchScript code of more than %d MiB", maxCode>>20)
 			}
 			text, err := io.ReadAll(io.NewSectionReader(rec.Data(), 0, rec.Size))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if !utf8.Valid(text) {
-				return checkpoint.Damaged("TorchScript code %q that is no text", checkpoint.Clip(name, 80))
+				return nil, checkpoint.Damaged("TorchScript code %q that is no text", checkpoint.Clip(name, 80))
 			}
 			code = append(code, source{name, string(text)})
 		default:
 			e := rec.Entry()
 			e.Name = recordName(name)
-			f.Entries = append(f.Entries, e)
+			entries = append(entries, e)
 		}
 	}
 	for _, s := range canonical(code) {
 		e := pyobject.StringEntry(s.text)
 		e.Name = recordName(s.name)
-		f.Entries = append(f.Entries, e)
+		entries = append(entries, e)
 	}
-	return checkpoint.CheckNames(f.Entries)
+	return entries, nil
 }
 
 func recordName(name string) string { return "[record " + name + "]" }

@@ -42,56 +42,70 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 	if err := facts(f, a, prefix); err != nil {
 		return nil, err
 	}
-	limits := pickle.LimitsFor(size)
-	p := pickles{file: f, archive: a, size: size, limits: limits, budget: limits.Memory, entries: pyobject.NewCollector(f, size)}
-	if err := p.add("", prefix+"data.pkl", prefix+"data/", ""); err != nil {
+	others, err := records(a, prefix, f.Format == "torchscript")
+	if err != nil {
 		return nil, err
 	}
+	parts := []*part{{record: "data.pkl", folder: "data/"}}
 	if f.Format == "torchscript" {
 		// What a frozen module computes with lies here, and the constants of any code.
-		if err := p.add("[constants]", prefix+"constants.pkl", prefix+"constants/", "constants/"); err != nil {
+		parts = append(parts, &part{name: "[constants]", record: "constants.pkl", folder: "constants/"})
+	}
+	for _, p := range parts {
+		if err := p.find(r, a, prefix); err != nil {
 			return nil, err
 		}
 	}
-	if err := p.entries.Done(); err != nil {
+	// From here on the archive is not held: its records may be very many.
+	memory := pickle.DefaultLimits().Memory
+	entries := pyobject.NewCollector(f, size)
+	for _, p := range parts {
+		if err := p.add(f, entries, size, &memory); err != nil {
+			return nil, err
+		}
+	}
+	if err := entries.Done(); err != nil {
 		return nil, err
 	}
-	return f, records(f, a, prefix)
+	f.Entries = append(f.Entries, others...)
+	return f, checkpoint.CheckNames(f.Entries)
 }
 
-// pickles adds the values of an archive's pickles to its entries, in one bounded memory.
-type pickles struct {
-	file    *checkpoint.File
-	archive *ziparchive.Archive
-	size    int64
-	limits  pickle.Limits
-	budget  int64
-	entries *pyobject.Collector
+// part is a pickle of an archive with the storages that it refers to.
+type part struct {
+	name           string // of its root
+	record, folder string
+	pickle         checkpoint.Data
+	storages       *storages
 }
 
-// add reads the pickle in a record, whose root gets a name, and whose storages lie in a folder. The storages' own names begin
-// with keys.
-func (p *pickles) add(name, record, folder, keys string) error {
-	rec, _ := p.archive.Lookup(record)
+func (p *part) find(r io.ReaderAt, a *ziparchive.Archive, prefix string) error {
+	rec, _ := a.Lookup(prefix + p.record)
 	if !rec.Stored() {
 		return checkpoint.Unsupported("torch file with compressed records")
 	}
-	data := rec.Data()
-	if name == "" {
-		if err := pickle.AddProtocol(p.file, data, rec.Size); err != nil {
+	p.pickle, p.storages = rec.Data(), storagesOf(r, a, prefix+p.folder)
+	return nil
+}
+
+// add reads the pickle into the entries of f, in the memory that those of a file share.
+func (p *part) add(f *checkpoint.File, entries *pyobject.Collector, size int64, memory *int64) error {
+	if p.name == "" {
+		if err := pickle.AddProtocol(f, p.pickle, p.pickle.Size()); err != nil {
 			return err
 		}
 	}
-	s := storages{archive: p.archive, folder: folder, keys: keys}
-	source := pyobject.Source{File: data, FileSize: p.size, Storage: s.resolve, LoadLegacy: torchlegacy.Storage}
-	root, _, err := pickle.Parse(data, 0, rec.Size, pickle.Options{Limits: p.limits, Budget: &p.budget, Call: source.Call})
+	source := pyobject.Source{
+		File: p.pickle, FileSize: size, Memory: memory, Storage: p.storages.resolve, LoadLegacy: torchlegacy.Storage,
+	}
+	root, _, err := pickle.Parse(p.pickle, 0, p.pickle.Size(), pickle.Options{Budget: memory, Call: source.Calls()})
 	if err != nil {
 		return err
 	}
-	if t, ok := root.(*pickle.Tuple); ok && name != "" && len(t.Items) == 0 {
+	if t, ok := root.(*pickle.Tuple); ok && p.name != "" && len(t.Items) == 0 {
 		return nil
 	}
-	return p.entries.Add(name, root, source)
+	return entries.Add(p.name, root, source)
 }
 
 // torchNamed reports whether the first record or the file's name is PyTorch's, so that an archive that cannot be opened
@@ -148,44 +162,4 @@ func facts(f *checkpoint.File, a *ziparchive.Archive, prefix string) error {
 		f.Format = "torchscript"
 	}
 	return nil
-}
-
-// storages resolves persistent ids to records.
-type storages struct {
-	archive *ziparchive.Archive
-	folder  string
-	keys    string
-}
-
-// resolve reads ("storage", class, key, location, elements).
-func (s storages) resolve(id pickle.Value) (*pyobject.Storage, error) {
-	t, ok := id.(*pickle.Tuple)
-	if !ok || len(t.Items) != 5 || t.Items[0] != pickle.Value("storage") {
-		return nil, checkpoint.Damaged("persistent id that names no storage")
-	}
-	class, ok1 := t.Items[1].(pickle.Global)
-	key, ok2 := t.Items[2].(string)
-	location, ok3 := t.Items[3].(string)
-	n, ok4 := pickle.Int(t.Items[4])
-	if !ok1 || !ok2 || !ok3 || !ok4 || n < 0 || n > checkpoint.MaxElements || len(location) > pyobject.MaxDevice {
-		return nil, checkpoint.Damaged("persistent id of a storage with parts of other types")
-	}
-	dtype, err := pyobject.StorageDType(class)
-	if err != nil {
-		return nil, err
-	}
-	if location == "meta" {
-		return nil, checkpoint.Unsupported("tensor on the meta device, which has no data")
-	}
-	rec, ok := s.archive.Lookup(s.folder + key)
-	if !ok {
-		return nil, checkpoint.Damaged("no record for storage %q", checkpoint.Clip(key, 40))
-	}
-	if !rec.Stored() {
-		return nil, checkpoint.Unsupported("torch file with compressed records")
-	}
-	if want := n * int64(dtype.Bits()/8); rec.Size != want {
-		return nil, checkpoint.Damaged("storage %q has %d bytes, its tensor says %d", checkpoint.Clip(key, 40), rec.Size, want)
-	}
-	return &pyobject.Storage{Key: s.keys + key, DType: dtype, Data: rec.Data(), Size: rec.Size, Device: location}, nil
 }

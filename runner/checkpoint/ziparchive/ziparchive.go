@@ -204,6 +204,9 @@ func (a *Archive) Lookup(name string) (*Record, bool) {
 	return &a.Records[a.byName[i]], true
 }
 
+// Offset is where in the file the content of a record begins.
+func (rec *Record) Offset() int64 { return rec.off }
+
 // Data returns the record's content. That of a compressed record is sequential, and its CRC-32 is checked at its end.
 func (rec *Record) Data() checkpoint.Data {
 	if rec.Stored() {
