@@ -2,6 +2,8 @@ package compare
 
 import (
 	"fmt"
+	"path"
+	"slices"
 	"sort"
 
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
@@ -50,8 +52,10 @@ func diffArtifacts(expected, actual []record.Artifact, pairs folders, metrics []
 		}
 	}
 	var out []ArtifactDiff
-	for _, p := range pairArtifacts(expected, actual, pairs) {
-		d := diffArtifact(p, pairs, o, masked)
+	paired := pairArtifacts(expected, actual, pairs)
+	known := counterpartsOf(paired)
+	for _, p := range paired {
+		d := diffArtifact(p, pairs, known, o, masked)
 		if p.a != nil {
 			d.Unread = p.a.Unread
 		}
@@ -109,6 +113,41 @@ func pairArtifacts(expected, actual []record.Artifact, pairs folders) []pairing 
 	return out
 }
 
+// counterpartsOf are the paths of files and folders of the expected run, and what each is called in the actual one; none where nothing
+// is a link.
+func counterpartsOf(paired []pairing) map[string]string {
+	known := map[string]string{}
+	if !slices.ContainsFunc(paired, func(p pairing) bool { return p.a != nil && p.a.Link != "" }) {
+		return known
+	}
+	for _, p := range paired {
+		if p.a == nil || p.b == nil {
+			continue
+		}
+		a, b := p.a.Path, p.b.Path
+		for a != "." && a != "/" {
+			if _, ok := known[a]; ok {
+				break
+			}
+			known[a] = b
+			a, b = path.Dir(a), path.Dir(b)
+		}
+	}
+	return known
+}
+
+// sameTarget reports whether two links lead to the same: to a file or folder of each run that is the other's counterpart, and outside of
+// what the runs wrote, to what has the same name but for times and identifiers.
+func sameTarget(p pairing, pairs folders, known map[string]string) bool {
+	a, b := target(p.a), target(p.b)
+	if other, ok := known[a]; ok {
+		return other == b
+	}
+	a, _ = volatile.Mask(a)
+	b, _ = volatile.Mask(pairs.path(b))
+	return volatile.MaskPath(a) == volatile.MaskPath(b)
+}
+
 func (p pairing) path() string {
 	if p.a != nil {
 		return p.a.Path
@@ -147,7 +186,7 @@ func identity(a *record.Artifact) string {
 	return "bytes:" + a.SHA256
 }
 
-func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) ArtifactDiff {
+func diffArtifact(p pairing, pairs folders, known map[string]string, o Options, masked maskedSet) ArtifactDiff {
 	d := ArtifactDiff{Class: Equal, Files: 1}
 	if p.a != nil {
 		d.Path, d.Format, d.Of, d.Files = p.a.Path, p.a.Format, p.a.Of, max(d.Files, p.a.Files)
@@ -175,9 +214,7 @@ func diffArtifact(p pairing, pairs folders, o Options, masked maskedSet) Artifac
 		}
 		return d
 	case p.a.Link != "" || p.b.Link != "":
-		a, _ := volatile.Mask(target(p.a))
-		b, _ := volatile.Mask(pairs.path(target(p.b)))
-		if volatile.MaskPath(a) != volatile.MaskPath(b) {
+		if !sameTarget(p, pairs, known) {
 			d.Class, d.Detail = Different, fmt.Sprintf("links to %q, and to %q", p.a.Link, p.b.Link)
 		}
 		return d

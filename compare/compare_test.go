@@ -106,6 +106,13 @@ func TestRunsArtifacts(t *testing.T) {
 	value := func(name, kind, text string) record.Leaf {
 		return record.Leaf{Name: name, Kind: kind, Text: text, Digest: text}
 	}
+	links := func(path, target string, files ...string) []record.Artifact {
+		all := []record.Artifact{{Path: path, Link: target}}
+		for _, file := range files {
+			all = append(all, record.Artifact{Path: file, SHA256: "1"})
+		}
+		return all
+	}
 	long := func(second, masked string) record.Leaf {
 		return record.Leaf{Name: "note", Kind: "string", Text: "2026-11-23 16:04:1" + second + " ...", Masked: masked, Digest: second}
 	}
@@ -118,22 +125,26 @@ func TestRunsArtifacts(t *testing.T) {
 		want             []Class
 		masked           []string
 	}{
-		"same bytes":              {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Equal}},
-		"same content":            {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "2", "torch-zip", "a"), want: []Class{SameContent}},
-		"other tensor":            {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}},
-		"time inside":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), value("saved_at", "number", "2.5")), want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
-		"uuid inside":             {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "123e4567-e89b-42d3-a456-426614174000")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "00000000-e89b-42d3-a456-426614174000")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
-		"short id inside":         {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "77ab12cd")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
-		"checksum inside":         {expected: file("m.pt", "1", "torch-zip", "a", value("data_checksum", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("data_checksum", "string", "77ab12cd")), want: []Class{Different}},
-		"a long text with a time": {expected: file("m.json", "1", "json", "a", long("1", "x")), actual: file("m.json", "2", "json", "b", long("2", "x")), want: []Class{SameContent}, masked: []string{"m.json: note"}},
+		"same bytes":                   {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "1", "torch-zip", "a"), want: []Class{Equal}},
+		"same content":                 {expected: file("m.pt", "1", "torch-zip", "a"), actual: file("m.pt", "2", "torch-zip", "a"), want: []Class{SameContent}},
+		"other tensor":                 {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2")), want: []Class{Different}},
+		"time inside":                  {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), value("saved_at", "number", "2.5")), want: []Class{SameContent}, masked: []string{"m.pt: saved_at"}},
+		"uuid inside":                  {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "123e4567-e89b-42d3-a456-426614174000")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "00000000-e89b-42d3-a456-426614174000")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
+		"short id inside":              {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "77ab12cd")), want: []Class{SameContent}, masked: []string{"m.pt: tag"}},
+		"checksum inside":              {expected: file("m.pt", "1", "torch-zip", "a", value("data_checksum", "string", "3f2a9c1e")), actual: file("m.pt", "2", "torch-zip", "b", value("data_checksum", "string", "77ab12cd")), want: []Class{Different}},
+		"a link to another checkpoint": {expected: links("best.pt", "ckpt_3.pt", "ckpt_3.pt", "ckpt_7.pt"), actual: links("best.pt", "ckpt_7.pt", "ckpt_3.pt", "ckpt_7.pt"), want: []Class{Different, Equal, Equal}},
+		"a link to another folder":     {expected: links("out/best", "step-3", "out/step-3/m.pt", "out/step-7/m.pt"), actual: links("out/best", "step-7", "out/step-3/m.pt", "out/step-7/m.pt"), want: []Class{Different, Equal, Equal}},
+		"a link to a run's folder": {expected: links("latest", "runs/1764000001", "runs/1764000001/m.pt"), actual: links("latest", "runs/1764000009", "runs/1764000009/m.pt"),
+			want: []Class{Equal, SameContent}, masked: []string{"runs/1764000001/m.pt: the file's name"}},
+		"a long text with a time":                  {expected: file("m.json", "1", "json", "a", long("1", "x")), actual: file("m.json", "2", "json", "b", long("2", "x")), want: []Class{SameContent}, masked: []string{"m.json: note"}},
 		"a long text with a time, and another end": {expected: file("m.json", "1", "json", "a", long("1", "x")), actual: file("m.json", "2", "json", "b", long("2", "y")), want: []Class{Different}},
-		"word inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "facade")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "decade")), want: []Class{Different}},
-		"time and tensor":        {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2"), value("saved_at", "number", "2.5")), want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
-		"loss inside":            {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), want: []Class{Different}},
-		"loss inside, tolerated": {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), options: Options{ATol: 0.2}, want: []Class{Within}},
-		"tensor called time":     {expected: file("m.pt", "1", "torch-zip", "a", tensor("time", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("time", "2")), want: []Class{Different}},
-		"a key more":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), tensor("v", "1")), want: []Class{Different}},
-		"a key less":             {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), tensor("v", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1")), want: []Class{Different}},
+		"word inside":                              {expected: file("m.pt", "1", "torch-zip", "a", value("tag", "string", "facade")), actual: file("m.pt", "2", "torch-zip", "b", value("tag", "string", "decade")), want: []Class{Different}},
+		"time and tensor":                          {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), value("saved_at", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "2"), value("saved_at", "number", "2.5")), want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
+		"loss inside":                              {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), want: []Class{Different}},
+		"loss inside, tolerated":                   {expected: file("m.pt", "1", "torch-zip", "a", value("best_loss", "number", "1.5")), actual: file("m.pt", "2", "torch-zip", "b", value("best_loss", "number", "1.6")), options: Options{ATol: 0.2}, want: []Class{Within}},
+		"tensor called time":                       {expected: file("m.pt", "1", "torch-zip", "a", tensor("time", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("time", "2")), want: []Class{Different}},
+		"a key more":                               {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1"), tensor("v", "1")), want: []Class{Different}},
+		"a key less":                               {expected: file("m.pt", "1", "torch-zip", "a", tensor("w", "1"), tensor("v", "1")), actual: file("m.pt", "2", "torch-zip", "b", tensor("w", "1")), want: []Class{Different}},
 		"values in another file": {expected: []record.Artifact{{Path: "m.onnx", SHA256: "1", Format: "onnx", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}}},
 			actual: []record.Artifact{{Path: "m.onnx", SHA256: "1", Format: "onnx", Content: "b", Leaves: []record.Leaf{tensor("w", "2")}}}, want: []Class{Different}},
 		"beyond what is kept": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{tensor("w", "1")}, More: 5}},

@@ -156,10 +156,10 @@ func TestBuildComparesFiles(t *testing.T) {
 	}{
 		"equal":        {versions(of(1, 1), of(1, 1), of(1, 1)), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "bytes"}}, ""},
 		"other bytes":  {versions(of(1, 1), of(2, 1), of(3, 1)), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "content"}}, "Files equal in content, not in bytes: model.pt"},
-		"different":    {versions(of(1, 1), of(1, 1), of(2, 2)), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in nothing that counts: model.pt"},
-		"no content":   {versions(record.Artifact{SHA256: digest(1)}, record.Artifact{SHA256: digest(2)}, record.Artifact{SHA256: digest(3)}), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in nothing that counts: model.pt"},
-		"another link": {versions(record.Artifact{Link: "a"}, record.Artifact{Link: "b"}, record.Artifact{Link: "a"}), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in nothing that counts: model.pt"},
-		"missing":      {versions(of(1, 1), of(1, 1)), []report.File{{Path: "model.pt", Runs: 2, Of: 3, Same: "nothing"}}, "Files that differ in nothing that counts: model.pt"},
+		"different":    {versions(of(1, 1), of(1, 1), of(2, 2)), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in what is not compared: model.pt"},
+		"no content":   {versions(record.Artifact{SHA256: digest(1)}, record.Artifact{SHA256: digest(2)}, record.Artifact{SHA256: digest(3)}), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in what is not compared: model.pt"},
+		"another link": {versions(record.Artifact{Link: "a"}, record.Artifact{Link: "b"}, record.Artifact{Link: "a"}), []report.File{{Path: "model.pt", Runs: 3, Of: 3, Same: "nothing"}}, "Files that differ in what is not compared: model.pt"},
+		"missing":      {versions(of(1, 1), of(1, 1)), []report.File{{Path: "model.pt", Runs: 2, Of: 3, Same: "nothing"}}, "Files that differ in what is not compared: model.pt"},
 		"one run cut":  {cut, []report.File{{Path: "model.pt", Runs: 2, Of: 2, Same: "bytes"}}, ""},
 		"none":         {versions(), []report.File{}, ""},
 	} {

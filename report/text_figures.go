@@ -121,7 +121,7 @@ func (p *page) files(d *Document) {
 	}
 	switch d.Verdict {
 	case record.Reproducible:
-		p.names("Files that differ in nothing that counts:", slices.Concat(differ, partial))
+		p.names("Files that differ in what is not compared:", slices.Concat(differ, partial))
 	case record.WithinTolerance:
 		p.names("Files that differ within the tolerance:", slices.Concat(differ, partial))
 	default:
