@@ -345,14 +345,20 @@ func packedDifference(a, b *checkpoint.Entry) (textA, textB string, err error) {
 	}
 }
 
-// withinNumber applies the tolerance to Python floats, which are float64.
+// floatNumbers are the types of floating-point numbers that are no tensors, by what Python and NumPy call them.
+var floatNumbers = map[string]checkpoint.DType{
+	"float": checkpoint.Float64, "numpy.float64": checkpoint.Float64, "numpy.float32": checkpoint.Float32, "numpy.float16": checkpoint.Float16,
+}
+
+// withinNumber applies the tolerance to floating-point numbers of one type.
 func withinNumber(a, b *checkpoint.Entry, o Options) bool {
-	if a.Type != "float" || b.Type != "float" {
+	dtype, ok := floatNumbers[a.Type]
+	if !ok || a.Type != b.Type {
 		return false
 	}
 	x, errX := strconv.ParseFloat(a.Text, 64)
 	y, errY := strconv.ParseFloat(b.Text, 64)
-	tol := o.tolerance(checkpoint.Float64)
+	tol := o.tolerance(dtype)
 	return errX == nil && errY == nil && tol != (Tolerance{}) && !math.IsInf(x-y, 0) && math.Abs(y-x) <= tol.ATol+tol.RTol*math.Abs(x)
 }
 

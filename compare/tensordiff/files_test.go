@@ -178,9 +178,10 @@ func TestNoRelativeDifferenceFromZero(t *testing.T) {
 }
 
 func TestANumberWithinTheToleranceIsMarked(t *testing.T) {
+	kind := "float"
 	build := func(text string) *checkpoint.File {
 		f := file(t, "lr", text)
-		f.Entries[1].Type = "float"
+		f.Entries[1].Type = kind
 		return f
 	}
 	r := diff(t, build("0.5"), build("0.50001"), Options{DTypeDefaults: true})
@@ -190,6 +191,11 @@ func TestANumberWithinTheToleranceIsMarked(t *testing.T) {
 	r = diff(t, build("0.5"), build("0.5000001"), Options{Tolerance: Tolerance{ATol: 1e-3}})
 	if got, want := r.Changed.First[0].text(), "number: float 0.5 -> float 0.5000001, within tolerance"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+	for _, kind = range []string{"numpy.float64", "numpy.float32", "numpy.float16"} {
+		if r := diff(t, build("0.5"), build("0.50000005"), Options{DTypeDefaults: true}); r.Verdict != WithinTolerance {
+			t.Errorf("%s: %s", kind, r.Verdict)
+		}
 	}
 }
 

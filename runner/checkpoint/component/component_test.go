@@ -77,6 +77,21 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+func TestTheNumbersOfAVersion(t *testing.T) {
+	f := file(t, map[string][]int64{"version": {3}, "learner.gradient_booster.weights": {9}})
+	f.Format = "xgboost"
+	a := Classify(f)
+	for i := range f.Entries {
+		want := Model
+		if f.Entries[i].Name == "version" {
+			want = Version
+		}
+		if a.Of[i] != want {
+			t.Errorf("%s is %s", f.Entries[i].Name, a.Of[i])
+		}
+	}
+}
+
 // TestWhatLiesBesideWeights in a format that joins keys is not a weight for that, such as a key of JAX.
 func TestWhatLiesBesideWeights(t *testing.T) {
 	f := file(t, map[string][]int64{"params.dense.kernel": {1}, "params.dense.table": {1}, "rng": {2}, "step": nil})

@@ -94,8 +94,8 @@ var (
 	others = regexp.MustCompile(`(?i)(^|_)(model|api|schema|format|data|dataset|checkpoint|ckpt|config|git|sha|hash|commit)(_|$)`)
 )
 
-// isFrameworkVersion reports whether a value is the version of a library: a text with dots, or the numbers of one, as
-// XGBoost writes it.
+// isFrameworkVersion reports whether a value is the version of a library: a text with dots, or its numbers, as XGBoost
+// writes them.
 func isFrameworkVersion(e *checkpoint.Entry, path []string) bool {
 	key := ""
 	for _, key = range path {
@@ -109,8 +109,10 @@ func isFrameworkVersion(e *checkpoint.Entry, path []string) bool {
 	switch e.Kind {
 	case checkpoint.KindString:
 		return dotted.MatchString(e.Text)
-	case checkpoint.KindTensor, checkpoint.KindObject: // torch.__version__ is one
+	case checkpoint.KindObject: // torch.__version__ is one
 		return true
+	case checkpoint.KindTensor:
+		return !isSingle(e.Tensor()) || !strings.Contains(e.Type, "int") && !strings.HasPrefix(e.Type, "float")
 	}
 	return false
 }

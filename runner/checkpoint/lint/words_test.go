@@ -14,7 +14,7 @@ func TestFixesAreInTheWordsOfTheFilesFramework(t *testing.T) {
 		filepath.Join("..", "tensorbundle", "testdata", "model.index"): "tf.train.Checkpoint(model=model, optimizer=optimizer)",
 		filepath.Join(seeds, "k.keras"):                                "initial_epoch",
 		filepath.Join(seeds, "f.msgpack"):                              "opt_state of Optax",
-		filepath.Join(seeds, "b.ubj"):                                  "version of the library",
+		filepath.Join(seeds, "l.txt"):                                  "version of the library",
 		filepath.Join(seeds, "state.pt"):                               "state_dict()",
 	} {
 		var said []string
