@@ -297,6 +297,8 @@ func hostileFiles(t testing.TB) map[string][]byte {
 		"safetensors: long name":       safetensorsFile(`{"`+strings.Repeat("a", 60<<20)+`":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
 		"safetensors: long number":     safetensorsFile(`{"a":{"dtype":"U8","shape":[`+strings.Repeat("1", 60<<20)+`],"data_offsets":[0,1]}}`, 1),
 		"safetensors: long shapes":     safetensorsFile(`{`+strings.Repeat(`"a":{"dtype":"U8","shape":[`+strings.Repeat("1,", 63)+`1],"data_offsets":[0,1]},`, 100_000)+`"b":0}`, 1),
+		"safetensors: long types":      safetensorsFile(longTypes(12), 12),
+		"safetensors: much space":      safetensorsFile("{"+strings.Repeat(" ", 60<<20)+"}", 0),
 		"safetensors: no shape":        safetensorsFile(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, 1),
 		"safetensors: half a byte":     safetensorsFile(`{"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}`, 2),
 		"safetensors: deep":            safetensorsFile(`{"a":`+strings.Repeat("[", 1<<20), 0),
@@ -364,6 +366,15 @@ func manyFields(n int) string {
 	typ := func(code string) string { return "cnumpy\ndtype\n" + tuple(binUnicode(code), "\x89", "\x88") + "R" }
 	return typ("f8") + "q\x010" + "cnumpy.core.multiarray\nscalar\n" +
 		tuple(typ("V8")+tuple(binInt(3), binUnicode("|"), "N", tuple(names.String()), "}("+fields.String()+"u", binInt(8), binInt(1), binInt(16))+"b", "C\x08abcdefgh") + "R"
+}
+
+// longTypes is a header of n tensors of types that are not known, with names of megabytes.
+func longTypes(n int) string {
+	tensors := make([]string, n)
+	for i := range tensors {
+		tensors[i] = fmt.Sprintf(`"t%d":{"dtype":"%s","shape":[1],"data_offsets":[%d,%d]}`, i, strings.Repeat("x", 7<<20), i, i+1)
+	}
+	return "{" + strings.Join(tensors, ",") + "}"
 }
 
 // sparseMemo stores None under n keys far from each other.

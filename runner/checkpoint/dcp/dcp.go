@@ -28,6 +28,8 @@ const (
 	maxParts = 1 << 16
 	// maxEntries bounds the values of all objects.
 	maxEntries = 1 << 17
+	// maxNames bounds the bytes of their names, and of those of all tensors.
+	maxNames = 16 << 20
 )
 
 // Opener opens one part, a file of torch.save.
@@ -109,6 +111,7 @@ type loader struct {
 	home  []string
 	files map[string]storedFile
 	parts map[string]map[string]part
+	names int // bytes of the names of what is in objects
 }
 
 // value adds a tensor or a pickled object.
@@ -168,6 +171,9 @@ func (l *loader) object(name string, p part) error {
 	l.f.Findings = append(l.f.Findings, file.Findings...)
 	for _, e := range file.Entries {
 		e.Name = within(name, e.Name)
+		if l.names += len(e.Name); l.names > maxNames {
+			return checkpoint.Limit("names of more than %d MiB", maxNames>>20)
+		}
 		l.f.Entries = append(l.f.Entries, e)
 	}
 	for _, g := range file.RNG {

@@ -34,6 +34,7 @@ func (md *metadata) nest() []*container {
 	names := make([]string, len(md.values))
 	var order []*container
 	byName := map[string]*container{}
+	length := 0
 	for i, v := range md.values {
 		steps := md.paths[v.name]
 		if len(steps) == 0 {
@@ -49,7 +50,7 @@ func (md *metadata) nest() []*container {
 				order = append(order, c)
 			}
 			next, ok := pyobject.Name(steps[:n+1])
-			if !ok || c.list != isIndex {
+			if length += len(next); !ok || c.list != isIndex || length > maxNames {
 				return md.flat()
 			}
 			c.members[next] = true

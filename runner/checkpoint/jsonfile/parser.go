@@ -46,6 +46,7 @@ const (
 	slotCost      = 32
 	containerCost = 48
 	keyCost       = 80
+	shownText     = 200 // of a text, which is held once more
 )
 
 func (p *parser) charge(n int64) error {
@@ -90,7 +91,7 @@ func (p *parser) value(depth int) (pickle.Value, error) {
 	case c == '"':
 		s, err := p.str()
 		if err == nil {
-			err = p.charge(int64(len(s)))
+			err = p.charge(int64(len(s) + min(len(s), shownText)))
 		}
 		return s, err
 	case c == '-' && !bytes.HasPrefix(p.text[p.pos:], []byte("-I")), c >= '0' && c <= '9':

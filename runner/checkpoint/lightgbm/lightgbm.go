@@ -117,7 +117,10 @@ func (m *model) header() (trees int, err error) {
 			if sized {
 				return 0, m.damaged("sizes of trees twice")
 			}
-			sized, trees = true, len(strings.Fields(value))
+			sized = true
+			for range strings.FieldsSeq(value) {
+				trees++
+			}
 			continue
 		}
 		p, err := m.root.Key(key)

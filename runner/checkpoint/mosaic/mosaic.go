@@ -2,9 +2,9 @@
 package mosaic
 
 import (
-	"cmp"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
@@ -15,8 +15,12 @@ type Tile struct {
 	Tensor  *checkpoint.Tensor
 }
 
-// maxTiles bounds the parts of one tensor: one for each rank of a very large job.
-const maxTiles = 4096
+const (
+	// maxTiles bounds the parts of one tensor: one for each rank of a very large job.
+	maxTiles = 4096
+	// maxSearched bounds the work of finding them.
+	maxSearched = 1 << 28
+)
 
 // Assemble puts tiles together, elements of bits each, which must cover the shape without gaps or overlaps.
 func Assemble(shape []int64, dtype checkpoint.DType, bits int, tiles []Tile) (*checkpoint.Tensor, error) {
@@ -53,8 +57,8 @@ func Assemble(shape []int64, dtype checkpoint.DType, bits int, tiles []Tile) (*c
 	if bits == 0 || bits%8 != 0 {
 		return nil, checkpoint.Unsupported("parts of type %s", dtype)
 	}
-	slices.SortFunc(tiles, func(a, b Tile) int { return cmp.Compare(a.Offsets[0], b.Offsets[0]) })
-	return checkpoint.NewTensor(dtype, bits, shape, &mosaic{shape, int64(bits / 8), total * int64(bits/8), tiles})
+	slices.SortFunc(tiles, func(a, b Tile) int { return slices.Compare(a.Offsets, b.Offsets) })
+	return checkpoint.NewTensor(dtype, bits, shape, &mosaic{shape: shape, item: int64(bits / 8), size: total * int64(bits/8), tiles: tiles})
 }
 
 func overlap(a, b Tile) bool {
@@ -72,6 +76,8 @@ type mosaic struct {
 	item  int64
 	size  int64
 	tiles []Tile
+	// searched counts the tiles that were looked at in vain.
+	searched atomic.Int64
 }
 
 func (m *mosaic) Size() int64 { return m.size }
@@ -82,13 +88,13 @@ func (m *mosaic) Sequential() bool {
 }
 
 func (m *mosaic) ReadAt(p []byte, off int64) (int, error) {
-	done := 0
+	done, tiles := 0, position{}
 	for done < len(p) {
 		at := off + int64(done)
 		if at >= m.size {
 			return done, io.EOF
 		}
-		n, err := m.run(p[done:], at)
+		n, err := m.run(p[done:], at, &tiles)
 		done += n
 		if err != nil {
 			return done, err
@@ -97,40 +103,66 @@ func (m *mosaic) ReadAt(p []byte, off int64) (int, error) {
 	return done, nil
 }
 
+// position is where in the order of tiles a read has come: to the tile of the run before, and to one that was searched for, with
+// which rows begin.
+type position struct{ last, row int }
+
+// find returns the tile that has the element at index. Most follow the one before, or begin a row again.
+func (m *mosaic) find(index []int64, at *position) (Tile, error) {
+	inside := func(t Tile) bool {
+		for d, i := range index {
+			if i < t.Offsets[d] || i >= t.Offsets[d]+t.Tensor.Shape[d] {
+				return false
+			}
+		}
+		return true
+	}
+	for _, i := range []int{at.last + 1, at.row} {
+		if i < len(m.tiles) && inside(m.tiles[i]) {
+			at.last = i
+			return m.tiles[i], nil
+		}
+	}
+	for i, t := range m.tiles {
+		if inside(t) {
+			if m.searched.Add(int64(i)) > maxSearched {
+				return Tile{}, checkpoint.Limit("tensor in %d parts that lie in no order", len(m.tiles))
+			}
+			*at = position{i, i}
+			return t, nil
+		}
+	}
+	return Tile{}, checkpoint.Damaged("no part has element %s", checkpoint.ShapeText(index))
+}
+
 // run reads as much as lies together in one tile, starting at byte at.
-func (m *mosaic) run(p []byte, at int64) (int, error) {
+func (m *mosaic) run(p []byte, at int64, tiles *position) (int, error) {
 	index := make([]int64, len(m.shape))
 	rest := at / m.item
 	for d := len(m.shape) - 1; d >= 0; d-- {
 		index[d] = rest % m.shape[d]
 		rest /= m.shape[d]
 	}
-	for _, t := range m.tiles {
-		inside := true
-		for d, i := range index {
-			inside = inside && i >= t.Offsets[d] && i < t.Offsets[d]+t.Tensor.Shape[d]
-		}
-		if !inside {
-			continue
-		}
-		// Elements follow each other in both up to the end of the tile's row, or of more where the tile spans the inner
-		// dimensions whole.
-		inner := int64(1)
-		from := int64(0)
-		length := int64(0)
-		whole := true
-		for d := len(m.shape) - 1; d >= 0; d-- {
-			local := index[d] - t.Offsets[d]
-			from += local * inner
-			if whole {
-				length = inner*(t.Tensor.Shape[d]-local) - (from - local*inner)
-			}
-			whole = whole && t.Tensor.Shape[d] == m.shape[d]
-			inner *= t.Tensor.Shape[d]
-		}
-		skip := at % m.item
-		n := min(int64(len(p)), length*m.item-skip)
-		return int(n), checkpoint.ReadFull(t.Tensor, p[:n], from*m.item+skip)
+	t, err := m.find(index, tiles)
+	if err != nil {
+		return 0, err
 	}
-	return 0, checkpoint.Damaged("no part has element %s", checkpoint.ShapeText(index))
+	// Elements follow each other in both up to the end of the tile's row, or of more where the tile spans the inner
+	// dimensions whole.
+	inner := int64(1)
+	from := int64(0)
+	length := int64(0)
+	whole := true
+	for d := len(m.shape) - 1; d >= 0; d-- {
+		local := index[d] - t.Offsets[d]
+		from += local * inner
+		if whole {
+			length = inner*(t.Tensor.Shape[d]-local) - (from - local*inner)
+		}
+		whole = whole && t.Tensor.Shape[d] == m.shape[d]
+		inner *= t.Tensor.Shape[d]
+	}
+	skip := at % m.item
+	n := min(int64(len(p)), length*m.item-skip)
+	return int(n), checkpoint.ReadFull(t.Tensor, p[:n], from*m.item+skip)
 }

@@ -9,12 +9,19 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
 )
 
+const (
+	// maxRatio and freeBytes bound the bytes of all tensors in a file, which may share them.
+	maxRatio  = 32
+	freeBytes = 64 << 20
+)
+
 // outside reads tensors that lie in other files, in the model's directory or below it and nowhere else.
 type outside struct {
 	model string // path of the model, "" where it is no file
 	file  *checkpoint.File
 	pool  filepool.Pool
 	files map[string]outsideFile
+	left  int64 // bytes that further tensors may have
 }
 
 type outsideFile struct {
@@ -48,6 +55,9 @@ func (o *outside) section(props map[string]string, want int64) (checkpoint.Data,
 	if offset > f.size || length > f.size-offset {
 		return nil, checkpoint.Damaged("external data: %d bytes at %d of a file of %d", length, offset, f.size)
 	}
+	if o.left -= length; o.left < 0 {
+		return nil, checkpoint.Limit("external data of over %d times the size of their files", maxRatio)
+	}
 	return checkpoint.Section(f.r, offset, length), nil
 }
 
@@ -74,6 +84,7 @@ func (o *outside) open(location string) (outsideFile, error) {
 		o.files = map[string]outsideFile{}
 	}
 	o.files[location] = outsideFile{r, size}
+	o.left += freeBytes + maxRatio*min(size, 1<<50)
 	o.file.Beside = append(o.file.Beside, filepath.Join(filepath.Dir(o.model), location))
 	return o.files[location], nil
 }

@@ -109,7 +109,12 @@ func (m message) bytes() ([]byte, error) {
 		return nil, checkpoint.Limit("graph of more than %d MiB beside its tensors", maxHeld>>20)
 	}
 	p := make([]byte, m.size())
-	return p, checkpoint.ReadFull(m.src.r, p, m.at)
+	if len(p) > windowSize/8 {
+		return p, checkpoint.ReadFull(m.src.r, p, m.at)
+	}
+	window, err := m.src.peek(m.at, m.size()) // a file may have millions of short fields
+	copy(p, window)
+	return p, err
 }
 
 // text returns a field that is a string.

@@ -16,6 +16,9 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tree"
 )
 
+// maxFacts bounds the metadata that are listed.
+const maxFacts = 1 << 13
+
 // Reader reads ONNX models.
 type Reader struct{}
 
@@ -93,6 +96,9 @@ func (x *model) header(root message) (graph message, err error) {
 			key := map[bool]string{true: "producer", false: "producer version"}[f.num == modelProducer]
 			x.fact(key, text)
 		case modelMetadata:
+			if len(x.file.Facts) > maxFacts {
+				return checkpoint.Limit("more than %d metadata of the model", maxFacts)
+			}
 			key, value, err := pair(f)
 			x.fact("metadata "+checkpoint.Clip(key, 200), value)
 			return err

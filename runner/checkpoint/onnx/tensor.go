@@ -131,6 +131,9 @@ func parseTensor(m message) (*tensor, error) {
 			}
 			t.typed = append(t.typed, f)
 		case tensorStrings:
+			if m.src.held += 32; m.src.held > maxHeld {
+				return checkpoint.Limit("too many strings in a tensor")
+			}
 			s, err := f.text()
 			t.strings = append(t.strings, s)
 			return err

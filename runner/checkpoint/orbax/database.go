@@ -15,6 +15,8 @@ const (
 	maxHeight = 16
 	// maxHeld bounds the bytes of all nodes and of the values in them.
 	maxHeld = 32 << 20
+	// maxKeys bounds the keys.
+	maxKeys = 1 << 17
 )
 
 // dataFile names a file: paths in a node are relative to the base path by which the node was found.
@@ -93,7 +95,7 @@ func (r *record) files(base string) []dataFile {
 	own := r.column(n)
 	bases := r.column(n)
 	files := make([]dataFile, n)
-	path := ""
+	path, length := "", 0
 	for i := range files {
 		if shared[i] > uint64(len(path)) || own[i] > 4096 {
 			r.fail(checkpoint.Damaged("OCDBT record with a path that shares too much, or is too long"))
@@ -102,6 +104,10 @@ func (r *record) files(base string) []dataFile {
 		path = path[:shared[i]] + string(r.bytes(own[i]))
 		if bases[i] > uint64(len(path)) || len(path) > 4096 || r.err != nil {
 			r.fail(checkpoint.Damaged("OCDBT record with a base path that is longer than the path"))
+			return nil
+		}
+		if length += len(base) + len(path); length > maxPaths {
+			r.fail(checkpoint.Limit("OCDBT record with paths of more than %d MiB", maxPaths>>20))
 			return nil
 		}
 		files[i] = dataFile{base + path[:bases[i]], path[bases[i]:]}
@@ -238,6 +244,12 @@ func (d *database) leaves(r *record, files []dataFile, prefix string, keys []str
 		full := prefix + key
 		if len(d.keys) > 0 && full <= d.last {
 			return checkpoint.Damaged("OCDBT key %q behind %q", checkpoint.Clip(full, 80), checkpoint.Clip(d.last, 80))
+		}
+		if len(d.keys) >= maxKeys {
+			return checkpoint.Limit("OCDBT database of more than %d keys", maxKeys)
+		}
+		if d.held += int64(len(prefix)); d.held > maxHeld {
+			return checkpoint.Limit("OCDBT keys of more than %d MiB", maxHeld>>20)
 		}
 		d.last = full
 		d.keys = append(d.keys, full)

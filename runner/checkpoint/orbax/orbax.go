@@ -268,7 +268,8 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 	for name := range texts {
 		return checkpoint.Damaged("text %q in %s that %s does not list", checkpoint.Clip(name, 80), stringsName, metadataName)
 	}
-	if arrays.bytes > 512<<20 && (arrays.bytes-512<<20)/1100 > counted.bytes {
+	const free = 64 << 20 // of arrays of zeros, which are not stored
+	if arrays.bytes > free && (arrays.bytes-free)/1100 > counted.bytes {
 		return checkpoint.Limit("arrays of %d bytes in files of %d", arrays.bytes, counted.bytes)
 	}
 	root.End()

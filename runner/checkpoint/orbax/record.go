@@ -19,6 +19,9 @@ const (
 	maxRecord = 16 << 20
 	// maxWindow bounds what a decoder of zstd holds of what it has written.
 	maxWindow = 8 << 20
+	// maxCount bounds the entries of a record, and maxPaths the bytes of the paths of files in it, which share their beginnings.
+	maxCount = 1 << 17
+	maxPaths = 8 << 20
 )
 
 // record is the content of a manifest or node, read from front to back. The first failure stays in err, and every later
@@ -112,6 +115,9 @@ func (r *record) count() int {
 	n := r.number()
 	if r.err == nil && n > uint64(len(r.p)) {
 		r.fail(checkpoint.Damaged("OCDBT record of %d entries in %d bytes", n, len(r.p)))
+	}
+	if r.err == nil && n > maxCount {
+		r.fail(checkpoint.Limit("OCDBT record of more than %d entries", maxCount))
 	}
 	if r.err != nil {
 		return 0

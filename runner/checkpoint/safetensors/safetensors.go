@@ -23,6 +23,8 @@ const (
 	// maxTensors and maxHeld bound what is held of a header: its tensors, and the bytes of their names and shapes.
 	maxTensors = 1 << 17
 	maxHeld    = 16 << 20
+	// maxType bounds the name of a type of the future.
+	maxType = 40
 )
 
 // Reader reads safetensors files.
@@ -93,6 +95,9 @@ func (h *header) hold(n int) error {
 func (h *header) add(name, typ string, shape []int64, begin, end int64) error {
 	if err := h.hold(len(name) + 8*len(shape)); err != nil {
 		return err
+	}
+	if len(typ) > maxType { // of which two could not be told apart if they were shortened
+		return checkpoint.Damaged("type with a name of %d bytes", len(typ))
 	}
 	if end < begin {
 		return checkpoint.Damaged("ends before it begins")
@@ -171,7 +176,7 @@ func dtypeOf(name string) checkpoint.DType {
 	case "F6_E3M2":
 		return "float6_e3m2fn"
 	}
-	return checkpoint.DType("safetensors:" + checkpoint.Clip(name, 40))
+	return checkpoint.DType("safetensors:" + name)
 }
 
 // checkLayout requires the tensors to have names of their own and to cover the data exactly, as the format demands.

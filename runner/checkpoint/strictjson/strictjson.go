@@ -19,8 +19,8 @@ import (
 // Check returns an error for text with such strings. It does not check the syntax.
 func Check(text []byte) error { return CheckReader(bytes.NewReader(text), len(text)) }
 
-// CheckReader is Check of a text that is too long to be held. It also returns an error where a string or a number, which
-// whoever reads the text holds, is longer than most bytes.
+// CheckReader is Check of a text that is too long to be held. It also returns an error where a string, a number or the space
+// between them, which whoever reads the text holds, is longer than most bytes.
 func CheckReader(r io.Reader, most int) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	quoted, length := false, 0 // whether what is read is in a string, and how much of it has been
@@ -36,13 +36,13 @@ func CheckReader(r io.Reader, most int) error {
 			return checkpoint.Damaged("JSON text that is not UTF-8")
 		}
 		if length > most {
-			return checkpoint.Limit("JSON string or number of more than %d bytes", most)
+			return checkpoint.Limit("JSON string, number or space of more than %d bytes", most)
 		}
 		at += int64(size)
 		switch length += size; {
 		case c == '"':
 			quoted, length = !quoted, 0
-		case !quoted && strings.ContainsRune("{}[],: \t\r\n", c):
+		case !quoted && strings.ContainsRune("{}[],:", c):
 			length = 0
 		}
 		if c != '\\' {

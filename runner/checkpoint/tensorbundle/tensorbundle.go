@@ -97,6 +97,7 @@ type bundle struct {
 	tree   *tree.Builder
 	stored []checksum
 	parts  map[string]entry // of variables in partitions, by their keys
+	left   int64            // bytes of the data files that no tensor has taken
 }
 
 type shard struct {
@@ -174,6 +175,9 @@ func (b *bundle) add(root *tree.Dict, name string, value []byte) error {
 		if len(b.parts) >= maxParts || len(name) > maxPartKey {
 			return checkpoint.Limit("more than %d partitions, or one with a name of %d bytes", maxParts, len(name))
 		}
+		if len(e.slices) > 0 {
+			return checkpoint.Damaged("partition in partitions")
+		}
 		b.parts[name] = e
 		return nil
 	}
@@ -221,9 +225,13 @@ func (b *bundle) data(e entry) (checkpoint.Data, error) {
 		}
 		s = shard{r, size}
 		b.shards[e.shard] = s
+		b.left += size
 	}
 	if e.offset < 0 || e.size < 0 || e.offset > s.size || e.size > s.size-e.offset {
 		return nil, checkpoint.Damaged("%d bytes at %d of a data file of %d", e.size, e.offset, s.size)
+	}
+	if b.left -= e.size; b.left < 0 {
+		return nil, checkpoint.Damaged("tensors that share their bytes")
 	}
 	return checkpoint.Section(s.r, e.offset, e.size), nil
 }

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// maxEntries and maxNames bound the memory that a document's structure may take.
+	// maxEntries bounds the values of a document, and maxMemory what they take in memory: with their names and texts, and
+	// about entryCost for each.
 	maxEntries = 1 << 17
-	maxNames   = 16 << 20
-	// maxText bounds all texts together.
-	maxText = 24 << 20
+	maxMemory  = 34 << 20
+	entryCost  = 160
 	// maxDepth bounds nesting, and with it the stack of a recursive reader.
 	maxDepth = 200
 )
@@ -31,8 +31,7 @@ const PackFrom = 512
 type Builder struct {
 	file   *checkpoint.File
 	places []keypath.Place // of file.Entries
-	names  int             // bytes of all names
-	texts  int             // bytes of all texts
+	memory int
 }
 
 // NewBuilder returns a Builder that appends to f, which has no entries yet.
@@ -41,12 +40,21 @@ func NewBuilder(f *checkpoint.File) *Builder { return &Builder{file: f} }
 // Add appends a value, whose name is set here.
 func (b *Builder) Add(p *keypath.Path, e checkpoint.Entry) error {
 	e.Name = p.String()
-	b.names += len(e.Name)
-	if len(b.places) >= maxEntries || b.names > maxNames {
-		return checkpoint.Limit("more than %d values, or names of more than %d MiB", maxEntries, maxNames>>20)
+	if len(b.places) >= maxEntries {
+		return checkpoint.Limit("more than %d values", maxEntries)
+	}
+	if err := b.hold(entryCost + len(e.Name)); err != nil {
+		return err
 	}
 	b.file.Entries = append(b.file.Entries, e)
 	b.places = append(b.places, p.Place())
+	return nil
+}
+
+func (b *Builder) hold(n int) error {
+	if b.memory += n; b.memory > maxMemory {
+		return checkpoint.Limit("values that take, with their names, more than %d MiB", maxMemory>>20)
+	}
 	return nil
 }
 
@@ -175,10 +183,11 @@ func (b *Builder) String(p *keypath.Path, s string) error {
 	if !utf8.ValidString(s) {
 		return checkpoint.Unsupported("text that is not UTF-8, in %q", checkpoint.Clip(p.String(), 80))
 	}
-	if b.texts += len(s); b.texts > maxText {
-		return checkpoint.Limit("texts of more than %d MiB", maxText>>20)
+	e := pyobject.StringEntry(s)
+	if err := b.hold(len(s) + len(e.Text)); err != nil {
+		return err
 	}
-	return b.Add(p, pyobject.StringEntry(s))
+	return b.Add(p, e)
 }
 
 // Strings adds a list of n texts, which next returns one after the other, as one entry where it is long.
@@ -209,8 +218,8 @@ func (b *Builder) Strings(p *keypath.Path, n int, next func() (string, error)) e
 		if !utf8.ValidString(s) {
 			return checkpoint.Unsupported("text that is not UTF-8, in %q", checkpoint.Clip(p.String(), 80))
 		}
-		if b.texts += 9 + len(s); b.texts > maxText {
-			return checkpoint.Limit("texts of more than %d MiB", maxText>>20)
+		if err := b.hold(9 + len(s)); err != nil {
+			return err
 		}
 		packed.WriteByte('s')
 		packed.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(s))))
