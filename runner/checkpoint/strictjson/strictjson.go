@@ -23,7 +23,7 @@ func Check(text []byte) error { return CheckReader(bytes.NewReader(text), len(te
 // between them, which whoever reads the text holds, is longer than most bytes.
 func CheckReader(r io.Reader, most int) error {
 	in := bufio.NewReaderSize(r, 64<<10)
-	quoted, length := false, 0 // whether what is read is in a string, and how much of it has been
+	quoted, spaced, length := false, false, 0 // whether what is read is in a string or space, and how much of it has been
 	for at := int64(0); ; {
 		c, size, err := in.ReadRune()
 		if err == io.EOF {
@@ -39,6 +39,9 @@ func CheckReader(r io.Reader, most int) error {
 			return checkpoint.Limit("JSON string, number or space of more than %d bytes", most)
 		}
 		at += int64(size)
+		if space := !quoted && strings.ContainsRune(" \t\r\n", c); space != spaced {
+			spaced, length = space, 0
+		}
 		switch length += size; {
 		case c == '"':
 			quoted, length = !quoted, 0

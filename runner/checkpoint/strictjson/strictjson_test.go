@@ -37,6 +37,8 @@ func TestCheckReaderBoundsWhatIsHeld(t *testing.T) {
 		`[123456789]`:                            false,
 		`["\\\\\\\\", "\u00e9\u00e9"]`:           false,
 		`["a", "b", "c", "d", "e"]`:              true,
+		`[        1        ]`:                    true,
+		`[         1]`:                           false,
 		`"` + strings.Repeat("é", 100_000) + `"`: false,
 	} {
 		if err := CheckReader(strings.NewReader(text), 8); (err == nil) != good {
