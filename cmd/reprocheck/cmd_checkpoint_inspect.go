@@ -52,7 +52,7 @@ Exit status: 0 read, ` + checkpointStatusHelp,
 				return unreadable(err)
 			}
 			var result any = inspected{"reprocheck.checkpoint-inspect-directory/v1", args[0], documents}
-			if documents[0].Path == args[0] {
+			if len(documents) == 1 && documents[0].Path == args[0] {
 				result = documents[0]
 			}
 			return p.show(c, result, p.paged(func(w io.Writer) error {

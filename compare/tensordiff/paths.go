@@ -52,6 +52,8 @@ func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
 		return nil, err
 	}
 	switch { // a directory of one file stays one
+	case all.IsDirectory(a) && all.IsDirectory(b):
+		listB[0].Name = listA[0].Name // the checkpoints that the directories are, whatever else is in them
 	case len(listA) != 1 && len(listB) == 1 && listB[0].Path == b:
 		listA, err = theModel(ctx, listA)
 	case len(listA) == 1 && len(listB) != 1 && listA[0].Path == a:

@@ -185,3 +185,34 @@ func TestAFileAndTheModelOfADirectory(t *testing.T) {
 		t.Errorf("two models: %+v, %v", c, err)
 	}
 }
+
+// TestFilesBesideDistributedCheckpoints holds that what another file in the directory holds, such as Lightning's meta.pt, counts.
+func TestFilesBesideDistributedCheckpoints(t *testing.T) {
+	seed := os.DirFS(filepath.Join("..", "..", "runner", "checkpoint", "all", "testdata", "seed-dcp"))
+	with := func(files map[string]string) string {
+		dir := tree(t, files)
+		if err := os.CopyFS(dir, seed); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	one, two, none := with(map[string]string{"meta.json": `{"epoch": 1}`}), with(map[string]string{"meta.json": `{"epoch": 2}`}), with(nil)
+	for _, test := range []struct {
+		a, b    string
+		verdict Verdict
+		onlyA   string
+	}{
+		{one, with(map[string]string{"meta.json": `{"epoch": 1}`}), SameContent, ""},
+		{one, two, Different, ""},
+		{one, none, Different, "meta.json"},
+		{none, with(nil), SameContent, ""},
+	} {
+		c, err := Paths(context.Background(), test.a, test.b, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Verdict != test.verdict || strings.Join(c.OnlyA, " ") != test.onlyA || len(c.OnlyB) > 0 {
+			t.Errorf("%+v, want %s and %q only in the first", c, test.verdict, test.onlyA)
+		}
+	}
+}

@@ -64,6 +64,7 @@ func TestSize(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"m.safetensors.index.json": `{"weight_map": {"a": "m-1"}}`, "m-1": "12345", "dcp/.metadata": "123", "dcp/__0_0.distcp": "1234",
+		"more/.metadata": "123", "more/__0_0.distcp": "1234", "more/meta.pt": "12345",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -73,7 +74,7 @@ func TestSize(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]int64{"m-1": 5, "m.safetensors.index.json": 28 + 5, "dcp": 3 + 4, ".": 28 + 5 + 3 + 4} {
+	for name, want := range map[string]int64{"m-1": 5, "m.safetensors.index.json": 28 + 5, "dcp": 3 + 4, "more": 3 + 4 + 5, ".": 28 + 5 + 2*(3+4) + 5} {
 		if got, err := Size(filepath.Join(dir, name)); err != nil || got != want {
 			t.Errorf("%s: %d, %v, want %d", name, got, err, want)
 		}

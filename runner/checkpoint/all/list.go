@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tensorbundle"
@@ -62,15 +63,20 @@ func walk(root string) ([]Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() || IsDirectory(root) {
-		return []Item{newItem(root, filepath.Base(root))}, nil
+	whole := newItem(root, filepath.Base(root))
+	if !info.IsDir() || orbax.IsCheckpoint(root) {
+		return []Item{whole}, nil
 	}
 	var items []Item
+	distributed := map[string]bool{root: dcp.IsCheckpoint(root)} // directories, which may hold other files too
+	if distributed[root] {
+		items = append(items, whole)
+	}
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && !IsDirectory(path) {
+		if d.IsDir() && (path == root || !IsDirectory(path)) || distributed[filepath.Dir(path)] && dcp.Part(d.Name()) {
 			return nil
 		}
 		// A link to a directory, as "latest" often is, shows what is there already; pipes and devices hold no files.
@@ -89,10 +95,15 @@ func walk(root string) ([]Item, error) {
 		}
 		items = append(items, newItem(path, filepath.ToSlash(name)))
 		if d.IsDir() {
-			return fs.SkipDir
+			if distributed[path] = dcp.IsCheckpoint(path); !distributed[path] {
+				return fs.SkipDir
+			}
 		}
 		return nil
 	})
+	if distributed[root] && len(items) > 1 {
+		items[0].Name = dcp.MetadataName // whatever the directory is called
+	}
 	return items, err
 }
 
@@ -147,8 +158,9 @@ func Size(path string) (int64, error) {
 			sum += info.Size()
 			continue
 		}
-		if err := filepath.WalkDir(item.Path, func(_ string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
+		distributed := dcp.IsCheckpoint(item.Path) // what else is in it is an item of its own
+		if err := filepath.WalkDir(item.Path, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || distributed && !(filepath.Dir(path) == item.Path && dcp.Part(d.Name())) {
 				return err
 			}
 			info, err := d.Info()

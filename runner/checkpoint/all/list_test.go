@@ -58,3 +58,35 @@ func TestList(t *testing.T) {
 		t.Errorf("nothing there: %v", err)
 	}
 }
+
+// TestFilesInADistributedCheckpoint holds that files beside its own are none of its parts: Lightning keeps the epoch and its
+// loops in meta.pt.
+func TestFilesInADistributedCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".metadata", "__0_0.distcp", "meta.pt", "inner/.metadata", "inner/__0_0.distcp", "inner/note.txt"} {
+		path := filepath.Join(dir, "step", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := filepath.Join(dir, "step")
+	at := func(name string) Item {
+		return Item{Path: filepath.Join(root, name), Name: name, Spread: name == "inner"}
+	}
+	want := []Item{{Path: root, Name: ".metadata", Spread: true}, at("inner"), at("inner/note.txt"), at("meta.pt")}
+	got, err := List(root)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for i := range want {
+		want[i].Name = "step/" + want[i].Name
+	}
+	want[0].Name = "step"
+	got, err = Files(dir)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
@@ -39,6 +40,12 @@ type Opener func(ctx context.Context, r io.ReaderAt, size int64, name string) (*
 func IsCheckpoint(dir string) bool {
 	info, err := os.Stat(filepath.Join(dir, MetadataName))
 	return err == nil && info.Mode().IsRegular()
+}
+
+// Part reports whether a file in the directory of a checkpoint is of that name one of its own, and not another beside it, such
+// as Lightning's meta.pt.
+func Part(name string) bool {
+	return name == MetadataName || filepath.Ext(name) == ".distcp" || strings.HasPrefix(name, MetadataName+".")
 }
 
 // Open reads the checkpoint in dir.
