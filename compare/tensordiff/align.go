@@ -128,8 +128,10 @@ func explainNames(a, b string, averagedA, averagedB bool) string {
 
 const parallel = "DataParallel or DistributedDataParallel"
 
+type wrapper struct{ segment, why string }
+
 // wrappers are name segments that wrapping a model adds, with what adds them.
-var wrappers = [...]struct{ segment, why string }{
+var wrappers = [...]wrapper{
 	{"module", parallel},
 	{"_orig_mod", "torch.compile"},
 	{"_fsdp_wrapped_module", "FullyShardedDataParallel"},
@@ -143,20 +145,23 @@ var wrappers = [...]struct{ segment, why string }{
 
 // unwrapped drops wrappers' segments from a name, and says which wrappers they are of.
 func unwrapped(name string) (string, []string) {
+	if !slices.ContainsFunc(wrappers[:], func(w wrapper) bool { return strings.Contains(name, w.segment) }) {
+		return name, nil
+	}
 	var why []string
 	segments := strings.Split(name, ".")
 	kept := segments[:0:0]
 	for i, s := range segments {
-		wrapper := ""
+		added := ""
 		for _, w := range wrappers {
 			if s == w.segment && i < len(segments)-1 {
-				wrapper = w.why
+				added = w.why
 			}
 		}
-		if wrapper == "" {
+		if added == "" {
 			kept = append(kept, s)
 		} else {
-			why = append(why, wrapper)
+			why = append(why, added)
 		}
 	}
 	return strings.Join(kept, "."), why
@@ -340,9 +345,13 @@ func withoutSameEnd(a, b string) (restA, restB string) {
 
 // renamedAs is a name with its first keys replaced, by the longest of those that are known; empty where none is.
 func renamedAs(name string, keys map[string]string) string {
-	for end := len(name); end > 0; end = strings.LastIndexByte(name[:end], '.') {
+	end := len(name)
+	for range deepest {
 		if other, ok := keys[name[:end]]; ok {
 			return other + name[end:]
+		}
+		if end = strings.LastIndexByte(name[:end], '.'); end < 0 {
+			break
 		}
 	}
 	return ""

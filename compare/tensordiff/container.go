@@ -51,9 +51,13 @@ func structure(a, b *checkpoint.File) []string {
 	return out
 }
 
+// deepest bounds the keys that are dropped from a name to find what it is within. Hostile names have thousands.
+const deepest = 64
+
 // within reports whether a name begins with one of some others.
 func within(name string, some map[string]bool) bool {
-	for end := len(name); ; {
+	end := len(name)
+	for range deepest {
 		end = strings.LastIndexAny(name[:end], ".[")
 		if end < 0 {
 			return false
@@ -62,6 +66,7 @@ func within(name string, some map[string]bool) bool {
 			return true
 		}
 	}
+	return false
 }
 
 // distributed reports whether a file is of torch.distributed.checkpoint, which writes keys that are numbers as texts.
