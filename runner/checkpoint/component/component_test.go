@@ -53,7 +53,7 @@ func TestClassify(t *testing.T) {
 		"trainer":        {"global_step": {nil, Step}, "epoch": {nil, Epoch}, "log_history[0].loss": {nil, Metrics}, "best_metric": {nil, BestMetric}},
 		"dictionary": {
 			"model.fc.weight": {one, Model}, "model_ema.fc.weight": {one, EMA}, "rng.torch": {[]int64{5056}, RNGTorch}, "best_acc": {nil, BestMetric},
-			"sampler.position": {nil, Sampler}, "val_loss": {nil, Metrics}, "something": {nil, Unknown}, "iteration": {nil, Step},
+			"sampler.position": {nil, Sampler}, "val_loss": {nil, Metrics}, "versions.torch": {nil, Version}, "something": {nil, Unknown}, "iteration": {nil, Step},
 			// Sixteen bytes without a name that speaks of random numbers are just a small tensor.
 			"model.mask": {[]int64{16}, Model},
 		},

@@ -23,7 +23,7 @@ func ofKey(key string) (ID, bool) {
 		"settings", "kwargs", "name", "type", "arch")
 	done := !w.one("max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "skipped", "decay")
 	switch {
-	case w.one("version") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
+	case w.one("version", "versions") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
 		return Version, true
 	case w.one("checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
 		return 0, false
