@@ -4,10 +4,11 @@ import (
 	"math"
 	"slices"
 
+	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
-// Summarise compares each metric over all runs with the first run, and lists what was masked. Runs that reprocheck itself has
+// Summarise compares each metric over all runs with the first run, results before others, and lists what was masked. Runs that reprocheck itself has
 // stopped early say nothing about final values: the caller leaves them out.
 func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, masked []string) {
 	if len(runs) == 0 {
@@ -30,10 +31,22 @@ func Summarise(runs []*record.Run, o Options) (metrics []record.MetricSummary, m
 			metrics = append(metrics, s.finish())
 		}
 	}
+	slices.SortStableFunc(metrics, resultsFirst)
 	return metrics, names.list()
 }
 
-// summaries are the metrics seen in any run, in order of first appearance. A metric that the first run has is known by its
+// resultsFirst puts what is called after a result, such as a loss, before sizes and settings that were printed as well.
+func resultsFirst(a, b record.MetricSummary) int {
+	switch x, y := volatile.Measure(a.Name), volatile.Measure(b.Name); {
+	case x && !y:
+		return -1
+	case y && !x:
+		return 1
+	}
+	return 0
+}
+
+// summaries are the metrics seen in any run, in order of first appearance while they are collected. A metric that the first run has is known by its
 // series there; any other by its origin and name.
 type summaries struct {
 	list   []*summary

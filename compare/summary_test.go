@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
@@ -48,5 +50,21 @@ func TestSummariseEdges(t *testing.T) {
 	missing, _ := Summarise([]*record.Run{printed(t, "a=1\n"), printed(t, "a=1 b=2\n"), printed(t, "a=1 b=3\n")}, Options{})
 	if len(missing) != 2 || missing[1].Name != "b" || missing[1].Class != "missing" || len(missing[1].Finals) != 2 {
 		t.Errorf("a metric that the first run lacks: %+v", missing)
+	}
+}
+
+// TestSummariseResultsFirst: what a training comes to is told before the sizes that it prints first.
+func TestSummariseResultsFirst(t *testing.T) {
+	var run record.Run
+	for _, name := range []string{"Total params", "val_loss", "modules", "acc"} {
+		run.Metrics = append(run.Metrics, record.Series{Origin: "stdout", Name: name, Points: []record.Point{{Value: 1}}})
+	}
+	metrics, _ := Summarise([]*record.Run{&run, &run}, Options{})
+	var names []string
+	for _, m := range metrics {
+		names = append(names, m.Name)
+	}
+	if diff := cmp.Diff([]string{"val_loss", "acc", "Total params", "modules"}, names); diff != "" {
+		t.Error(diff)
 	}
 }

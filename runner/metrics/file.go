@@ -17,10 +17,10 @@ type fileFormat func(open func() *Collector, in io.Reader, size int64) (*Collect
 
 // ReadFile reads the metrics of a file that a run wrote: a JSON document, JSON lines, a table with a header as CSV or TSV, or a
 // notebook by what its cells printed. A file that
-// is of none of these, or is data rather than metrics by its size and shape, has no series, and that is no error. r is read at
+// is of none of these, or is data or settings rather than metrics by its name, size and shape, has no series, and that is no error. r is read at
 // most once, and not at all when the name and the size already decide.
 func ReadFile(file string, r io.Reader, size int64) ([]record.Series, error) {
-	if size > maxFile || size == 0 {
+	if size > maxFile || size == 0 || holdsSettings(file) {
 		return nil, nil
 	}
 	var format fileFormat
@@ -47,6 +47,12 @@ func ReadFile(file string, r io.Reader, size int64) ([]record.Series, error) {
 		return nil, nil
 	}
 	return c.Series(), nil
+}
+
+// holdsSettings reports whether a file is one in which libraries and programs write what they were told, by its name.
+func holdsSettings(file string) bool {
+	name := strings.ToLower(path.Base(file))
+	return strings.HasSuffix(name, "config.json") || name == "hparams.json" || name == "args.json"
 }
 
 // readJSONLines reads one object on each line.

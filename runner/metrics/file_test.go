@@ -31,6 +31,7 @@ func TestReadFile(t *testing.T) {
 			[]string{"history/train@0=0.5", "history/train@1=0.25", "history/val@0=0.75", "history/val@1=0.5"}},
 		"an epoch's columns":     {"h.json", `{"loss": [0.5, 0.25], "gap": [1, 2], "w": [1, 2, 3]}`, []string{"loss@0=0.5", "loss@1=0.25", "gap@0=1", "gap@1=2"}},
 		"a model":                {"model.json", `{"hidden": [[0.1, 0.2], [0.3, 0.4]], "out": [0.5, 0.6], "bias": 0.3, "size": 7, "accuracy": 0.9}`, []string{"bias@0=0.3", "accuracy@0=0.9"}},
+		"settings":               {"out/checkpoint-8/generation_config.json", `{"hidden_size": 32, "dropout": 0.1}`, nil},
 		"a vector":               {"model.json", `{"coef": [0.5, 0.6], "n": 3}`, []string{"n@0=3"}},
 		"ragged lists":           {"model.json", `{"tree": [[1, [2, 3]], [4]], "size": 7}`, nil},
 		"arrays":                 {"w.json", `[[0.1, 0.2], [0.3, 0.4]]`, nil},
