@@ -42,6 +42,8 @@ func (s *pairScanner) scan() {
 			i = s.numeric(i)
 		case !isWord(c):
 			i++
+		case (c == 0xC2 || c == '+') && plusMinus(line[i:]) > 0:
+			i += plusMinus(line[i:])
 		case c == '/' || c >= 'A' && c <= 'W' || c >= 'a' && c <= 'f' || c == 't':
 			if n, why := volatile.Match(line[i:]); n > 0 {
 				i = s.shape(i, n, why)
@@ -166,6 +168,8 @@ func (s *pairScanner) numeric(i int) int {
 		return s.add(i, n, end, "")
 	}
 	switch c := line[end]; {
+	case plusMinus(line[end:]) > 0:
+		return s.add(i, n, end, unitOfSpread(line, end))
 	case c == '%':
 		if end+1 < len(line) && isWord(line[end+1]) && line[end+1] != '.' {
 			return s.word(end)
@@ -231,6 +235,33 @@ func (s *pairScanner) attachedUnit(i int, n number, end int) int {
 	return stop
 }
 
+// plusMinus is the length of the sign between a mean and how far its parts lie from it, as in "0.91±0.02", 0 where there is none.
+func plusMinus(line []byte) int {
+	for _, sign := range []string{"±", "+/-", "+-"} {
+		if next := skipBlanks(line, len(sign)); bytes.HasPrefix(line, []byte(sign)) && next < len(line) && (isDigit(line[next]) || line[next] == '.') {
+			return len(sign)
+		}
+	}
+	return 0
+}
+
+// unitOfSpread says why a mean is volatile by the unit that follows how far its parts lie from it: "5.1±0.2ms".
+func unitOfSpread(line []byte, i int) string {
+	i = skipBlanks(line, i+plusMinus(line[i:]))
+	i += parseNumber(line[i:]).size
+	end := i
+	for end < len(line) && (isLetter(line[end]) || line[end] == '/' || line[end] >= 0x80) {
+		end++
+	}
+	if end > i {
+		return volatile.Unit(string(line[i:end]))
+	}
+	if end = unitAfter(line, i); end > i {
+		return volatile.SpacedUnit(string(bytes.TrimLeft(line[i:end], " ")))
+	}
+	return ""
+}
+
 // ratioTotal reads "/100" or " / 100" at i.
 func ratioTotal(line []byte, i int) (total number, end int, ok bool) {
 	i = skipBlanks(line, i)
@@ -260,6 +291,11 @@ func (s *pairScanner) ratio(i int, n, total number, end int) int {
 		n.size, n.integer = end-i, false
 		return s.add(i, n, end, "")
 	}
+	if counted := countedWord(s.line, end); counted != nil {
+		s.fields = append(s.fields, field{label: counted, text: s.line[i:end], value: n.value / total.value, start: i, end: end})
+		s.label, s.index, s.open = nil, 0, end
+		return end
+	}
 	r := fine
 	if s.timeFollows(end) || !bracketed(s.line, i) {
 		r = bar
@@ -267,6 +303,23 @@ func (s *pairScanner) ratio(i int, n, total number, end int) int {
 	s.fields = append(s.fields, field{text: s.line[i : i+n.size], value: n.value, start: i, end: end, role: r, full: full})
 	s.open = end
 	return s.skipPercent(end)
+}
+
+// countedWord is the word that says what a ratio in front of it counts, "120/1000 correct", nil where the ratio may be a step.
+func countedWord(line []byte, i int) []byte {
+	start := skipBlanks(line, i)
+	if start < len(line) && (line[start] == ']' || line[start] == ')') {
+		start = skipBlanks(line, start+1)
+	}
+	end := start
+	for end < len(line) && isLetter(line[end]) {
+		end++
+	}
+	switch word := line[start:end]; string(bytes.ToLower(word)) {
+	case "correct", "correctly", "right", "wrong", "solved", "passed", "failed", "misclassified", "errors", "hits", "wins":
+		return word
+	}
+	return nil
 }
 
 // skipPercent passes over the "(1%)" that repeats a ratio of steps.

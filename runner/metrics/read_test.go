@@ -65,6 +65,8 @@ func TestReadRealLines(t *testing.T) {
 		"pytorch mnist train":  {"Train Epoch: 1 [640/60000 (1%)]\tLoss: 2.300000\n", []string{"Loss@1, 640=2.300000"}},
 		"pytorch mnist test":   {"\nTest set: Average loss: 0.0263, Accuracy: 9913/10000 (99%)\n\n", []string{"Average loss@0=0.0263", "Accuracy@0=9913/10000", "Accuracy[1]@0=99%"}},
 		"pytorch cifar":        {"[1,  2000] loss: 2.193\n", []string{"loss@1, 2000=2.193"}},
+		"mean and spread":      {"AUC=0.91±0.02 f1 0.5+/-.25\nit took 5.1±0.2ms\nscore 0.7 +- 0.1\n", []string{"AUC@0=0.91", "±@0=0.02", "f1@0=0.5", "f1[1]@0=.25", "~it took", "~±", "score@0=0.7", "score[1]@0=0.1"}},
+		"ratio of counts":      {"120/1000 correct\n[ 7 / 9 ] solved in 3.2 s\n12/100 [00:01<00:09]\n", []string{"correct@0=120/1000", "solved@0=7 / 9", "~solved in", "~a time or duration"}},
 		"pytorch quickstart":   {"Epoch 2\n-------------------------------\nloss: 2.303494  [   64/60000]\nTest Error: \n Accuracy: 50.9%, Avg loss: 2.156 \n", []string{"loss@2, 64=2.303494", "Accuracy@0=50.9%", "Avg loss@0=2.156"}},
 		"range of thresholds":  {"mAP@0.5:0.95: 0.37 mAP@0.5: 0.5 AP@.5:.05:.95=0.25 Acc@1:0.75\n", []string{"mAP@0.5:0.95@0=0.37", "mAP@0.5@0=0.5", "AP@.5:.05:.95@0=0.25", "Acc@1@0=0.75"}},
 		"imagenet example":     {"Epoch: [0][ 10/5005]\tTime  0.234 ( 0.345)\tLoss 6.9e+00 (7.0e+00)\tAcc@1   0.00 (  0.12)\n", []string{"~Time", "~Time[1]", "Loss@10=6.9e+00", "Loss[1]@10=7.0e+00", "Acc@1@10=0.00", "Acc@1[1]@10=0.12"}},
