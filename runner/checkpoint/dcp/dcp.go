@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +17,6 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/mosaic"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 )
 
 // MetadataName is the file that makes a directory a checkpoint.
@@ -69,7 +67,7 @@ func load(ctx context.Context, f *checkpoint.File, dir string, open Opener) erro
 	if err != nil {
 		return err
 	}
-	l := &loader{ctx: ctx, f: f, dir: dir, open: open, pool: pool, home: home, files: map[string]storedFile{}, parts: md.parts}
+	l := &loader{ctx: ctx, f: f, dir: dir, open: open, pool: pool, home: home, files: map[string]storedFile{}, md: md}
 	for _, c := range md.nest() {
 		f.Entries = append(f.Entries, c.entry())
 	}
@@ -97,11 +95,12 @@ func readMetadata(path string) (*metadata, error) {
 		return nil, err
 	}
 	defer r.Close()
-	root, _, err := pickle.Parse(r, 0, info.Size(), pickle.Options{})
+	x := parser{shapes: checkpoint.Shapes{}}
+	root, _, err := pickle.Parse(r, 0, info.Size(), pickle.Options{Built: x.built})
 	if err != nil {
 		return nil, err
 	}
-	return parseMetadata(root)
+	return x.metadata(root)
 }
 
 type storedFile struct {
@@ -117,19 +116,18 @@ type loader struct {
 	pool  *filepool.Pool
 	home  []string
 	files map[string]storedFile
-	parts map[string]map[string]part
+	md    *metadata
 	names int // bytes of the names of what is in objects
 }
 
 // value adds a tensor or a pickled object.
 func (l *loader) value(v value) error {
-	parts := l.parts[v.name]
+	parts := l.md.partsOf(v.name)
 	if v.tensor == nil {
-		whole, ok := parts[noOffset]
-		if !ok || len(parts) != 1 {
+		if len(parts) != 1 || parts[0].offset != noOffset {
 			return checkpoint.Damaged("object in %d parts", len(parts))
 		}
-		return l.object(v.as, whole)
+		return l.object(v.as, parts[0].part)
 	}
 	if _, err := checkpoint.Elements(v.tensor.size); err != nil {
 		return err
@@ -137,11 +135,12 @@ func (l *loader) value(v value) error {
 	var tiles []mosaic.Tile
 	var dtype checkpoint.DType
 	for _, chunk := range v.tensor.chunks {
-		p, ok := parts[checkpoint.ShapeText(chunk.offsets)]
+		offset := checkpoint.ShapeText(chunk.offsets)
+		at, ok := slices.BinarySearchFunc(parts, offset, func(p placed, offset string) int { return cmp.Compare(p.offset, offset) })
 		if !ok {
-			return checkpoint.Damaged("no data for the part at %s", checkpoint.ShapeText(chunk.offsets))
+			return checkpoint.Damaged("no data for the part at %s", offset)
 		}
-		file, err := l.part(p)
+		file, err := l.part(parts[at].part)
 		if err != nil {
 			return err
 		}
@@ -216,196 +215,4 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 		return nil, checkpoint.Damaged("part of %d bytes at %d passes the end of %s", p.length, p.off, p.path)
 	}
 	return l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
-}
-
-// metadata is torch.distributed.checkpoint.metadata.Metadata.
-type metadata struct {
-	values []value
-	// parts by the name of the value and the text of their offset.
-	parts map[string]map[string]part
-	paths map[string][]pickle.Value
-}
-
-type value struct {
-	name   string
-	as     string      // the name among the members of containers
-	tensor *tensorInfo // nil for pickled objects
-}
-
-type tensorInfo struct {
-	size   []int64
-	chunks []chunk
-}
-
-type chunk struct{ offsets, sizes []int64 }
-
-// part is where a chunk, or an object, lies.
-type part struct {
-	path        string
-	off, length int64
-}
-
-// noOffset stands for the offset of an object, which is in one part.
-const noOffset = ""
-
-// fields returns the attributes of an instance of a class.
-func fields(v pickle.Value, class string) (map[string]pickle.Value, error) {
-	o, ok := v.(*pickle.Object)
-	if !ok {
-		return nil, checkpoint.Damaged("metadata without a %s", class)
-	}
-	g, _ := o.Global()
-	d, isDict := o.State.(*pickle.Dict)
-	if g.Name != class || !isDict {
-		return nil, checkpoint.Damaged("metadata with %s instead of %s", checkpoint.Clip(g.String(), 80), class)
-	}
-	m := make(map[string]pickle.Value, len(d.Items))
-	for _, pair := range d.Items {
-		key, ok := pair.Key.(string)
-		if _, twice := m[key]; !ok || twice {
-			return nil, checkpoint.Damaged("metadata with an attribute of %s twice, or without a name", class)
-		}
-		m[key] = pair.Value
-	}
-	return m, nil
-}
-
-func parseMetadata(root pickle.Value) (*metadata, error) {
-	top, err := fields(root, "Metadata")
-	if err != nil {
-		return nil, err
-	}
-	values, ok1 := top["state_dict_metadata"].(*pickle.Dict)
-	stored, ok2 := top["storage_data"].(*pickle.Dict)
-	if !ok1 || !ok2 {
-		return nil, checkpoint.Damaged("metadata without state_dict_metadata or storage_data")
-	}
-	md := &metadata{parts: map[string]map[string]part{}}
-	count := 0
-	for _, pair := range values.Items {
-		name, ok := pair.Key.(string)
-		if !ok {
-			return nil, checkpoint.Damaged("metadata with a name that is no string")
-		}
-		v := value{name: name}
-		if o, ok := pair.Value.(*pickle.Object); ok {
-			if g, _ := o.Global(); g.Name == "BytesStorageMetadata" {
-				count++
-				md.values = append(md.values, v)
-				continue
-			}
-		}
-		if v.tensor, err = parseTensor(pair.Value); err != nil {
-			return nil, fmt.Errorf("%q: %w", checkpoint.Clip(name, 80), err)
-		}
-		if count += len(v.tensor.chunks); count > maxParts {
-			return nil, checkpoint.Limit("more than %d parts of tensors", maxParts)
-		}
-		md.values = append(md.values, v)
-	}
-	if count > maxParts {
-		return nil, checkpoint.Limit("more than %d objects", maxParts)
-	}
-	md.addPaths(top["planner_data"])
-	for _, pair := range stored.Items {
-		if err := md.addPart(pair); err != nil {
-			return nil, err
-		}
-	}
-	return md, md.checkOverlap()
-}
-
-func parseTensor(v pickle.Value) (*tensorInfo, error) {
-	m, err := fields(v, "TensorStorageMetadata")
-	if err != nil {
-		return nil, err
-	}
-	t := &tensorInfo{}
-	var ok bool
-	if t.size, ok = pyobject.Integers(m["size"]); !ok {
-		return nil, checkpoint.Damaged("tensor without a size")
-	}
-	list, ok := m["chunks"].(*pickle.List)
-	if !ok {
-		return nil, checkpoint.Damaged("tensor without parts")
-	}
-	for _, item := range list.Items {
-		c, err := fields(item, "ChunkStorageMetadata")
-		if err != nil {
-			return nil, err
-		}
-		offsets, ok1 := pyobject.Integers(c["offsets"])
-		sizes, ok2 := pyobject.Integers(c["sizes"])
-		if !ok1 || !ok2 || len(offsets) != len(t.size) || len(sizes) != len(t.size) {
-			return nil, checkpoint.Damaged("part of a tensor without offsets or sizes")
-		}
-		t.chunks = append(t.chunks, chunk{offsets, sizes})
-	}
-	return t, nil
-}
-
-func (md *metadata) addPart(pair pickle.Pair) error {
-	index, err := fields(pair.Key, "MetadataIndex")
-	if err != nil {
-		return err
-	}
-	info, err := fields(pair.Value, "_StorageInfo")
-	if err != nil {
-		return err
-	}
-	var p part
-	name, ok1 := index["fqn"].(string)
-	var ok2, ok3, ok4 bool
-	p.path, ok2 = info["relative_path"].(string)
-	p.off, ok3 = pickle.Int(info["offset"])
-	p.length, ok4 = pickle.Int(info["length"])
-	if !ok1 || !ok2 || !ok3 || !ok4 {
-		return checkpoint.Damaged("metadata of a part without name, file or place")
-	}
-	if t, ok := info["transform_descriptors"]; ok {
-		_, none := t.(pickle.None)
-		if items, isList := t.(*pickle.List); !none && (!isList || len(items.Items) > 0) {
-			return checkpoint.Unsupported("compressed parts")
-		}
-	}
-	offset := noOffset
-	if o, ok := index["offset"]; ok {
-		if _, none := o.(pickle.None); !none {
-			at, ok := pyobject.Integers(o)
-			if !ok {
-				return checkpoint.Damaged("metadata of a part with an offset of another type")
-			}
-			offset = checkpoint.ShapeText(at)
-		}
-	}
-	if _, twice := md.parts[name][offset]; twice {
-		return checkpoint.Damaged("metadata places the part of %q at %s twice", checkpoint.Clip(name, 80), offset)
-	}
-	if md.parts[name] == nil {
-		md.parts[name] = map[string]part{}
-	}
-	md.parts[name][offset] = p
-	return nil
-}
-
-// checkOverlap requires every part to have bytes of its own, as PyTorch writes them.
-func (md *metadata) checkOverlap() error {
-	var all []part
-	for _, parts := range md.parts {
-		for _, p := range parts {
-			if p.off < 0 || p.length < 0 || p.length > math.MaxInt64-p.off {
-				return checkpoint.Damaged("part of %d bytes at %d", p.length, p.off)
-			}
-			all = append(all, p)
-		}
-	}
-	slices.SortFunc(all, func(a, b part) int {
-		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.off, b.off), cmp.Compare(a.length, b.length))
-	})
-	for i := 1; i < len(all); i++ {
-		if a, b := all[i-1], all[i]; a.path == b.path && a.off+a.length > b.off {
-			return checkpoint.Damaged("two parts overlap at %d of %q", b.off, checkpoint.Clip(b.path, 80))
-		}
-	}
-	return nil
 }

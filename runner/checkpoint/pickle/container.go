@@ -81,7 +81,6 @@ func (m *machine) pairs(items []Value) ([]Pair, error) {
 
 // extend adds items to a list, a set, or an object that stands for a subclass of one.
 func (m *machine) extend(op byte) error {
-	m.kept++
 	var items []Value
 	if op == opAppend {
 		v, err := m.pop()
@@ -95,7 +94,7 @@ func (m *machine) extend(op byte) error {
 			return err
 		}
 	}
-	target, err := m.top()
+	target, err := m.target()
 	if err != nil {
 		return err
 	}
@@ -124,7 +123,6 @@ func (m *machine) extend(op byte) error {
 
 // assign sets items of a dict or of an object that stands for a mapping.
 func (m *machine) assign(op byte) error {
-	m.kept++
 	var items []Value
 	if op == opSetItem {
 		v, err := m.pop()
@@ -145,7 +143,7 @@ func (m *machine) assign(op byte) error {
 			return err
 		}
 	}
-	target, err := m.top()
+	target, err := m.target()
 	if err != nil {
 		return err
 	}
@@ -249,14 +247,14 @@ func (m *machine) object(op byte) error {
 // what was made for them.
 func (m *machine) call(fn, args Value) (done bool, err error) {
 	g, ok := fn.(Global)
-	if m.opts.Call == nil || !ok || args != Value(m.last.tuple) || m.kept != m.last.from.kept {
+	if m.opts.Call == nil || !ok || args != Value(m.last.tuple) || !m.alone(m.last.from) {
 		return false, nil
 	}
 	v, cost := m.opts.Call(g, m.last.tuple)
 	if v == nil {
 		return false, nil
 	}
-	*m.opts.Budget = m.last.from.budget
+	m.giveBack(m.last.from)
 	m.last = made{}
 	return true, m.push(v, cost)
 }
@@ -270,16 +268,50 @@ func (m *machine) make(fn, args, kw Value, isNew bool) error {
 	if _, ok := args.(*Tuple); !ok {
 		return m.damaged("call with arguments that are a %s", kindOf(args))
 	}
-	return m.push(&Object{Func: fn, Args: args, Kw: kw, New: isNew}, objectCost)
+	o, from := &Object{Func: fn, Args: args, Kw: kw, New: isNew}, m.state()
+	m.closeAbove(len(m.stack))
+	if len(m.open) < maxOpen && m.opts.Built != nil {
+		m.open = append(m.open, opening{len(m.stack), o, from})
+	}
+	return m.push(o, objectCost)
+}
+
+// closeAbove forgets the objects at and above a place on the stack.
+func (m *machine) closeAbove(at int) {
+	for n := len(m.open); n > 0 && m.open[n-1].at >= at; n-- {
+		m.open = m.open[:n-1]
+	}
+}
+
+// built lets something smaller stand for an object whose state is set, as call does.
+func (m *machine) built(o *Object) (done bool, err error) {
+	m.closeAbove(len(m.stack))
+	if len(m.open) == 0 {
+		return false, nil
+	}
+	last := m.open[len(m.open)-1]
+	if last.object != o || last.at != len(m.stack)-1 {
+		return false, nil
+	}
+	m.closeAbove(last.at)
+	if !m.alone(last.from) {
+		return false, nil
+	}
+	v, cost := m.opts.Built(o)
+	if v == nil {
+		return false, nil
+	}
+	m.giveBack(last.from)
+	m.stack[last.at] = v
+	return true, m.charge(cost)
 }
 
 func (m *machine) build() error {
-	m.kept++
 	state, err := m.pop()
 	if err != nil {
 		return err
 	}
-	target, err := m.top()
+	target, err := m.target()
 	if err != nil {
 		return err
 	}
@@ -291,6 +323,11 @@ func (m *machine) build() error {
 		return checkpoint.Unsupported("pickle that sets the state of one object twice")
 	}
 	o.State = state
+	if m.opts.Built != nil {
+		if done, err := m.built(o); done || err != nil {
+			return err
+		}
+	}
 	if m.opts.AfterBuild == nil {
 		return nil
 	}

@@ -16,12 +16,15 @@ type input struct {
 	pos, end int64 // next byte to take, end of the range
 	window   []byte
 	start    int64 // offset of window[0]
-	buf      [32 << 10]byte
+	buf      []byte
 }
+
+// windowBytes bounds the window.
+const windowBytes = 32 << 10
 
 func (in *input) left() int64 { return in.end - in.pos }
 
-// fill makes at least n bytes (n <= len(buf)) available at pos.
+// fill makes at least n bytes (n <= windowBytes) available at pos.
 func (in *input) fill(n int) error {
 	if int64(n) > in.left() {
 		return checkpoint.Damaged("pickle ends early at offset %d", in.end)
@@ -29,7 +32,10 @@ func (in *input) fill(n int) error {
 	if at := in.pos - in.start; at >= 0 && at+int64(n) <= int64(len(in.window)) {
 		return nil
 	}
-	size := min(int64(len(in.buf)), in.left())
+	size := min(windowBytes, in.left())
+	if in.buf == nil { // a file may be of very many small pickles
+		in.buf = make([]byte, size)
+	}
 	if err := checkpoint.ReadFull(in.r, in.buf[:size], in.pos); err != nil {
 		return err
 	}
@@ -37,7 +43,7 @@ func (in *input) fill(n int) error {
 	return nil
 }
 
-// take returns the next n bytes (n <= len(buf)), valid until the next call.
+// take returns the next n bytes (n <= windowBytes), valid until the next call.
 func (in *input) take(n int) ([]byte, error) {
 	if err := in.fill(n); err != nil {
 		return nil, err
@@ -74,7 +80,7 @@ func (in *input) copy(n int64) ([]byte, error) {
 		return nil, checkpoint.Damaged("value of %d bytes at offset %d passes the end of the pickle", n, in.pos)
 	}
 	p := make([]byte, n)
-	if n <= int64(len(in.buf)) {
+	if n <= windowBytes {
 		b, err := in.take(int(n))
 		copy(p, b)
 		return p, err
@@ -92,7 +98,7 @@ func (in *input) text(n int64) (string, error) {
 	var s strings.Builder
 	s.Grow(int(n))
 	for n > 0 {
-		p, err := in.take(int(min(n, int64(len(in.buf)))))
+		p, err := in.take(int(min(n, windowBytes)))
 		if err != nil {
 			return "", err
 		}
@@ -105,7 +111,7 @@ func (in *input) text(n int64) (string, error) {
 // scanText passes over a text, whose characters it counts, and reports whether it is one.
 func (in *input) scanText(t *Text) (bool, error) {
 	for end := t.Off + t.Len; in.pos < end; {
-		size := int(min(end-in.pos, int64(len(in.buf))))
+		size := int(min(end-in.pos, windowBytes))
 		if err := in.fill(size); err != nil {
 			return false, err
 		}

@@ -21,6 +21,9 @@ type Options struct {
 	// AfterBuild, where set, is called after each BUILD with the object and the offset behind the opcode, and returns
 	// how many bytes to skip. joblib writes the bytes of arrays there.
 	AfterBuild func(o *Object, off int64) (skip int64, err error)
+	// Built, where set, is shown an object when its state is set, and returns what may take its place and the memory in bytes
+	// that it keeps, or nil. It is not shown what is used elsewhere too. It must be a pointer.
+	Built func(o *Object) (Value, int64)
 	// Persistent, where set, returns what a persistent id that is no string stands for, nil for what it does not know.
 	Persistent func(id Value) Value
 	// Call, where set, returns what may stand in the tree for a call whose arguments are used nowhere else, and the memory
@@ -48,9 +51,13 @@ type machine struct {
 	marks []mark
 	memo  memo
 	gets  *gets
-	// kept counts what has made a value reachable from an older one.
-	kept int64
-	last made
+	// fetched tells which values of the stack are from the memo.
+	fetched []bool
+	// kept counts what has made a value reachable from an older one, and texts the memory of those that were kept, which refer to
+	// nothing.
+	kept, texts int64
+	last        made
+	open        []opening
 }
 
 // mark is where a MARK stands on the stack, and what was the case then.
@@ -60,13 +67,31 @@ type mark struct {
 }
 
 // state is what tells whether what was made since is used elsewhere, and what it took.
-type state struct{ budget, kept int64 }
+type state struct{ budget, kept, texts int64 }
+
+func (m *machine) state() state { return state{*m.opts.Budget, m.kept, m.texts} }
+
+// alone reports whether nothing that was made since then, but texts, is used by what is older.
+func (m *machine) alone(from state) bool { return m.kept == from.kept }
+
+// giveBack sets the budget to what it was, less the texts that were kept since.
+func (m *machine) giveBack(from state) { *m.opts.Budget = from.budget - (m.texts - from.texts) }
 
 // made is the last tuple that was made from a mark on.
 type made struct {
 	tuple *Tuple
 	from  state
 }
+
+// opening is an object whose state is not set, by its place on the stack, and what was the case before it was made.
+type opening struct {
+	at     int
+	object *Object
+	from   state
+}
+
+// maxOpen bounds the objects within objects of which the beginning is known.
+const maxOpen = 64
 
 func (m *machine) charge(n int64) error {
 	if *m.opts.Budget -= n; *m.opts.Budget < 0 {
@@ -79,8 +104,27 @@ func (m *machine) push(v Value, cost int64) error {
 	if len(m.stack)+len(m.marks) >= m.opts.Limits.Stack {
 		return checkpoint.Limit("pickle stack of more than %d values", m.opts.Limits.Stack)
 	}
+	m.fetched = append(m.fetched[:len(m.stack)], false)
 	m.stack = append(m.stack, v)
 	return m.charge(cost)
+}
+
+// again pushes a value that is held elsewhere.
+func (m *machine) again(v Value, fetched bool) error {
+	if err := m.push(v, 0); err != nil {
+		return err
+	}
+	m.fetched[len(m.stack)-1] = fetched
+	return nil
+}
+
+// target returns the value on top, into which others are about to be put.
+func (m *machine) target() (Value, error) {
+	v, err := m.top()
+	if err == nil && m.fetched[len(m.stack)-1] {
+		m.kept++
+	}
+	return v, err
 }
 
 // floor is the lowest stack index that the current frame may take from.
@@ -164,7 +208,7 @@ func (m *machine) step(op byte) error {
 		if len(m.stack)+len(m.marks) >= m.opts.Limits.Stack {
 			return checkpoint.Limit("pickle stack of more than %d values", m.opts.Limits.Stack)
 		}
-		m.marks = append(m.marks, mark{len(m.stack), state{*m.opts.Budget, m.kept}})
+		m.marks = append(m.marks, mark{len(m.stack), m.state()})
 		return m.charge(scalarCost)
 	case opPop:
 		if len(m.marks) > 0 && len(m.stack) == m.floor() {
@@ -181,7 +225,7 @@ func (m *machine) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(v, 0)
+		return m.again(v, m.fetched[len(m.stack)-1])
 
 	case opNone:
 		return m.push(None{}, 0)
@@ -428,7 +472,7 @@ func (m *machine) memoOp(op byte) error {
 		if !ok {
 			return m.damaged("memo has no entry %d", key)
 		}
-		return m.push(v, 0)
+		return m.again(v, true)
 	}
 	v, err := m.top()
 	if err != nil {
@@ -438,8 +482,13 @@ func (m *machine) memoOp(op byte) error {
 		m.memo.n++ // which only MEMOIZE asks for, and that puts no key twice
 		return nil
 	}
-	m.kept++
-	return m.charge(m.memo.put(uint32(key), v))
+	cost := m.memo.put(uint32(key), v)
+	if text, ok := v.(string); ok {
+		m.texts += cost + textCost + int64(len(text))
+	} else {
+		m.kept++
+	}
+	return m.charge(cost)
 }
 
 func (m *machine) persistent(op byte) error {

@@ -142,3 +142,36 @@ func TestLongTextStaysInTheFile(t *testing.T) {
 		t.Errorf("halves of surrogate pairs: %+v", got)
 	}
 }
+
+// TestWhatStandsForAnObjectGivesItsMemoryBack has more objects than fit, of which something small is kept.
+func TestWhatStandsForAnObjectGivesItsMemoryBack(t *testing.T) {
+	const (
+		n     = 20_000
+		class = "cm\nC\n"
+		empty = "]q\x00"
+	)
+	text := "X\xd0\x07\x00\x00" + strings.Repeat("x", 2000)
+	for name, c := range map[string]struct {
+		before, object string
+		fits           bool
+	}{
+		"used nowhere else":           {"N", class + ")\x81}" + text + "Nsb0", true},
+		"objects in it":               {"N", class + ")\x81}" + text + class + ")\x81}" + text + "Nsbsb0", true},
+		"memo":                        {"N", class + ")\x81q\x01}" + text + "Nsb0h\x010", false},
+		"part of it in the memo":      {"N", class + ")\x81}q\x01" + text + "Nsb0h\x010", false},
+		"text in the memo":            {"N", class + ")\x81}" + text + "r\x01\x01\x01\x01Nsb0j\x01\x01\x01\x010", false},
+		"put into an older list":      {empty, class + ")\x81}h\x00" + text + "a0b0", false},
+		"put into its copy":           {empty, class + ")\x81}h\x002" + text + "a00b0", false},
+		"put into an older list, (..": {empty, class + ")\x81}h\x00(" + text + "e0b0", false},
+	} {
+		shown := 0
+		p := "\x80\x02" + c.before + strings.Repeat(c.object, n) + "."
+		_, _, err := Parse(strings.NewReader(p), 0, int64(len(p)), Options{Built: func(*Object) (Value, int64) {
+			shown++
+			return new(int), 8
+		}})
+		if (err == nil) != c.fits || c.fits && shown < n {
+			t.Errorf("%s: %d shown, %v", name, shown, err)
+		}
+	}
+}

@@ -81,7 +81,7 @@ func findDirectory(r io.ReaderAt, size int64) (directory, error) {
 
 // each calls visit for every record of the directory, with its time.
 func (d directory) each(r io.ReaderAt, visit func(Record, stamp) error) error {
-	in := bufio.NewReaderSize(io.NewSectionReader(r, d.offset, d.length), 64<<10)
+	in := bufio.NewReaderSize(io.NewSectionReader(r, d.offset, d.length), int(min(d.length, 64<<10)))
 	n := uint64(0)
 	for left := d.length; left > 0; n++ {
 		rec, at, taken, err := readHeader(in, left)
