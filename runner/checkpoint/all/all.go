@@ -115,16 +115,18 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, name string) (*c
 		}
 		return f, nil
 	}
-	if what := unknown(head); what != "" {
+	if what := unknown(head, name); what != "" {
 		return nil, fmt.Errorf("%w: %s", checkpoint.ErrUnknownFormat, what)
 	}
 	return nil, checkpoint.ErrUnknownFormat
 }
 
 // unknown says of a file that no reader knows what it is instead, where its first bytes tell.
-func unknown(head []byte) string {
+func unknown(head []byte, name string) string {
 	const tarMark = 257
 	switch {
+	case filepath.Ext(name) == dcp.Suffix && ziparchive.Signature(head):
+		return "it holds parts of a checkpoint of torch.distributed.checkpoint, which its directory is"
 	case len(head) == 0:
 		return "the file is empty"
 	case len(bytes.TrimLeft(head, "\x00")) == 0:

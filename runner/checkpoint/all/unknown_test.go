@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,9 @@ import (
 // TestOtherFilesAreNoDamagedCheckpoints: what a run writes beside its checkpoints is of no known format, and nothing is
 // wrong with it.
 func TestOtherFilesAreNoDamagedCheckpoints(t *testing.T) {
+	part := stored(t, record{"archive/data.pkl", []byte("\x80\x02].")})
 	for name, data := range map[string][]byte{
+		"__0_0.distcp": append(slices.Clone(part), part...),
 		"train.log":    []byte("[INFO] epoch 1\n[INFO] epoch 2\n"),
 		"long.log":     []byte("[INFO]" + strings.Repeat(" x", 9<<20)),
 		"metrics.txt":  []byte("{\"loss\": 1}\n{\"loss\": 0.5}\n"),

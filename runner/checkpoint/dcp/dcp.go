@@ -40,10 +40,13 @@ func IsCheckpoint(dir string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
+// Suffix is what names of files with data end in, each of which holds a torch.save for every part that a rank wrote.
+const Suffix = ".distcp"
+
 // Part reports whether a file in the directory of a checkpoint is of that name one of its own, and not another beside it, such
 // as Lightning's meta.pt.
 func Part(name string) bool {
-	return name == MetadataName || filepath.Ext(name) == ".distcp" || strings.HasPrefix(name, MetadataName+".")
+	return name == MetadataName || filepath.Ext(name) == Suffix || strings.HasPrefix(name, MetadataName+".")
 }
 
 // Open reads the checkpoint in dir.
@@ -214,5 +217,5 @@ func (l *loader) part(p part) (*checkpoint.File, error) {
 	if p.off < 0 || p.length < 0 || p.off > file.size || p.length > file.size-p.off {
 		return nil, checkpoint.Damaged("part of %d bytes at %d passes the end of %s", p.length, p.off, p.path)
 	}
-	return l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, p.path)
+	return l.open(l.ctx, checkpoint.Section(file.r, p.off, p.length), p.length, "part.pt")
 }

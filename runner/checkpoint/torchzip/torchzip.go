@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
@@ -111,6 +112,9 @@ func (p *part) add(f *checkpoint.File, entries *pyobject.Collector, size int64, 
 // torchNamed reports whether the first record or the file's name is PyTorch's, so that an archive that cannot be opened
 // is a damaged torch file and not just another ZIP file.
 func torchNamed(r io.ReaderAt, size int64, name string) bool {
+	if filepath.Ext(name) == dcp.Suffix {
+		return false // several of them, one after the other
+	}
 	head := make([]byte, min(size, 1024))
 	if err := checkpoint.ReadFull(r, head, 0); err != nil {
 		return false
