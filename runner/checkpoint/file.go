@@ -130,13 +130,15 @@ func Clip(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// Display shortens s to about n bytes for a terminal, and replaces what could move its cursor or hide text: control and
-// format characters, and bytes that are no UTF-8.
+// Display shortens s to about n bytes for a terminal, and replaces what could move its cursor or hide text: line ends and tabs by
+// their escapes, other control and format characters, and bytes that are no UTF-8.
 func Display(s string, n int) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+	return escapes.Replace(strings.Map(func(r rune) rune {
+		if (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) && !strings.ContainsRune("\n\r\t", r) {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, strings.ToValidUTF8(Clip(s, n), string(unicode.ReplacementChar)))
+	}, strings.ToValidUTF8(Clip(s, n), string(unicode.ReplacementChar))))
 }
+
+var escapes = strings.NewReplacer("\n", `\n`, "\r", `\r`, "\t", `\t`)
