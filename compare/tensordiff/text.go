@@ -21,7 +21,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	fmt.Fprintf(b, "a: %s\nb: %s\n\n", r.A.text(), r.B.text())
 	switch r.Verdict {
 	case SameContent:
-		fmt.Fprintf(b, "same content: %s, %d of them tensors, equal to the last bit\n", count(r.Equal, "value"), r.EqualTensors)
+		fmt.Fprintf(b, "same content: %s, of which %s, equal to the last bit\n", count(r.Equal, "value"), count(r.EqualTensors, "tensor"))
 	case WithinTolerance:
 		fmt.Fprintf(b, "within tolerance: %s changed, by no more than was allowed; %d equal to the last bit\n", count(r.Changed.Count, "value"), r.Equal)
 	case Different:
@@ -46,7 +46,7 @@ func (r *Result) WriteText(w io.Writer) error {
 }
 
 func (s Side) text() string {
-	return fmt.Sprintf("%s (%s, %s, %d of them tensors)", checkpoint.Display(s.Path, 500), s.Format, count(s.Values, "value"), s.Tensors)
+	return fmt.Sprintf("%s (%s, %s, of which %s)", checkpoint.Display(s.Path, 500), s.Format, count(s.Values, "value"), count(s.Tensors, "tensor"))
 }
 
 func count(n int, what string) string {
