@@ -446,6 +446,20 @@ func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
 	}
 }
 
+// Of hash() and id() often only a remainder is used, which comes to the same in some runs.
+func TestMoreRunsWhereHashesAreAskedFor(t *testing.T) {
+	for source, want := range map[string]record.Verdict{
+		"bucket = hash(name) % 3": record.Diverged, "key = id(model) >> 4 & 1": record.Diverged, "bucket = crc32(name) % 3": record.Reproducible,
+	} {
+		w := world{t: t, reaches: []seed.ID{seed.PythonHash}, luck: []int{0, 0, 0, 1, 2, 3, 4, 5}, source: source, events: func(valueOf) []probe.Event {
+			return []probe.Event{draws(seed.NumpyLegacy, 7, "the same")}
+		}}
+		if audit := w.investigate(record.Settings{}); audit.Verdict != want {
+			t.Errorf("%s: %s after %v, want %s", source, audit.Verdict, w.asked, want)
+		}
+	}
+}
+
 // A shell hides that its training failed: what was written before that is no evidence. A process beside the training is worth a warning.
 func TestHiddenFailure(t *testing.T) {
 	trains := probe.Event{Kind: probe.KindFact, Value: "2", Detail: json.RawMessage(`{"name":"torch.num_threads"}`)}
