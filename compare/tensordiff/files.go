@@ -221,6 +221,8 @@ func compareMatch(ctx context.Context, a, b *checkpoint.Entry, o Options) (*Chan
 		c.Within = withinNumber(a, b, o)
 		if a.Packed && b.Packed {
 			c.A, c.B, err = packedDifference(a, b)
+		} else {
+			err = c.excerpts(a, b)
 		}
 		return c, nil, err
 	case ta.DType != tb.DType:

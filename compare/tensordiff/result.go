@@ -62,6 +62,8 @@ type Change struct {
 	// A and B describe the two values.
 	A string `json:"a"`
 	B string `json:"b"`
+	// FirstByte is where two long texts, or bytes, begin to differ; A and B show them from there on.
+	FirstByte *int64 `json:"first_byte,omitempty"`
 	// ValueA and ValueB are the elements of tensors that have one, of the common types.
 	ValueA string `json:"value_a,omitempty"`
 	ValueB string `json:"value_b,omitempty"`

@@ -79,6 +79,9 @@ func (c *Change) text() string {
 		if c.Class == "shape" && c.Part == component.Model {
 			text += ", which load_state_dict refuses, with strict=False too"
 		}
+		if c.FirstByte != nil {
+			text += fmt.Sprintf(", first at byte %d", *c.FirstByte)
+		}
 		if c.Precision != "" {
 			text += ", " + c.Precision
 		}
