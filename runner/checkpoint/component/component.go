@@ -256,7 +256,7 @@ func refine(id ID, e *checkpoint.Entry, below []segment) ID {
 			return Scaler // of Megatron-LM and DeepSpeed
 		}
 	case Model:
-		if len(below) > 1 && wordsOf(below[0].key).one("ema", "swa") {
+		if w := wordsOf(below[0].key); len(below) > 1 && w.one("ema", "swa") && isAverage(w) {
 			return EMA
 		}
 		if last == "_sklearn_version" {

@@ -77,6 +77,21 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// TestLayersNamedLikeParts of a training are the model's.
+func TestLayersNamedLikeParts(t *testing.T) {
+	one := []int64{1}
+	for _, format := range []string{"safetensors", "torch-zip"} {
+		f := file(t, map[string][]int64{"ema_proj.weight": one, "sampler.weight": one, "scheduler_embed.weight": one, "fc.weight": one})
+		f.Format = format
+		a := Classify(f)
+		for i := range f.Entries {
+			if a.Of[i] != Model {
+				t.Errorf("%s of %s is %s", f.Entries[i].Name, format, a.Of[i])
+			}
+		}
+	}
+}
+
 func TestTheNumbersOfAVersion(t *testing.T) {
 	f := file(t, map[string][]int64{"version": {3}, "learner.gradient_booster.weights": {9}})
 	f.Format = "xgboost"

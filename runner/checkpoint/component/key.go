@@ -31,7 +31,7 @@ func ofKey(key string) (ID, bool) {
 		return Config, true
 	case w.one("path", "dirpath"):
 		return 0, false // where something lies: Lightning's last_model_path is no setting
-	case w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow"):
+	case isAverage(w):
 		return EMA, true
 	case w.one("rng", "random") || key == "torch_manual_seed":
 		switch {
@@ -80,6 +80,12 @@ func ofKey(key string) (ID, bool) {
 	return 0, false
 }
 
+// isAverage tells a copy of a model from a layer that averages something.
+func isAverage(w words) bool {
+	return w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow") &&
+		!w.one("proj", "projection", "head", "embed", "embedding", "attn", "attention", "gate", "layer", "block", "conv", "norm", "mixer", "mlp", "loss")
+}
+
 // fits reports whether a value can be what its key promises. A part of the training is no number and no text: those at
 // its key, such as "optimizer": "adam", describe it.
 func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
@@ -92,7 +98,9 @@ func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 		return false
 	}
 	switch id {
-	case Model, Optimizer, Scheduler, Scaler, EMA:
+	case Scheduler:
+		return (t == nil || !isParameter(path)) && (!last || t != nil || e.Kind == checkpoint.KindBytes || e.Kind == checkpoint.KindObject)
+	case Model, Optimizer, Scaler, EMA:
 		return !last || t != nil || e.Kind == checkpoint.KindBytes || e.Kind == checkpoint.KindObject
 	case Epoch, Step:
 		return single && (last || !isIndex(path[len(path)-1].key)) // of a list, they are those of a history
@@ -103,7 +111,7 @@ func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 	case RNGPython, RNGNumPy, RNGTorch, RNGCUDA:
 		return isState(e)
 	case Sampler:
-		return !last || e.Kind != checkpoint.KindString
+		return (t == nil || !isParameter(path)) && (!last || e.Kind != checkpoint.KindString)
 	case Metrics:
 		return t == nil || !isParameter(path)
 	case Config:
