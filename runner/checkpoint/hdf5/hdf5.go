@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -16,8 +17,10 @@ import (
 
 const (
 	signature = "\x89HDF\r\n\x1a\n"
-	// structureBudget bounds the bytes of all structures that are read.
-	structureBudget = 64 << 20
+	// structureBytes bounds the bytes of all structures that are read, and structureOfFile how many more may be those of a
+	// file that has as many.
+	structureBytes  = 64 << 20
+	structureOfFile = 128 << 20
 	// maxDepth bounds nested groups.
 	maxDepth = 100
 	// maxEntries bounds the values of a file, and maxHeld the bytes of their names, of the names of their types and of texts
@@ -46,6 +49,8 @@ func userBlock(head []byte) int64 {
 	return -1
 }
 
+func structureBudget(size int64) int64 { return structureBytes + min(size, structureOfFile) }
+
 // Open reads the structure of the file.
 func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
 	head := make([]byte, min(size, 4096))
@@ -58,8 +63,8 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 	}
 	w := &walker{
 		ctx: ctx, f: &checkpoint.File{Format: "hdf5"}, onPath: map[uint64]bool{},
-		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget, values: freeBytes + maxRatio*min(size, 1<<50)},
-		heaps: map[uint64]map[uint16]string{},
+		s:     source{r: checkpoint.Section(r, block, size-block), size: size - block, front: uint64(block), budget: structureBudget(size), values: freeBytes + maxRatio*min(size, 1<<50)},
+		heaps: map[uint64]map[uint16]string{}, shapes: checkpoint.Shapes{},
 	}
 	root, err := w.superblock()
 	if err != nil {
@@ -84,6 +89,7 @@ type walker struct {
 	inHeaps    int64
 	held       int // bytes of names
 	references []reference
+	shapes     checkpoint.Shapes
 }
 
 // superblock returns the address of the root group.
@@ -195,6 +201,8 @@ func (w *walker) object(addr uint64, name string, depth int) error {
 	if err := w.attributes(messages, name); err != nil {
 		return err
 	}
+	// What is added to a list that is full is held twice meanwhile.
+	w.f.Entries = slices.Grow(w.f.Entries, max(0, min(len(links), maxEntries-len(w.f.Entries))))
 	for _, l := range links {
 		member := l.name
 		if name != "" {
@@ -267,7 +275,7 @@ func (w *walker) dataset(messages []message, name string) error {
 	if err != nil {
 		return err
 	}
-	return w.value(name, d.typ, d.shape, data)
+	return w.value(name, d.typ, w.shapes.Shared(d.shape), data)
 }
 
 // bfloat16 gives a dataset its type back where Keras wrote numbers of that type, which HDF5 lacks, as 2 bytes of no type

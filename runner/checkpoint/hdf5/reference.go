@@ -56,7 +56,7 @@ func (w *walker) resolve(root uint64) error {
 	for _, r := range w.references {
 		paths[r.addr] = ""
 	}
-	w.s.budget = structureBudget // nothing of this walk is kept
+	w.s.budget = structureBudget(w.s.size) // nothing of this walk is kept
 	if err := w.paths(root, "", 0, paths); err != nil {
 		return err
 	}
