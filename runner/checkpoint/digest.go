@@ -79,6 +79,9 @@ type chunkJob struct {
 	crcs   []uint32 // of the leaves, where sealed data have several
 }
 
+// readBuffers are passed on from one file to the next, of which there may be thousands.
+var readBuffers = sync.Pool{New: func() any { return new([readSize]byte) }}
+
 // entrySums hashes the chunks of all entries in one queue, so that a single large tensor keeps every core busy.
 func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -91,7 +94,9 @@ func entrySums(ctx context.Context, entries []Entry) ([]Sum, error) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			h, buf := sha256.New(), make([]byte, readSize)
+			buffer := readBuffers.Get().(*[readSize]byte)
+			defer readBuffers.Put(buffer)
+			h, buf := sha256.New(), buffer[:]
 			for j := range jobs {
 				if ctx.Err() != nil {
 					continue

@@ -100,3 +100,20 @@ func TestMillionsOfShortFieldsAreReadTogether(t *testing.T) {
 		t.Errorf("%d reads", r.reads)
 	}
 }
+
+func TestAnIndexWithMegabytesOfMetadataIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "model.safetensors.index.json")
+	var metadata strings.Builder
+	for i := range 500_000 {
+		fmt.Fprintf(&metadata, `"k%d":1,`, i)
+	}
+	text := `{"metadata":{` + metadata.String() + `"k":1},"weight_map":{"a":"m.safetensors"}}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := all.Open(t.Context(), path)
+	if limit := (*checkpoint.LimitError)(nil); !errors.As(err, &limit) {
+		t.Error(err)
+	}
+}

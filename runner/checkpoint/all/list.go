@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/dcp"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/orbax"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
@@ -72,11 +71,9 @@ func walk(root string) ([]Item, error) {
 	if distributed[root] {
 		items = append(items, whole)
 	}
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (path == root || !IsDirectory(path)) || distributed[filepath.Dir(path)] && dcp.Part(d.Name()) {
+	first := len(items)
+	err = walkDir(root, maxFiles, func(path string, d fs.DirEntry) error {
+		if d.IsDir() && !IsDirectory(path) || distributed[filepath.Dir(path)] && dcp.Part(d.Name()) {
 			return nil
 		}
 		// A link to a directory, as "latest" often is, shows what is there already; pipes and devices hold no files.
@@ -86,14 +83,11 @@ func walk(root string) ([]Item, error) {
 		if d.Name() == orbax.StepMetadataName {
 			return nil
 		}
-		if len(items) >= maxFiles {
-			return checkpoint.Limit("%s has more than %d files", root, maxFiles)
-		}
 		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
-		items = append(items, newItem(path, filepath.ToSlash(name)))
+		items = append(items, Item{Path: path, Name: filepath.ToSlash(name)})
 		if d.IsDir() {
 			if distributed[path] = dcp.IsCheckpoint(path); !distributed[path] {
 				return fs.SkipDir
@@ -101,10 +95,16 @@ func walk(root string) ([]Item, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range items[first:] { // which opens them: they are not too many
+		items[first+i] = newItem(x.Path, x.Name)
+	}
 	if distributed[root] && len(items) > 1 {
 		items[0].Name = dcp.MetadataName // whatever the directory is called
 	}
-	return items, err
+	return items, nil
 }
 
 // Spread reports whether values of the checkpoint at path lie in other files: whether it is the index of a sharded model or

@@ -28,6 +28,8 @@ const (
 	kerasSuffix, kerasShard = ".weights.json", ".weights.h5"
 	// maxIndex bounds an index, which takes about 100 bytes a tensor.
 	maxIndex = 16 << 20
+	// maxOther bounds a value beside the weight_map, which says how many bytes there are.
+	maxOther = 1 << 20
 	// maxShards bounds the files of one model.
 	maxShards = 10_000
 )
@@ -166,6 +168,9 @@ func (x *index) parse(d *json.Decoder) error {
 			var skipped json.RawMessage
 			if err := d.Decode(&skipped); err != nil {
 				return damaged("a value is missing")
+			}
+			if len(skipped) > maxOther {
+				return checkpoint.Limit("index with %d bytes beside its weight_map", len(skipped))
 			}
 			if err := strictjson.Unique(skipped); err != nil {
 				return err
