@@ -60,3 +60,18 @@ func TestCutShortCheckpointsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestSeveralObjectsInOneFileAreRefused: torch.load reads one after the other from a file that is open, and the first alone from
+// its name.
+func TestSeveralObjectsInOneFileAreRefused(t *testing.T) {
+	for _, name := range []string{"state_legacy.pt", "p5.pkl"} {
+		data, err := os.ReadFile(filepath.Join("testdata", "seeds", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unsupported *checkpoint.UnsupportedError
+		if _, err := readAll(append(slices.Clone(data), data...), name); !errors.As(err, &unsupported) {
+			t.Errorf("%s twice: %v", name, err)
+		}
+	}
+}

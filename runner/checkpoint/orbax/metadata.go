@@ -1,6 +1,7 @@
 package orbax
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -21,6 +22,8 @@ type metadata struct {
 	zarr3  bool
 	// missing tells that chunks of zeros may not have been stored.
 	missing bool
+	// custom is what the user added, in one form of JSON, empty where that is nothing.
+	custom string
 }
 
 func parseMetadata(text []byte) (*metadata, error) {
@@ -32,12 +35,41 @@ func parseMetadata(text []byte) (*metadata, error) {
 		OCDBT *bool       `json:"use_ocdbt"`
 		Zarr3 bool        `json:"use_zarr3"`
 		// Without it, Orbax left the writing of zeros to TensorStore, which leaves them out.
-		StoreZeros bool `json:"store_array_data_equal_to_fill_value"`
+		StoreZeros bool            `json:"store_array_data_equal_to_fill_value"`
+		Custom     json.RawMessage `json:"custom_metadata"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
 		return nil, checkpoint.Damaged("%s: %v", metadataName, err)
 	}
-	return &metadata{file.Tree, file.OCDBT == nil || *file.OCDBT, file.Zarr3, !file.StoreZeros}, nil
+	custom, err := sorted(file.Custom)
+	if err != nil {
+		return nil, err
+	}
+	return &metadata{file.Tree, file.OCDBT == nil || *file.OCDBT, file.Zarr3, !file.StoreZeros, custom}, nil
+}
+
+// sorted writes an object of JSON with its keys sorted and without spaces; an empty one is no text.
+func sorted(text json.RawMessage) (string, error) {
+	if len(text) == 0 {
+		return "", nil
+	}
+	if err := strictjson.Unique(text); err != nil {
+		return "", err
+	}
+	var object map[string]any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&object); err != nil {
+		return "", checkpoint.Damaged("%s: %v", metadataName, err)
+	}
+	if len(object) == 0 {
+		return "", nil
+	}
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(object)
+	return strings.TrimSuffix(out.String(), "\n"), err
 }
 
 // orderedTree reads the members of tree_metadata in their order, and refuses one that is there twice.

@@ -265,6 +265,12 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 	if err := arrays.all(); err != nil {
 		return err
 	}
+	if md.custom != "" {
+		var top *keypath.Path
+		if err := b.String(top.Bracket("custom metadata"), md.custom); err != nil {
+			return err
+		}
+	}
 	for name := range texts {
 		return checkpoint.Damaged("text %q in %s that %s does not list", checkpoint.Clip(name, 80), stringsName, metadataName)
 	}

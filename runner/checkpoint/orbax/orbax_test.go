@@ -349,3 +349,32 @@ func TestTextsAreThoseThatTheTreeLists(t *testing.T) {
 		t.Errorf("without its file a text is read: %v", err)
 	}
 }
+
+func TestCustomMetadataAreContent(t *testing.T) {
+	content := func(custom string) string {
+		all := model(t)
+		none := []byte(`"custom_metadata": null`)
+		if !bytes.Contains(all[metadataName], none) {
+			t.Fatal("the model has custom metadata")
+		}
+		all[metadataName] = bytes.Replace(all[metadataName], none, []byte(`"custom_metadata": `+custom), 1)
+		f, err := all.read()
+		if err != nil {
+			t.Fatalf("%s: %v", custom, err)
+		}
+		d, err := checkpoint.Digest(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Content
+	}
+	if content(`{"lang": "en"}`) == content(`{"lang": "de"}`) {
+		t.Error("other metadata are the same content")
+	}
+	if content(`{"a": 1.50, "b": [{}]}`) != content(`{"b":[{}],"a":1.50}`) {
+		t.Error("the order of keys is content")
+	}
+	if content(`{}`) != content(`null`) {
+		t.Error("no metadata and empty ones differ")
+	}
+}

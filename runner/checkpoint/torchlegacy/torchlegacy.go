@@ -228,6 +228,9 @@ func (s *storages) index(root pickle.Value, keys []pickle.Value, off, size int64
 		s.blocks[key] = &block{off, n, ref.dtype}
 		off += n * item
 	}
+	if off != size {
+		return checkpoint.Unsupported("legacy torch file of more than one object: %d bytes follow the storages of the first", size-off)
+	}
 	return nil
 }
 
