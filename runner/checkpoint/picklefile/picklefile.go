@@ -35,7 +35,17 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 
 func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
 	a := arrays{r: r, size: size, budget: pickle.DefaultLimits().Memory, outside: map[*pickle.Object]pyobject.Outside{}}
-	root, end, err := a.parse(0)
+	source := pyobject.Source{
+		File: r, FileSize: size, Memory: &a.budget, LoadLegacy: torchlegacy.Storage,
+		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {
+			data, ok := a.outside[o]
+			return data, ok
+		},
+	}
+	early := source.Early()
+	root, end, err := pickle.Parse(r, 0, size, pickle.Options{
+		Budget: &a.budget, Call: early.Call, Built: early.Built, AfterBuild: a.afterBuild,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +59,7 @@ func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
 	if err := pickle.AddProtocol(f, r, size); err != nil {
 		return nil, err
 	}
-	return f, pyobject.Entries(f, root, pyobject.Source{
-		File: r, FileSize: size, Memory: &a.budget, LoadLegacy: torchlegacy.Storage,
-		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {
-			data, ok := a.outside[o]
-			return data, ok
-		},
-	})
+	return f, pyobject.Entries(f, root, source)
 }
 
 // maxNested bounds the pickles within a file of joblib, one for each array of objects.
@@ -68,10 +72,6 @@ type arrays struct {
 	budget  int64
 	nested  int
 	outside map[*pickle.Object]pyobject.Outside
-}
-
-func (a *arrays) parse(off int64) (pickle.Value, int64, error) {
-	return pickle.Parse(a.r, off, a.size, pickle.Options{Budget: &a.budget, AfterBuild: a.afterBuild})
 }
 
 func (a *arrays) afterBuild(o *pickle.Object, off int64) (int64, error) {

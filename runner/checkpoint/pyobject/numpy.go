@@ -46,7 +46,7 @@ func (w *walker) tensor(p *keypath.Path, t *checkpoint.Tensor) error {
 	return w.add(p, checkpoint.TensorEntry("", t))
 }
 
-// ndarray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
+// ndarray adds an array.
 func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	args := argsOf(o)
 	if len(args) != 3 {
@@ -55,42 +55,56 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if sub, ok := args[0].(pickle.Global); !ok || sub.Name != "ndarray" {
 		return w.opaque(p, o)
 	}
-	state, ok := o.State.(*pickle.Tuple)
-	if !ok || len(state.Items) != 5 {
-		return checkpoint.Damaged("array %q without its state", checkpoint.Clip(p.String(), 80))
-	}
-	shape, ok := Integers(state.Items[1])
-	if !ok {
-		return checkpoint.Damaged("array %q with a shape that is no tuple of integers", checkpoint.Clip(p.String(), 80))
-	}
-	d, err := w.dtype(state.Items[2])
+	a, err := readArray(o.State)
 	if err != nil {
-		return err
+		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
-	fortran, ok := state.Items[3].(bool)
-	if !ok {
-		if n, isInt := pickle.Int(state.Items[3]); isInt {
-			fortran, ok = n != 0, true
-		}
+	if a.typ.object {
+		return w.objectArray(p, a.shape, a.data)
 	}
-	if !ok {
-		return checkpoint.Damaged("array %q with an order that is no bool", checkpoint.Clip(p.String(), 80))
-	}
-	if d.object {
-		return w.objectArray(p, shape, state.Items[4])
-	}
-	data, ok := asBytes(state.Items[4])
+	data, ok := asBytes(a.data)
 	if !ok {
 		return checkpoint.Damaged("array %q whose data is no bytes", checkpoint.Clip(p.String(), 80))
 	}
-	if err := w.holdMade(state.Items[4], data); err != nil {
+	if err := w.holdMade(a.data, data); err != nil {
 		return err
 	}
-	t, err := d.array(w.bytes(data), shape, fortran)
+	t, err := a.typ.array(w.bytes(data), a.shape, a.fortran)
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
 	return w.tensor(p, t)
+}
+
+// array is the state of an array.
+type array struct {
+	shape   []int64
+	typ     dtype
+	fortran bool
+	data    pickle.Value
+}
+
+// readArray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
+func readArray(v pickle.Value) (a array, err error) {
+	state, ok := v.(*pickle.Tuple)
+	if !ok || len(state.Items) != 5 {
+		return a, checkpoint.Damaged("no state")
+	}
+	if a.shape, ok = Integers(state.Items[1]); !ok {
+		return a, checkpoint.Damaged("shape that is no tuple of integers")
+	}
+	if a.typ, err = readDType(state.Items[2], 0); err != nil {
+		return a, err
+	}
+	if a.fortran, ok = state.Items[3].(bool); !ok {
+		n, isInt := pickle.Int(state.Items[3])
+		if !isInt {
+			return a, checkpoint.Damaged("order that is no bool")
+		}
+		a.fortran = n != 0
+	}
+	a.data = state.Items[4]
+	return a, nil
 }
 
 // wrapped reads an array of joblib, whose bytes follow its description.

@@ -99,7 +99,7 @@ func (p *part) add(f *checkpoint.File, entries *pyobject.Collector, size int64, 
 	source := pyobject.Source{
 		File: p.pickle, FileSize: size, Memory: memory, Storage: p.storages.resolve, LoadLegacy: torchlegacy.Storage,
 	}
-	root, _, err := pickle.Parse(p.pickle, 0, p.pickle.Size(), pickle.Options{Budget: memory, Call: source.Calls()})
+	root, _, err := pickle.Parse(p.pickle, 0, p.pickle.Size(), pickle.Options{Budget: memory, Call: source.Early().Call})
 	if err != nil {
 		return err
 	}
