@@ -269,6 +269,9 @@ func (m *machine) make(fn, args, kw Value, isNew bool) error {
 		return m.damaged("call with arguments that are a %s", kindOf(args))
 	}
 	o, from := &Object{Func: fn, Args: args, Kw: kw, New: isNew}, m.state()
+	if args == Value(m.last.tuple) {
+		from = m.last.from
+	}
 	m.closeAbove(len(m.stack))
 	if len(m.open) < maxOpen && m.opts.Built != nil {
 		m.open = append(m.open, opening{len(m.stack), o, from})
