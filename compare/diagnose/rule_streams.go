@@ -150,7 +150,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 			// What was spawned or copied from an unused one may have been drawn from.
 			strength = present
 		}
-		return &suspicion{source: stream, strength: strength, site: unseeded,
+		return &suspicion{source: stream, strength: strength, site: unseeded, fix: seedOfLibrary(unseeded),
 			story: fmt.Sprintf("%s makes a generator without a seed%s, so it starts from the operating system's entropy.", at(unseeded), through(unseeded))}
 	}
 	moved := e.changed(func(c trace.Change) bool {
@@ -273,6 +273,22 @@ func at(s *trace.Seen) string {
 }
 
 // through names the library that stood between the user's line and the event.
+// seedOfLibrary is the fix where a library makes the generator: the program cannot write a seed there.
+func seedOfLibrary(s *trace.Seen) string {
+	if s.Lib == "" {
+		return ""
+	}
+	library, _, _ := strings.Cut(s.Lib, ".")
+	return fmt.Sprintf("The generator is made within %s: give a seed to what %s calls%s, or a seeded generator where it takes one.", library, at(s), seedsOf[library])
+}
+
+// seedsOf says where libraries take a seed, by their documentation.
+var seedsOf = map[string]string{
+	"gymnasium": " (env.reset(seed=SEED), the first time, and env.action_space.seed(SEED))",
+	"sklearn":   " (random_state=SEED)",
+	"scipy":     " (rng=SEED, random_state=SEED in older releases)",
+}
+
 func through(s *trace.Seen) string {
 	if s.Lib == "" {
 		return ""
