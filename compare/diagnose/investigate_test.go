@@ -424,6 +424,18 @@ func TestTheUsualOrderConvictsNobody(t *testing.T) {
 	}
 }
 
+// A program that a library asks for the machine's name is no work that goes on beside the training; one that a user's line starts may be.
+func TestAskingAProgramIsNoRace(t *testing.T) {
+	for lib, want := range map[string]string{"platform": "", "": "concurrency observed train.py:4"} {
+		w := world{t: t, reaches: []seed.ID{"unknown"}, events: func(valueOf) []probe.Event {
+			return []probe.Event{{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Lib: lib, Detail: json.RawMessage(`{"api":"subprocess.Popen"}`)}}
+		}}
+		if got := convicted(w.investigate(record.Settings{})); got != want {
+			t.Errorf("started by %q: causes %q, want %q", lib, got, want)
+		}
+	}
+}
+
 // A search that comes to no end proves nothing.
 func TestUnfinishedSearchesProveNothing(t *testing.T) {
 	w := world{t: t, budget: 8, reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom, seed.TorchCPU}, events: func(v valueOf) []probe.Event {

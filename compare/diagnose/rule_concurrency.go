@@ -14,7 +14,7 @@ func concurrency() rule {
 		isUnordered := func(s *trace.Seen) bool { return s.Kind == probe.KindTask && s.First.DetailBool("unordered") }
 		order := e.changed(func(c trace.Change) bool { return isUnordered(c.Seen) && !c.Missing && c.Values[0] != c.Values[1] })
 		unordered := e.seen(isUnordered)
-		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask })
+		started := e.seen(func(s *trace.Seen) bool { return s.Kind == probe.KindTask && !asksProgram(s) })
 		switch {
 		case order != nil:
 			return &suspicion{source: seed.Concurrency, strength: entered, site: order.Seen,
@@ -34,3 +34,7 @@ func concurrency() rule {
 		return nil
 	}}
 }
+
+// asksProgram reports whether a library started another program, as those do that ask for a version or for the machine: it waits for
+// the answer. What a user's own line starts may go on beside it.
+func asksProgram(s *trace.Seen) bool { return s.Lib != "" && s.API == "subprocess.Popen" }

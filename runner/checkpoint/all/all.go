@@ -26,6 +26,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/picklefile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/safetensors"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/stablebaselines"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tensorbundle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchlegacy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
@@ -41,6 +42,7 @@ func Readers() []checkpoint.Reader {
 	return []checkpoint.Reader{
 		npz.Reader{},
 		keras.Reader{},
+		stablebaselines.Reader{},
 		torchzip.Reader{},
 		torchlegacy.Reader{},
 		npyfile.Reader{},

@@ -59,7 +59,7 @@ func read(r io.ReaderAt, size int64) (pickle.Value, error) {
 	if err := checkpoint.ReadFull(r, text, 0); err != nil {
 		return nil, err
 	}
-	return parse(text)
+	return Parse(text)
 }
 
 // number keeps integers as integers, and decimals as floats where the float is the one that prints as this decimal.

@@ -27,7 +27,7 @@ func TestValues(t *testing.T) {
 		`[1, {"a": [2]}]`: &pickle.List{Items: []pickle.Value{int64(1), &pickle.Dict{Items: []pickle.Pair{
 			{Key: "a", Value: &pickle.List{Items: []pickle.Value{int64(2)}}}}}}},
 	} {
-		got, err := parse([]byte(text))
+		got, err := Parse([]byte(text))
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", text, err, diff)
 		}
@@ -35,7 +35,7 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: sign lost", text)
 		}
 	}
-	if v, err := parse([]byte("NaN")); err != nil || math.Float64bits(v.(float64)) != 0x7ff8<<48 {
+	if v, err := Parse([]byte("NaN")); err != nil || math.Float64bits(v.(float64)) != 0x7ff8<<48 {
 		t.Errorf("NaN, other than Python's: %v, %v", v, err)
 	}
 }
@@ -46,7 +46,7 @@ func TestTextThatIsNoJSONIsRefused(t *testing.T) {
 		`"a`, `"\x"`, `"\u12"`, `"\`, "\"a\nb\"", "1 2", "[1] x", `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, "\"\xff\"",
 		strings.Repeat("9", maxNumber+1), strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2),
 	} {
-		if v, err := parse([]byte(text)); err == nil {
+		if v, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%.40q: read as %v", text, v)
 		}
 	}
@@ -68,7 +68,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		_, err := parse([]byte(text))
+		_, err := Parse([]byte(text))
 		if err == nil {
 			if !json.Valid([]byte(text)) && !strings.Contains(text, "NaN") && !strings.Contains(text, "Infinity") {
 				t.Errorf("accepted what encoding/json refuses")

@@ -20,8 +20,8 @@ type parser struct {
 	memory int64 // approximate size of the values made so far
 }
 
-// parse reads one value and nothing behind it.
-func parse(text []byte) (pickle.Value, error) {
+// Parse reads one value and nothing behind it, as what Python makes of it: dict, list, str, int, float, bool or None.
+func Parse(text []byte) (pickle.Value, error) {
 	if !utf8.Valid(text) {
 		return nil, checkpoint.Damaged("JSON text that is not UTF-8")
 	}

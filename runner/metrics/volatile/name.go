@@ -23,6 +23,9 @@ const (
 	Path       = "a temporary path"
 )
 
+// monitored is the key under which Stable-Baselines3 keeps what its Monitor says of each episode: reward r, length l, and seconds t.
+const monitored = "ep_info_buffer["
+
 // Name reports why a value of this name is volatile, or "".
 //
 // A name is read as English reads it: its head decides. "step_time" is a time, "time_weighted_error" is an error,
@@ -31,6 +34,9 @@ func Name(name string) string {
 	words, slashes := split(name)
 	if len(words) == 0 {
 		return ""
+	}
+	if strings.Contains(name, monitored) && strings.HasSuffix(name, ".t") {
+		return Time
 	}
 	if why := rate(words, slashes); why != "" {
 		return why
