@@ -101,8 +101,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// store makes the tensors of a file views of storages, "" of none; those of one storage have the same values.
-func store(f *checkpoint.File, storages ...string) {
+// storeIn makes the tensors of a file views of storages, "" of none; those of one storage have the same values.
+func storeIn(f *checkpoint.File, storages ...string) {
 	stored := map[string]checkpoint.Data{}
 	for i := range f.Entries {
 		x := &f.Entries[i]
@@ -123,7 +123,7 @@ func store(f *checkpoint.File, storages ...string) {
 
 func TestATiedWeightIsNoLoss(t *testing.T) {
 	a := file(t, "embed.weight", []float32{1, 2}, "lm_head.weight", []float32{1, 2})
-	store(a, "0", "0")
+	storeIn(a, "0", "0")
 	r := diff(t, a, file(t, "embed.weight", []float32{1, 2}), Options{})
 	if len(r.Missing) != 1 || r.Missing[0].Class != "tied" || !strings.Contains(r.Missing[0].Why, "embed.weight") {
 		t.Errorf("missing: %+v", r.Missing)
@@ -134,7 +134,7 @@ func TestATiedWeightIsNoLoss(t *testing.T) {
 func TestTiesOfOneFile(t *testing.T) {
 	build := func(storages ...string) *checkpoint.File {
 		f := file(t, "embed.weight", []float32{1, 2}, "h.weight", []float32{3, 4}, "lm_head.weight", []float32{1, 2})
-		store(f, storages...)
+		storeIn(f, storages...)
 		return f
 	}
 	tied, apart, unknown := build("0", "1", "0"), build("0", "1", "2"), build("", "", "")
