@@ -436,6 +436,21 @@ func TestAskingAProgramIsNoRace(t *testing.T) {
 	}
 }
 
+// A run without several sources that has only shifted, as with another number of threads, shows none of the others at work.
+func TestAShiftedGroupConvictsNobody(t *testing.T) {
+	for _, shifting := range []seed.ID{seed.Threads, seed.FileOrder, seed.Host} {
+		w := world{t: t, steady: []seed.ID{shifting}, reaches: []seed.ID{seed.NumpyGenerator, seed.NumpyLegacy, seed.TorchCPU, shifting},
+			source: "order = list(set(names))", events: func(v valueOf) []probe.Event {
+				return []probe.Event{{Kind: probe.KindFact, Value: "2.15.0", Detail: json.RawMessage(`{"name":"torch"}`)}, {Kind: probe.KindFact, Value: "2.4.6", Detail: json.RawMessage(`{"name":"numpy"}`)},
+					draws(seed.TorchCPU, 4, v(seed.TorchCPU)), reads(probe.KindLoss, "", 7, v(seed.TorchCPU)+v(seed.NumpyGenerator)+v(seed.NumpyLegacy))}
+			}}
+		want := "torch-cpu proven train.py:4, numpy-generator proven :0, numpy-legacy proven :0"
+		if got := convicted(w.investigate(record.Settings{})); got != want {
+			t.Errorf("beside %s: causes %q after %v, want %q", shifting, got, w.asked, want)
+		}
+	}
+}
+
 // A search that comes to no end proves nothing.
 func TestUnfinishedSearchesProveNothing(t *testing.T) {
 	w := world{t: t, budget: 8, reaches: []seed.ID{seed.NumpyLegacy, seed.PythonRandom, seed.TorchCPU}, events: func(v valueOf) []probe.Event {

@@ -128,7 +128,8 @@ func (c *inquiry) release(ctx context.Context, agreed *agreement, group []*suspi
 			c.convict(group[0], agreed, released, released.run.Experiment)
 			return group, nil
 		}
-		c.failed = append(c.failed, trial{sources: sources(rest), experiment: released.run.Experiment, released: released})
+		c.failed = append(c.failed, trial{sources: sources(rest), experiment: released.run.Experiment, released: released,
+			mayShift: c.mayShift(agreed, group)})
 	}
 	half := len(group) / 2
 	first, err := c.release(ctx, agreed, group[:half])
@@ -242,6 +243,8 @@ func (c *inquiry) shifted(ctx context.Context, ask Ask, group []*suspicion, runs
 		return nil, err
 	}
 	c.setExperiment(runs[0].run.Experiment, record.Reproducible, "runs agree with "+list(sources(group))+" released: not a cause")
+	// From now on runs are compared with these, which such a trial was not.
+	c.failed = slices.DeleteFunc(c.failed, func(t trial) bool { return t.mayShift })
 	return slices.Concat(runs, again), nil
 }
 
