@@ -64,7 +64,7 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	formats := []string{"dcp", "gguf", "hdf5", "jsonfile", "keras", "lightgbm", "msgpack", "npyfile", "npz", "onnx", "orbax", "picklefile", "safetensors",
+	formats := []string{"dcp", "gguf", "hdf5", "jsonfile", "keras", "lightgbm", "msgpack", "npyfile", "npz", "onnx", "orbax", "picklefile", "safetensors", "stablebaselines",
 		"tensorbundle", "torchlegacy", "torchzip", "xgboost"}
 	named := map[string]bool{}
 	for _, part := range strings.Split(string(text), "`")[1:] {
