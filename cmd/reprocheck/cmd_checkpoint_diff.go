@@ -17,9 +17,9 @@ func diffCommand(p process) *cli.Command {
 		Name:      "diff",
 		Usage:     "compare two checkpoints to the last bit, and say where they first differ",
 		UsageText: "reprocheck checkpoint diff [--rtol R] [--atol A] [--dtype-tolerances] [--json FILE] A B",
-		Description: `A and B are files, indices of sharded models, or directories, whose files are paired by name. A is the expected side: a
-difference is accepted where |b-a| <= ATOL + RTOL*|a|, as in torch.testing.assert_close. Without a tolerance equal means
-equal bits. Integers and booleans, such as counters and states of generators, have to be equal under any tolerance.
+		Description: `A and B are files, indices of sharded models, or directories, whose files are paired by name, or by
+name but for numbers where nothing else is like them. A is the expected side: a difference is accepted where
+|b-a| <= ATOL + RTOL*|a|, as in torch.testing.assert_close. Without a tolerance equal means equal bits. Integers and booleans, such as counters and states of generators, have to be equal under any tolerance.
 
    reprocheck checkpoint diff run1/last.ckpt run2/last.ckpt
    reprocheck checkpoint diff --dtype-tolerances gpu.safetensors cpu.safetensors
@@ -50,6 +50,9 @@ Exit status: 0 the same content, or within the tolerance; 1 different; ` + check
 			}
 			if err := p.show(c, comparison, p.paged(comparison.WriteText)); err != nil {
 				return err
+			}
+			if n := len(comparison.Unreadable); n > 0 {
+				return usagef("%d pair%s of files could not be read; what is said of the others holds", n, plural(n))
 			}
 			if comparison.Verdict == tensordiff.Different {
 				return status(1)

@@ -38,10 +38,23 @@ func (r *Rest) Close() error {
 	return errors.Join(r.file.Close(), os.Remove(r.file.Name()))
 }
 
+// restError is of the temporary file, and not of a file that is compared.
+type restError struct{ err error }
+
+func (e *restError) Error() string {
+	return fmt.Sprintf("making room for the list of changes: %v", e.err)
+}
+func (e *restError) Unwrap() error { return e.err }
+
 func (r *Rest) add(c *Change) (err error) {
+	defer func() {
+		if err != nil {
+			err = &restError{err}
+		}
+	}()
 	if r.file == nil {
 		if r.file, err = os.CreateTemp("", "reprocheck-*"); err != nil {
-			return fmt.Errorf("making room for the list of changes: %w", err)
+			return err
 		}
 		r.w = bufio.NewWriter(r.file)
 	}

@@ -8,12 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/component"
-	"github.com/reprocheck/reprocheck/runner/checkpoint/sharded"
 	"github.com/reprocheck/reprocheck/runner/metrics"
 	"github.com/reprocheck/reprocheck/runner/metrics/volatile"
 )
@@ -37,12 +35,21 @@ type Comparison struct {
 	Alike []string `json:"other_files_that_differ_by_nature"`
 	OnlyA []string `json:"only_in_a"`
 	OnlyB []string `json:"only_in_b"`
+	// Unreadable are pairs of two directories of which one file cannot be read, so that nothing is known of them.
+	Unreadable []Unreadable `json:"unreadable"`
+}
+
+// Unreadable is a pair of files that could not be compared.
+type Unreadable struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
 // Paths compares two checkpoints, each a file or a directory. In directories files are paired by path, and the shards of
-// an index are compared as one model. One file is compared with that of a directory that alone has a model. It reads one pair at a time.
+// an index are compared as one model; what cannot be read of them is told beside what can. One file is compared with that of a
+// directory that alone has a model. It reads one pair at a time.
 func Paths(ctx context.Context, a, b string, o Options) (*Comparison, error) {
-	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, Alike: []string{}, OnlyA: []string{}, OnlyB: []string{}}
+	c := &Comparison{Schema: ComparisonVersion, A: a, B: b, Files: []*Result{}, Other: []string{}, Alike: []string{}, OnlyA: []string{}, OnlyB: []string{}, Unreadable: []Unreadable{}}
 	listA, err := all.List(a)
 	if err != nil {
 		return nil, err
@@ -98,38 +105,31 @@ func theModel(ctx context.Context, list []all.Item) ([]all.Item, error) {
 }
 
 func (c *Comparison) directories(ctx context.Context, listA, listB []all.Item, o Options) error {
-	inB := make(map[string]all.Item, len(listB))
-	for _, x := range listB {
-		inB[x.Name] = x
+	pairs, onlyA, onlyB := counterparts(listA, listB)
+	for _, x := range onlyA {
+		c.OnlyA = append(c.OnlyA, x.Name)
 	}
-	for _, x := range listA {
-		y, ok := inB[x.Name]
-		if !ok {
-			y, ok = inB[otherLayout(x.Name)]
-		}
-		if !ok {
-			c.OnlyA = append(c.OnlyA, x.Name)
-			continue
-		}
-		delete(inB, y.Name)
-		if err := c.pair(ctx, x, y, o); err != nil {
+	for _, y := range onlyB {
+		c.OnlyB = append(c.OnlyB, y.Name)
+	}
+	for _, p := range pairs {
+		err := c.pair(ctx, p[0], p[1], o)
+		if ctx.Err() != nil || errors.As(err, new(*restError)) {
 			return err
 		}
-	}
-	for _, y := range listB {
-		if _, ok := inB[y.Name]; ok {
-			c.OnlyB = append(c.OnlyB, y.Name)
+		if err != nil {
+			c.Unreadable = append(c.Unreadable, Unreadable{both(p[0], p[1]), err.Error()})
 		}
 	}
 	return nil
 }
 
-// otherLayout is the name that a sharded model has in one file, and the other way round.
-func otherLayout(name string) string {
-	if whole, ok := strings.CutSuffix(name, sharded.Suffix); ok {
-		return whole
+// both is what a pair of files is called.
+func both(x, y all.Item) string {
+	if x.Name == y.Name {
+		return x.Name
 	}
-	return name + sharded.Suffix
+	return x.Name + " and " + y.Name
 }
 
 func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
@@ -137,7 +137,7 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 		if same {
 			c.Identical++
 		} else {
-			c.Other = append(c.Other, x.Name)
+			c.Other = append(c.Other, both(x, y))
 		}
 		return nil
 	}
@@ -159,12 +159,12 @@ func (c *Comparison) pair(ctx context.Context, x, y all.Item, o Options) error {
 			defer f.Close()
 		}
 	}
-	if x.Path != c.A && x.Name == y.Name && all.Foreign(x.Name, errA) && all.Foreign(y.Name, errB) {
+	if x.Path != c.A && all.Foreign(x.Name, errA) && all.Foreign(y.Name, errB) {
 		alike, err := alike(x, y)
 		if alike {
-			c.Alike = append(c.Alike, x.Name)
+			c.Alike = append(c.Alike, both(x, y))
 		} else {
-			c.Other = append(c.Other, x.Name)
+			c.Other = append(c.Other, both(x, y))
 		}
 		return err
 	}
@@ -246,6 +246,9 @@ func (c *Comparison) verdict() Verdict {
 			v = WithinTolerance
 		}
 	}
+	if len(c.Unreadable) > 0 {
+		return Inconclusive
+	}
 	return v
 }
 
@@ -303,7 +306,7 @@ func firstOtherByte(ctx context.Context, a, b string) (int64, error) {
 
 // WriteText writes a comparison for people.
 func (c *Comparison) WriteText(w io.Writer) error {
-	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.Alike)+len(c.OnlyA)+len(c.OnlyB) == 0 {
+	if c.Identical == 1 && len(c.Files)+len(c.Other)+len(c.Alike)+len(c.OnlyA)+len(c.OnlyB)+len(c.Unreadable) == 0 {
 		_, err := fmt.Fprintf(w, "identical: %s and %s have the same bytes\n", display(c.A), display(c.B))
 		return err
 	}
@@ -327,8 +330,13 @@ func (c *Comparison) WriteText(w io.Writer) error {
 			}
 		}
 	}
+	for _, x := range c.Unreadable {
+		if _, err := fmt.Fprintf(w, "cannot be read: %s: %s\n", checkpoint.Display(x.Name, 200), checkpoint.Display(x.Why, 500)); err != nil {
+			return err
+		}
+	}
 	for i, r := range c.Files {
-		if i > 0 || c.Identical+len(c.OnlyA)+len(c.OnlyB)+len(c.Other)+len(c.Alike) > 0 {
+		if i > 0 || c.Identical+len(c.OnlyA)+len(c.OnlyB)+len(c.Other)+len(c.Alike)+len(c.Unreadable) > 0 {
 			if _, err := fmt.Fprintln(w); err != nil {
 				return err
 			}

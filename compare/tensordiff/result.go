@@ -18,6 +18,8 @@ const (
 	WithinTolerance Verdict = "within-tolerance"
 	// Different: values, names or types differ.
 	Different Verdict = "different"
+	// Inconclusive: files of a directory cannot be read, and all others are equal or within the tolerance.
+	Inconclusive Verdict = "inconclusive"
 )
 
 // Result is what two checkpoints have in common and what not. A is the expected side.

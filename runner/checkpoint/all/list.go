@@ -35,10 +35,7 @@ func List(root string) ([]Item, error) {
 	}
 	shards := map[string]bool{}
 	for _, x := range items {
-		beside, err := x.shards()
-		if err != nil {
-			return nil, err
-		}
+		beside, _ := x.shards() // Open says what is wrong with the index
 		for _, s := range beside {
 			shards[s.Path] = true
 		}
