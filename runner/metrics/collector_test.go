@@ -177,6 +177,7 @@ func TestVolatileTwins(t *testing.T) {
 		{"{\"loss\": 0.5, \"time\": {\"forward_ms\": 3, \"backward_ms\": 4}}\n", "{\"loss\": 0.5, \"time\": {\"forward_ms\": 5, \"backward_ms\": 6}}\n"},
 		{"  5%|▌ | 5/100 [00:00<00:01, 50it/s]\r100%|█| 100/100 [00:01<00:00, 90it/s]\n", " 50%|▌ | 50/100 [00:00<00:01, 50it/s]\r100%|█| 100/100 [00:02<00:00, 45it/s]\n"},
 		{"Finished in 0.62 seconds. Throughput: 1234.5 samples/s\n", "Finished in 12.9 seconds. Throughput: 99.5 samples/s\n"},
+		{"{'episode': {'r': 23.0, 'l': 23, 't': 0.005}}\n", "{'episode': {'r': 23.0, 'l': 23, 't': 0.0061}}\n"},
 		{"<__main__.Net object at 0x7f12ab34cd56> 0.5\n", "<__main__.Net object at 0x7fffab34cd56> 0.5\n"},
 	}
 	counts := func(series []record.Series) string {

@@ -8,6 +8,7 @@ type columns struct {
 	heading []byte // the last line without a number
 	names   [][]byte
 	split   bool // names have been taken from heading
+	grid    grid
 }
 
 const maxHeading = 1 << 10
@@ -23,20 +24,30 @@ func (c *columns) words(line []byte) {
 	}
 }
 
-// label names the fields of a row. A row may have one number more than the heading has names: its index, in front.
-func (c *columns) label(fields []field) {
+// label names the fields of a row.
+func (c *columns) label(line []byte, fields []field) []field {
 	if len(c.heading) == 0 {
-		return
+		return fields
 	}
+	if !c.split {
+		c.split = true
+		c.names = splitHeading(c.names, c.heading)
+		c.grid.head(c.heading)
+	}
+	if row, ok := c.grid.row(line, fields); ok {
+		return row
+	}
+	c.count(fields)
+	return fields
+}
+
+// count names the fields of a row that are as many as the names. A row may have one number more than the heading has names: its index, in front.
+func (c *columns) count(fields []field) {
 	for i := range fields {
 		if fields[i].label != nil || fields[i].role != measured {
 			c.heading, c.names = c.heading[:0], c.names[:0]
 			return
 		}
-	}
-	if !c.split {
-		c.split = true
-		c.names = splitHeading(c.names, c.heading)
 	}
 	index := len(fields) - len(c.names)
 	if len(c.names) < 2 || index != 0 && (index != 1 || !isInteger(&fields[0])) {

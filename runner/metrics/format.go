@@ -85,17 +85,18 @@ func (r *lineReader) read(line []byte) []field {
 	}
 	if len(r.fields) == 0 {
 		r.columns.words(line)
-	} else {
-		r.columns.label(r.fields)
-		namedTimes(r.fields)
+		return nil
 	}
-	return r.fields
+	fields := r.columns.label(line, r.fields)
+	namedTimes(fields)
+	return fields
 }
 
 // namedTimes marks the numbers of one line or row whose names say that they are times only beside others.
 func namedTimes(fields []field) {
 	dataTimes(fields)
 	remainingTimes(fields)
+	episodeTimes(fields)
 }
 
 // dataTimes marks the numbers called "Data" behind one called "Time": the meters of PyTorch's ImageNet example, and of the many loops written
@@ -130,6 +131,24 @@ func remainingTimes(fields []field) {
 			}
 		}
 	}
+}
+
+// episodeTimes marks the number called "t" behind "r" and "l": reward, length and seconds of an episode, as gymnasium's
+// RecordEpisodeStatistics and the monitor files of Stable-Baselines3 call them.
+func episodeTimes(fields []field) {
+	for i := 2; i < len(fields); i++ {
+		f := &fields[i]
+		group, named := bytes.CutSuffix(f.label, []byte("t"))
+		if named && f.role == measured && f.why == "" && isMember(fields[i-2].label, group, 'r') && isMember(fields[i-1].label, group, 'l') {
+			f.why = volatile.Time
+		}
+	}
+}
+
+// isMember reports whether a label is a group's path and one letter.
+func isMember(label, group []byte, letter byte) bool {
+	last := len(label) - 1
+	return last == len(group) && label[last] == letter && bytes.Equal(label[:last], group) && (last == 0 || label[last-1] == '/')
 }
 
 // interesting reports whether a line can hold a number at all, which few lines of a log's bulk may.
