@@ -46,11 +46,11 @@ func Strided(src io.ReaderAt, size int64, v View) (Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n == 0 {
+		return part(src, size, 0, 0), nil // wherever it starts: PyTorch cuts an empty tensor into views behind its storage
+	}
 	if v.Base < 0 || v.Base > size {
 		return nil, Damaged("view starts at byte %d of a storage of %d", v.Base, size)
-	}
-	if n == 0 {
-		return part(src, size, 0, 0), nil
 	}
 	room := (size - v.Base) / v.Item // elements from Base to the end
 	last := int64(0)

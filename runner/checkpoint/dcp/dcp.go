@@ -17,6 +17,7 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/mosaic"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 )
 
 // MetadataName is the file that makes a directory a checkpoint.
@@ -60,9 +61,13 @@ func Open(ctx context.Context, dir string, open Opener) (*checkpoint.File, error
 
 func load(ctx context.Context, f *checkpoint.File, dir string, open Opener) error {
 	index := filepath.Join(dir, MetadataName)
-	md, err := readMetadata(index)
+	names := pyobject.NewCollector(f, 0) // of what the metadata name, but hold no value of
+	md, err := readMetadata(index, names.Named)
+	if err == nil {
+		err = names.Done()
+	}
 	if err != nil {
-		return err
+		return names.Warn(err)
 	}
 	pool := &filepool.Pool{}
 	f.OnClose(pool)
@@ -85,7 +90,7 @@ func load(ctx context.Context, f *checkpoint.File, dir string, open Opener) erro
 	return checkpoint.CheckNames(f.Entries)
 }
 
-func readMetadata(path string) (*metadata, error) {
+func readMetadata(path string, named func(pickle.Global)) (*metadata, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -99,7 +104,7 @@ func readMetadata(path string) (*metadata, error) {
 	}
 	defer r.Close()
 	x := parser{shapes: checkpoint.Shapes{}}
-	root, _, err := pickle.Parse(r, 0, info.Size(), pickle.Options{Built: x.built})
+	root, _, err := pickle.Parse(r, 0, info.Size(), pickle.Options{Built: x.built, Named: named})
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +155,7 @@ func (l *loader) value(v value) error {
 		if len(file.Entries) != 1 || file.Entries[0].Tensor() == nil {
 			return checkpoint.Damaged("part of a tensor that is no tensor")
 		}
+		l.findings(v.as, file)
 		t := file.Entries[0].Tensor()
 		if !slices.Equal(t.Shape, chunk.sizes) {
 			return checkpoint.Damaged("part of shape %s instead of %s", checkpoint.ShapeText(t.Shape), checkpoint.ShapeText(chunk.sizes))
@@ -177,7 +183,7 @@ func (l *loader) object(name string, p part) error {
 	if len(l.f.Entries)+len(file.Entries) > maxEntries {
 		return checkpoint.Limit("more than %d values", maxEntries)
 	}
-	l.f.Findings = append(l.f.Findings, file.Findings...)
+	l.findings(name, file)
 	for _, e := range file.Entries {
 		e.Name = within(name, e.Name)
 		if l.names += len(e.Name); l.names > maxNames {
@@ -190,6 +196,14 @@ func (l *loader) object(name string, p part) error {
 		l.f.RNG = append(l.f.RNG, g)
 	}
 	return nil
+}
+
+// findings adds those of the part of a value.
+func (l *loader) findings(name string, part *checkpoint.File) {
+	for _, x := range part.Findings {
+		x.Name = within(name, x.Name)
+		l.f.Findings = append(l.f.Findings, x)
+	}
 }
 
 // within names a member of what is stored under a name.

@@ -63,7 +63,7 @@ func (a *Arrays) Add(name string, data checkpoint.Data, crc uint32) error {
 		return checkpoint.Limit("structured arrays whose fields have names of more than %d MiB", maxNames>>20)
 	}
 	if h.Type.Object {
-		return a.addObjects(name, h, data)
+		return a.objects.Warn(a.addObjects(name, h, data))
 	}
 	t, err := h.Tensor(data, a.anyOrder)
 	if err != nil {
@@ -80,7 +80,7 @@ func (a *Arrays) addObjects(name string, h *npy.Header, data checkpoint.Data) er
 	if checkpoint.IsSequential(data) {
 		data = a.anyOrder(data)
 	}
-	root, end, err := pickle.Parse(data, h.Start, data.Size(), pickle.Options{Budget: &a.memory})
+	root, end, err := pickle.Parse(data, h.Start, data.Size(), pickle.Options{Budget: &a.memory, Named: a.objects.Named})
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *Arrays) addObjects(name string, h *npy.Header, data checkpoint.Data) er
 	if shape, ok := pyobject.ObjectArrayShape(root); !ok || !slices.Equal(shape, h.Shape) {
 		return checkpoint.Damaged("the pickle behind the header of an array of Python objects holds no such array of shape %s", checkpoint.ShapeText(h.Shape))
 	}
-	return a.objects.Add(name, root, pyobject.Source{File: data, FileSize: a.size, Memory: &a.memory, LoadLegacy: torchlegacy.Storage})
+	return a.objects.Add(name, root, pyobject.Source{File: data, FileSize: a.size, Memory: &a.memory, LoadLegacy: torchlegacy.Nested(a.objects.Named)})
 }
 
 // Done makes the names of all entries of the file unambiguous.

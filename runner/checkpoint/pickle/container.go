@@ -170,7 +170,7 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(g, globalCost+int64(len(g.Module)+len(g.Name)))
+		return m.push(m.named(g), globalCost+int64(len(g.Module)+len(g.Name)))
 	case opStackGlobal:
 		name, err := m.pop()
 		if err != nil {
@@ -185,7 +185,7 @@ func (m *machine) object(op byte) error {
 		if !ok1 || !ok2 {
 			return m.damaged("STACK_GLOBAL of a %s and a %s", kindOf(module), kindOf(name))
 		}
-		return m.push(Global{mod, n}, globalCost)
+		return m.push(m.named(Global{mod, n}), globalCost)
 	case opInst:
 		g, err := m.globalLines()
 		if err != nil {
@@ -195,7 +195,7 @@ func (m *machine) object(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.push(&Object{Func: g, Args: &Tuple{args}}, objectCost+smallCost+globalCost+int64(len(g.Module)+len(g.Name)))
+		return m.push(&Object{Func: m.named(g), Args: &Tuple{args}}, objectCost+smallCost+globalCost+int64(len(g.Module)+len(g.Name)))
 	case opObj:
 		items, err := m.popMark()
 		if err != nil {
@@ -241,6 +241,13 @@ func (m *machine) object(op byte) error {
 		return m.build()
 	}
 	return m.damaged("unknown opcode 0x%02x", op)
+}
+
+func (m *machine) named(g Global) Global {
+	if m.opts.Named != nil {
+		m.opts.Named(g)
+	}
+	return g
 }
 
 // call lets something smaller stand for a call. What its arguments took is given back where nothing else can refer to

@@ -24,6 +24,9 @@ type Options struct {
 	// Built, where set, is shown an object when its state is set, and returns what may take its place and the memory in bytes
 	// that it keeps, or nil. It is not shown what is used elsewhere too. It must be a pointer.
 	Built func(o *Object) (Value, int64)
+	// Named, where set, is told every class and function that the pickle names: a call can have an effect though nothing of it
+	// is in the tree.
+	Named func(g Global)
 	// Persistent, where set, returns what a persistent id that is no string stands for, nil for what it does not know.
 	Persistent func(id Value) Value
 	// Call, where set, returns what may stand in the tree for a call whose arguments are used nowhere else, and the memory

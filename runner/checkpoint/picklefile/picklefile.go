@@ -34,9 +34,17 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*che
 }
 
 func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
-	a := arrays{r: r, size: size, budget: pickle.DefaultLimits().Memory, outside: map[*pickle.Object]pyobject.Outside{}}
+	f := &checkpoint.File{Format: "pickle"}
+	entries := pyobject.NewCollector(f, size)
+	return f, entries.Warn(read(f, entries, r, size))
+}
+
+func read(f *checkpoint.File, entries *pyobject.Collector, r io.ReaderAt, size int64) error {
+	a := arrays{
+		r: r, size: size, budget: pickle.DefaultLimits().Memory, named: entries.Named, outside: map[*pickle.Object]pyobject.Outside{},
+	}
 	source := pyobject.Source{
-		File: r, FileSize: size, Memory: &a.budget, LoadLegacy: torchlegacy.Storage,
+		File: r, FileSize: size, Memory: &a.budget, LoadLegacy: torchlegacy.Nested(entries.Named),
 		Outside: func(o *pickle.Object) (pyobject.Outside, bool) {
 			data, ok := a.outside[o]
 			return data, ok
@@ -44,22 +52,24 @@ func open(r io.ReaderAt, size int64) (*checkpoint.File, error) {
 	}
 	early := source.Early()
 	root, end, err := pickle.Parse(r, 0, size, pickle.Options{
-		Budget: &a.budget, Call: early.Call, Built: early.Built, AfterBuild: a.afterBuild,
+		Budget: &a.budget, Call: early.Call, Built: early.Built, AfterBuild: a.afterBuild, Named: a.named,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if end != size {
-		return nil, checkpoint.Unsupported("file of more than one pickle: %d bytes follow the first", size-end)
+		return checkpoint.Unsupported("file of more than one pickle: %d bytes follow the first", size-end)
 	}
-	f := &checkpoint.File{Format: "pickle"}
 	if len(a.outside) > 0 {
 		f.Format = "joblib"
 	}
 	if err := pickle.AddProtocol(f, r, size); err != nil {
-		return nil, err
+		return err
 	}
-	return f, pyobject.Entries(f, root, source)
+	if err := entries.Add("", root, source); err != nil {
+		return err
+	}
+	return entries.Done()
 }
 
 // maxNested bounds the pickles within a file of joblib, one for each array of objects.
@@ -71,6 +81,7 @@ type arrays struct {
 	size    int64
 	budget  int64
 	nested  int
+	named   func(pickle.Global)
 	outside map[*pickle.Object]pyobject.Outside
 }
 
@@ -88,7 +99,7 @@ func (a *arrays) afterBuild(o *pickle.Object, off int64) (int64, error) {
 		if a.nested++; a.nested > maxNested {
 			return 0, checkpoint.Limit("more than %d arrays of objects", maxNested)
 		}
-		v, end, err := pickle.Parse(a.r, off, a.size, pickle.Options{Budget: &a.budget})
+		v, end, err := pickle.Parse(a.r, off, a.size, pickle.Options{Budget: &a.budget, Named: a.named})
 		a.outside[o] = pyobject.Outside{Objects: v}
 		return end - off, err
 	}

@@ -115,6 +115,11 @@ func (w *walker) builtin(p *keypath.Path, name string, o *pickle.Object) (bool, 
 		return true, w.add(p, checkpoint.Entry{
 			Kind: checkpoint.KindNumber, Type: "complex", Text: complexText(re, im), Data: checkpoint.Text(FloatBytes(re) + FloatBytes(im)),
 		})
+	case "bytes":
+		if len(args) > 0 {
+			return false, nil
+		}
+		return true, w.walk(p, &pickle.Bytes{}) // how protocol 2 writes none
 	case "bytearray":
 		if len(args) == 0 {
 			return true, w.walk(p, &pickle.Bytes{Mutable: true})

@@ -3,7 +3,9 @@
 package pyobject
 
 import (
+	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -46,7 +48,8 @@ type Outside struct {
 	Objects pickle.Value
 }
 
-// Entries walks the tree and appends its entries to f, with findings and generator states.
+// Entries walks the tree and appends its entries to f, with findings and states of generators. What has no pickles needs no
+// Collector.
 func Entries(f *checkpoint.File, root pickle.Value, src Source) error {
 	c := NewCollector(f, src.FileSize)
 	if err := c.Add("", root, src); err != nil {
@@ -61,6 +64,25 @@ type Collector struct{ w walker }
 // NewCollector returns one for a file of a given size, which bounds how much the views of it may add up to.
 func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
 	return &Collector{newWalker(f, Source{FileSize: fileSize})}
+}
+
+// Named is for pickle.Options: it notes what would run code. The value that asks for it can stay out of the tree, as what is
+// taken off the stack again does, or be an argument that nothing here asks for.
+func (c *Collector) Named(g pickle.Global) {
+	if len(c.w.dangerous) < maxGlobals && runsCode(g) {
+		if name := g.String(); c.w.dangerous[name] == "" {
+			c.w.dangerous[name] = ""
+		}
+	}
+}
+
+// Warn adds to what is wrong with a file that it would have run code before Python came to that.
+func (c *Collector) Warn(err error) error {
+	names := slices.Sorted(maps.Keys(c.w.dangerous))
+	if err == nil || len(names) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; %s", err, codeText(names[0]))
 }
 
 // Add walks the tree of a pickle whose root has a name, which stands as it is in front of those of its members.

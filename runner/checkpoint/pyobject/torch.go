@@ -2,6 +2,7 @@ package pyobject
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -51,7 +52,7 @@ func (w *walker) torch(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool
 		if len(args) != 4 {
 			return true, checkpoint.Unsupported("%s with %d arguments", g.Name, len(args))
 		}
-		return true, w.walk(p, args[0])
+		return true, w.elsewhere(p, args[0], args[1])
 	case "torch.Size":
 		if len(args) == 1 {
 			return true, w.walk(p, args[0])
@@ -64,6 +65,19 @@ func (w *walker) torch(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool
 		return true, w.storageTensor(p, s)
 	}
 	return false, nil
+}
+
+// elsewhere adds a tensor of a device whose memory PyTorch does not save, which it keeps as one of the CPU, or as an array where
+// it makes another type of that again.
+func (w *walker) elsewhere(p *keypath.Path, data, dtype pickle.Value) error {
+	before := len(w.file.Entries)
+	if err := w.walk(p, data); err != nil {
+		return err
+	}
+	if d, err := torchDType(dtype); err == nil && before < len(w.file.Entries) && w.file.Entries[before].Type == string(d) {
+		return nil
+	}
+	return w.walk(p.Bracket("dtype"), dtype)
 }
 
 // storageOf resolves what a rebuild function got as its storage: a persistent id, a typed wrapper around one, or a
@@ -192,7 +206,7 @@ func view(s *Storage, dtype checkpoint.DType, offset, size, stride pickle.Value)
 	if item == 0 {
 		return nil, checkpoint.Unsupported("element type %s", dtype)
 	}
-	if !ok || off < 0 || off > s.Size/item {
+	if !ok || off < 0 || off > math.MaxInt64/item {
 		return nil, checkpoint.Damaged("view that starts outside its storage")
 	}
 	data, err := checkpoint.Strided(s.Data, s.Size, checkpoint.View{Item: item, Base: off * item, Shape: shape, Stride: strides})

@@ -44,18 +44,20 @@ type walker struct {
 
 	loaded    map[pickle.Value]*Storage // what nested torch.save hold, by their bytes
 	globals   map[string]int            // classes and functions that stay uninterpreted, by how often they occur
-	dangerous map[string]string
+	dangerous map[string]string         // those that run code, by where one is; by nothing where none is in a value
 }
 
 func newWalker(f *checkpoint.File, src Source) walker {
 	return walker{
-		file:    f,
-		src:     src,
-		onPath:  map[pickle.Value]*keypath.Path{},
-		held:    heldBudget(src.FileSize),
-		budget:  viewBudget(src.FileSize),
-		origins: checkpoint.Origins{},
-		shapes:  checkpoint.Shapes{},
+		file:      f,
+		src:       src,
+		onPath:    map[pickle.Value]*keypath.Path{},
+		held:      heldBudget(src.FileSize),
+		budget:    viewBudget(src.FileSize),
+		origins:   checkpoint.Origins{},
+		globals:   map[string]int{},
+		dangerous: map[string]string{},
+		shapes:    checkpoint.Shapes{},
 	}
 }
 
@@ -408,14 +410,15 @@ func (w *walker) isNumPyRandom(_ string, items []pickle.Value) bool {
 
 // see counts a class or function that stays uninterpreted, and notes the ones that run programs.
 func (w *walker) see(p *keypath.Path, g pickle.Global) {
-	if w.globals == nil {
-		w.globals, w.dangerous = map[string]int{}, map[string]string{}
-	}
 	name := g.String()
 	w.globals[name]++
-	if _, ok := w.dangerous[name]; !ok && runsCode(g) {
+	if w.dangerous[name] == "" && runsCode(g) {
 		w.dangerous[name] = p.String()
 	}
+}
+
+func codeText(name string) string {
+	return "loading this file in Python could run code: it names " + checkpoint.Clip(name, 80)
 }
 
 func (w *walker) reportGlobals() {
@@ -425,7 +428,7 @@ func (w *walker) reportGlobals() {
 		}
 		w.file.Findings = append(w.file.Findings, checkpoint.Finding{
 			ID: "code-execution", Name: w.dangerous[name],
-			Text: fmt.Sprintf("loading this file in Python could run code: it names %s", checkpoint.Clip(name, 80)),
+			Text: codeText(name),
 		})
 	}
 	for i, name := range slices.Sorted(maps.Keys(w.globals)) {

@@ -97,20 +97,20 @@ func addDocument(f *checkpoint.File, rec *ziparchive.Record) error {
 	for _, pair := range document.Items {
 		raw := pickled(pair.Value)
 		in := bytes.NewReader(raw)
-		value, _, err := pickle.Parse(in, 0, in.Size(), pickle.Options{Budget: &budget})
+		value, _, err := pickle.Parse(in, 0, in.Size(), pickle.Options{Budget: &budget, Named: c.Named})
 		name, named := pyobject.Name([]pickle.Value{dataName, pair.Key})
 		if raw == nil || err != nil || !named {
 			plain.Items = append(plain.Items, pair)
 			continue
 		}
 		if err := c.Add(name, value, pyobject.Source{File: in, FileSize: in.Size(), Memory: &budget}); err != nil {
-			return err
+			return c.Warn(err)
 		}
 	}
 	if err := c.Add(dataName, plain, pyobject.Source{File: bytes.NewReader(text), FileSize: int64(len(text)), Memory: &budget}); err != nil {
 		return err
 	}
-	return c.Done()
+	return c.Warn(c.Done())
 }
 
 // pickled returns the pickle of an object of the document, nil where a value is none.

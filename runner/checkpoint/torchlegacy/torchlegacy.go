@@ -44,22 +44,29 @@ func Signature(head []byte) bool {
 
 // Open reads the structure of a legacy torch file.
 func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, _ string) (*checkpoint.File, error) {
-	root, src, err := load(r, size, 0)
-	if err != nil {
-		return nil, err
-	}
 	f := &checkpoint.File{Format: "torch-legacy"}
-	return f, pyobject.Entries(f, root, src)
+	entries := pyobject.NewCollector(f, size)
+	root, src, err := load(r, size, 0, entries.Named)
+	if err == nil {
+		err = entries.Add("", root, src)
+	}
+	if err == nil {
+		err = entries.Done()
+	}
+	return f, entries.Warn(err)
 }
 
-// Storage reads a nested torch.save whose object is a storage, as pickling a tensor without torch.save makes them.
-func Storage(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, 0) }
+// Nested returns what reads a nested torch.save whose object is a storage, as pickling a tensor without torch.save makes them.
+// What it names is told to named.
+func Nested(named func(pickle.Global)) func(r io.ReaderAt, size int64) (*pyobject.Storage, error) {
+	return func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, 0, named) }
+}
 
-func nested(r io.ReaderAt, size int64, depth int) (*pyobject.Storage, error) {
+func nested(r io.ReaderAt, size int64, depth int, named func(pickle.Global)) (*pyobject.Storage, error) {
 	if depth > maxNesting {
 		return nil, checkpoint.Limit("torch.save nested more than %d deep", maxNesting)
 	}
-	root, src, err := load(r, size, depth)
+	root, src, err := load(r, size, depth, named)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +77,12 @@ func nested(r io.ReaderAt, size int64, depth int) (*pyobject.Storage, error) {
 	return src.Storage(ref.ID)
 }
 
-func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, error) {
+func load(r io.ReaderAt, size int64, depth int, named func(pickle.Global)) (pickle.Value, pyobject.Source, error) {
 	var values [5]pickle.Value
 	off := int64(0)
 	budget := pickle.DefaultLimits().Memory
 	for i := range values {
-		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget, Persistent: module})
+		v, end, err := pickle.Parse(r, off, size, pickle.Options{Budget: &budget, Persistent: module, Named: named})
 		if err != nil {
 			return nil, pyobject.Source{}, err
 		}
@@ -97,7 +104,7 @@ func load(r io.ReaderAt, size int64, depth int) (pickle.Value, pyobject.Source, 
 	}
 	return values[3], pyobject.Source{
 		File: r, FileSize: size, Memory: &budget, Storage: s.resolve,
-		LoadLegacy: func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, depth+1) },
+		LoadLegacy: func(r io.ReaderAt, size int64) (*pyobject.Storage, error) { return nested(r, size, depth+1, named) },
 	}, nil
 }
 

@@ -62,11 +62,11 @@ func (Reader) Open(_ context.Context, r io.ReaderAt, size int64, name string) (*
 	entries := pyobject.NewCollector(f, size)
 	for _, p := range parts {
 		if err := p.add(f, entries, size, &memory); err != nil {
-			return nil, err
+			return nil, entries.Warn(err)
 		}
 	}
 	if err := entries.Done(); err != nil {
-		return nil, err
+		return nil, entries.Warn(err)
 	}
 	f.Entries = append(f.Entries, others...)
 	return f, checkpoint.CheckNames(f.Entries)
@@ -97,9 +97,9 @@ func (p *part) add(f *checkpoint.File, entries *pyobject.Collector, size int64, 
 		}
 	}
 	source := pyobject.Source{
-		File: p.pickle, FileSize: size, Memory: memory, Storage: p.storages.resolve, LoadLegacy: torchlegacy.Storage,
+		File: p.pickle, FileSize: size, Memory: memory, Storage: p.storages.resolve, LoadLegacy: torchlegacy.Nested(entries.Named),
 	}
-	root, _, err := pickle.Parse(p.pickle, 0, p.pickle.Size(), pickle.Options{Budget: memory, Call: source.Early().Call})
+	root, _, err := pickle.Parse(p.pickle, 0, p.pickle.Size(), pickle.Options{Budget: memory, Call: source.Early().Call, Named: entries.Named})
 	if err != nil {
 		return err
 	}

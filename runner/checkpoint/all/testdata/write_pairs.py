@@ -139,6 +139,7 @@ things = {
     "ordered": collections.OrderedDict(a=1), "counter": collections.Counter("aab"), "text": "\u00e9\u4e2d\ud800\n\\u", "path": pathlib.PurePosixPath("/a/b"),
     "date": datetime.datetime(2020, 1, 1), "float": [0.1, float("inf"), -0.0, float("nan")], "bool": [True, False, None], "nested": {(1, "x"): [()]},
     "generator": np.random.RandomState(0).get_state(), "frozen": frozenset("ab"), "decimal": decimal.Decimal("1.50"),
+    "empty": [b"", bytearray(), "", (), [], {}, set(), frozenset()],
     "keys": {b"k": 1, b"": 2, (b"\xff", frozenset([2, 1])): 3, np.int64(7): 4},
 }
 for n in range(5):
@@ -189,6 +190,21 @@ other("quantiser", {"q": torch.quantize_per_tensor(torch.zeros(3), .1, 0, torch.
 if torch.__version__ >= "2":  # PyTorch 1.13 loses the conjugation
     z = torch.complex(torch.arange(4.), torch.arange(4.))
     other("conj", {"z": z}, {"z": z.conj()})
+
+
+class Elsewhere:
+    """A tensor of a device that PyTorch saves as an array, with the tensor's type beside it."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    def __reduce__(self):
+        return torch._utils._rebuild_device_tensor_from_numpy, (np.ones(3, dtype="f4"), self.dtype, "cpu", False)
+
+
+same("elsewhere", {"w": Elsewhere(torch.float32)}, {"w": torch.ones(3)})
+other("elsewhere-type", {"w": Elsewhere(torch.float32)}, {"w": Elsewhere(torch.bfloat16)})
+same("empty-view", {"w": torch.zeros(3, 0, 4)[1:]}, {"w": torch.zeros(2, 0, 4)})
 
 
 # What TorchScript computes with and what it computes are content; how often a class was compiled again is not.
