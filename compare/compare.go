@@ -7,8 +7,10 @@ package compare
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/reprocheck/reprocheck/runner/record"
 )
@@ -175,12 +177,17 @@ func (r *Result) FirstArtifact() (first *ArtifactDiff) {
 // maskedSet gathers the names of what is not compared.
 type maskedSet map[string]bool
 
-func (m maskedSet) add(name string) {
-	// The second and further numbers behind one name are masked with it: "Time[1]".
+func (m maskedSet) add(name string) { m[name] = true }
+
+// addPart adds a number or a part of a file. The second and further ones behind one name are masked with it ("Time[1]"), and
+// those of the items of a list together ("log[*].time").
+func (m maskedSet) addPart(file, name string) {
 	if i := strings.IndexByte(name, '['); i > 0 && strings.HasSuffix(name, "]") {
 		name = name[:i]
 	}
-	m[name] = true
+	m.add(file + itemIndex().ReplaceAllString(name, "[*]."))
 }
+
+var itemIndex = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[\d+\]\.`) })
 
 func (m maskedSet) list() []string { return slices.Sorted(maps.Keys(m)) }

@@ -157,6 +157,11 @@ func TestRunsArtifacts(t *testing.T) {
 			actual: []record.Artifact{{Path: "m.pkl", SHA256: "2", Format: "pickle", Content: "2", Leaves: []record.Leaf{value("key", "object", "uuid.UUID"), {Name: "key.int", Kind: "number", Text: "2", Digest: "2"}}}}, want: []Class{SameContent}, masked: []string{"m.pkl: key.int"}},
 		"another object that is pickled": {expected: []record.Artifact{{Path: "m.pkl", SHA256: "1", Format: "pickle", Content: "1", Leaves: []record.Leaf{value("key", "object", "fractions.Fraction"), {Name: "key[arg 0]", Kind: "bytes", Text: "4 bytes", Digest: "1"}}}},
 			actual: []record.Artifact{{Path: "m.pkl", SHA256: "2", Format: "pickle", Content: "2", Leaves: []record.Leaf{value("key", "object", "fractions.Fraction"), {Name: "key[arg 0]", Kind: "bytes", Text: "4 bytes", Digest: "2"}}}}, want: []Class{Different}, masked: nil},
+		"a time in a pickled tuple": {expected: file("m.pkl", "1", "pickle", "a", value("[0]", "number", "1764000000.5")), actual: file("m.pkl", "2", "pickle", "b", value("[0]", "number", "1764000009.25")), want: []Class{SameContent}, masked: []string{"m.pkl: [0]"}},
+		"times in a pickled list": {
+			expected: file("m.pkl", "1", "pickle", "a", value("log[0].wall_time", "number", "1.5"), value("log[12].wall_time", "number", "2.5")),
+			actual:   file("m.pkl", "2", "pickle", "b", value("log[0].wall_time", "number", "1.75"), value("log[12].wall_time", "number", "2.75")),
+			want:     []Class{SameContent}, masked: []string{"m.pkl: log[*].wall_time"}},
 		"time inside, rest not": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5, Rest: "r"}},
 			actual: []record.Artifact{{Path: "m.pt", SHA256: "2", Format: "torch-zip", Content: "b", Leaves: []record.Leaf{value("saved_at", "number", "2")}, More: 5, Rest: "s"}}, want: []Class{Different}, masked: []string{"m.pt: saved_at"}},
 		"time inside, rest unknown": {expected: []record.Artifact{{Path: "m.pt", SHA256: "1", Format: "torch-zip", Content: "a", Leaves: []record.Leaf{value("saved_at", "number", "1")}, More: 5}},

@@ -19,7 +19,7 @@ func diffLeaves(a, b *record.Artifact, pairs folders, o Options, masked maskedSe
 	}
 	note := func(name string) {
 		maskedAny = true
-		masked.add(a.Path + ": " + name)
+		masked.addPart(a.Path+": ", name)
 	}
 	objects := map[string]string{}
 	for i := range a.Leaves {

@@ -95,7 +95,7 @@ func counterparts(expected, actual []record.Series, pairs folders, masked masked
 		for i := range list {
 			if s := &list[i]; s.Volatile != "" {
 				volatile[loose(s)] = true
-				masked.add(s.Name)
+				masked.addPart("", s.Name)
 			}
 		}
 	}

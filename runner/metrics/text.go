@@ -136,7 +136,7 @@ func (m *masker) why(f *field) string {
 // ("host=node7", '"run_id": "abc"').
 func (m *masker) words(text []byte) {
 	for len(text) > 0 {
-		sep := bytes.IndexAny(text, "=:")
+		sep := separator(text)
 		if sep < 0 {
 			m.plain(text)
 			return
@@ -163,6 +163,17 @@ func (m *masker) words(text []byte) {
 		m.token(volatile.Name(string(label)))
 		text = text[end:]
 	}
+}
+
+// separator is the place of the first sign in text that may stand between a name and a value, -1 where there is none. The colon of a time
+// of day is none.
+func separator(text []byte) int {
+	for i, c := range text {
+		if c == '=' || c == ':' && !(i > 0 && isDigit(text[i-1]) && i+1 < len(text) && isDigit(text[i+1])) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (m *masker) plain(text []byte) {
