@@ -60,7 +60,7 @@ type layers struct {
 
 // segmentsOf splits a name into its keys.
 func segmentsOf(name string) []string {
-	return strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
+	return strings.FieldsFunc(name, func(r rune) bool { return r == '.' || r == '/' || r == '[' || r == ']' })
 }
 
 // headAt returns how many keys stand before that of a last layer, false where a name has none. Layers that are numbered, of
@@ -161,7 +161,7 @@ func classify(e *checkpoint.Entry, id component.ID, l layers) (class, why string
 		return "optimizer", "state of the optimizer: it starts again from zero, and the next steps are other ones"
 	case id == component.EMA && last != "n_averaged":
 		return "ema", "averaged weights: the average starts again from the current ones, and what is evaluated is another model"
-	case id == component.RNGPython || id == component.RNGNumPy || id == component.RNGTorch || id == component.RNGCUDA:
+	case id >= component.RNGPython && id <= component.RNGJAX:
 		return "rng", "state of a random number generator: what is drawn next is other"
 	case last == "running_mean" || last == "running_var":
 		return "batchnorm-statistics", "starts again at 0 (mean) or 1 (variance): predictions in evaluation mode are wrong until training has gathered it anew"

@@ -60,8 +60,12 @@ func generators(a, b *checkpoint.File, of []int32, partsA []component.ID) ([]Gen
 			continue
 		}
 		kind, read := "python", pythonTwister
-		if g.Generator == "numpy-mt19937" {
+		switch g.Generator {
+		case "python-random":
+		case "numpy-mt19937":
 			kind, read = "numpy-mt19937", numpyTwister
+		default:
+			continue
 		}
 		err := add(Generator{Name: g.Name, Kind: kind}, func() (*relation, error) {
 			x, err := read(inA, g.Name)

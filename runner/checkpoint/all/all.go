@@ -54,6 +54,7 @@ func Readers() []checkpoint.Reader {
 		lightgbm.Reader{},
 		tensorbundle.Reader{},
 		orbax.Reader{},
+		orbax.StepReader{},
 		jsonfile.Reader{},
 		picklefile.CompressedReader{},
 		picklefile.Reader{}, // takes whatever is named .pkl

@@ -77,9 +77,6 @@ func walk(root string) ([]Item, error) {
 		if info, err := os.Stat(path); err == nil && !d.IsDir() && !info.Mode().IsRegular() {
 			return nil
 		}
-		if d.Name() == orbax.StepMetadataName {
-			return nil
-		}
 		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return err

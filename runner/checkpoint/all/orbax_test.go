@@ -54,7 +54,7 @@ func TestOrbaxCheckpointsHaveTheArraysThatTensorStoreReads(t *testing.T) {
 			names = append(names, item.Name)
 		}
 	}
-	if got := strings.Join(names, " "); got != "notes/metadata state" {
+	if got := strings.Join(names, " "); got != "_CHECKPOINT_METADATA notes/metadata state" {
 		t.Errorf("a step consists of %s", got)
 	}
 	// A chunk that is gone, though all were stored.

@@ -28,6 +28,7 @@ const (
 	RNGNumPy
 	RNGTorch
 	RNGCUDA
+	RNGJAX
 	Metrics
 	Config
 	Version
@@ -37,7 +38,7 @@ const (
 // names are those of the components; those that a resume audit reports have the names of docs and reports there.
 var names = [...]string{
 	"", "model", "optimizer", "scheduler", "scaler", "ema", "epoch", "step", "grad-accumulation", "sampler", "best-metric",
-	"rng-python", "rng-numpy", "rng-torch", "rng-cuda", "metrics", "config", "version", "unknown",
+	"rng-python", "rng-numpy", "rng-torch", "rng-cuda", "rng-jax", "metrics", "config", "version", "unknown",
 }
 
 // String returns the component's name, "" for none.
@@ -170,7 +171,7 @@ func (c *classifier) onlyWeights(a *Anatomy) bool {
 	tensors := 0
 	for i, id := range a.Of {
 		switch e := &c.file.Entries[i]; {
-		case e.Structure:
+		case e.Structure || id == RNGJAX: // Flax keeps the keys of its layers beside their weights
 		case id != Model && id != Unknown && id != Config && id != Version:
 			return false
 		case e.Tensor() != nil:
@@ -186,6 +187,9 @@ func (c *classifier) classify(e *checkpoint.Entry, segments []segment, layout st
 	}
 	if id, ok := c.shapes.generators.find(e.Name, segments); ok {
 		return id
+	}
+	if isJAXKey(e, segments) {
+		return RNGJAX
 	}
 	switch {
 	case layout == "configuration" && !c.isVersion(segments):

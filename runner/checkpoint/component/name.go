@@ -39,7 +39,7 @@ type segment struct {
 	start int // where it begins in the name
 }
 
-const separators = `.[]"@`
+const separators = `.[]"@/`
 
 func isSeparator(c byte) bool { return strings.IndexByte(separators, c) >= 0 }
 
@@ -85,7 +85,7 @@ func appendSegments(segments []segment, name string) []segment {
 
 // container returns the name of what the segment is a member of.
 func (s segment) container(name string) string {
-	return strings.TrimRight(name[:s.start], `.["@`)
+	return strings.TrimRight(name[:s.start], `.["@/`)
 }
 
 // wordsOf splits a key at everything but letters, and at capitals that follow a small letter. A key with characters of

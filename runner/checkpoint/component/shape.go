@@ -42,6 +42,8 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 			s.generators[g.Name] = RNGPython
 		case "numpy-mt19937":
 			s.generators[g.Name] = RNGNumPy
+		case "jax-key":
+			s.generators[g.Name] = RNGJAX
 		}
 	}
 	marks := map[string]int{} // bits of markers
@@ -71,6 +73,8 @@ func shapesOf(f *checkpoint.File, tf *tensorFlow) *shapes {
 			s.of[e.Name] = RNGNumPy
 		case isGenerator(e, "torch._C.Generator"):
 			s.of[e.Name] = RNGTorch
+		case e.Type == "object" && strings.HasPrefix(e.Text, "jax.") && strings.HasSuffix(e.Text, ".PRNGKeyArray"):
+			s.of[e.Name] = RNGJAX
 		case e.Type == "str" && strings.HasPrefix(e.Text, "cuda"):
 			if made, ok := strings.CutSuffix(e.Name, "[arg 0][arg 0]"); ok && s.of[made] == RNGTorch {
 				s.of[made] = RNGCUDA // a generator of this device

@@ -69,6 +69,7 @@ func load(ctx context.Context, f *checkpoint.File, dir string, open Opener) erro
 	if err != nil {
 		return names.Warn(err)
 	}
+	f.Facts = md.facts
 	pool := &filepool.Pool{}
 	f.OnClose(pool)
 	home, err := filepool.Homes(index)

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
@@ -16,6 +18,7 @@ type metadata struct {
 	values []value
 	parts  []placed // by their names and offsets
 	paths  map[string][]pickle.Value
+	facts  []checkpoint.Fact
 }
 
 type value struct {
@@ -157,7 +160,55 @@ func (x parser) metadata(root pickle.Value) (*metadata, error) {
 		}
 		md.parts = append(md.parts, placed{*i, *p})
 	}
-	return md, md.sort()
+	if err := md.sort(); err != nil {
+		return nil, err
+	}
+	md.facts = append(saved(top["storage_meta"]), checkpoint.Fact{Key: "data files", Value: strconv.Itoa(md.files())})
+	return md, nil
+}
+
+// saved tells what PyTorch 2.3 and newer say of one time of saving: its random identifier and the directory.
+func saved(meta pickle.Value) (facts []checkpoint.Fact) {
+	m, err := fields(meta, "StorageMeta")
+	if err != nil {
+		return nil
+	}
+	for _, fact := range []struct{ key, as string }{{"save_id", "save_id (random)"}, {"checkpoint_id", "saved as"}} {
+		text, ok := m[fact.key].(string)
+		if path, isPath := m[fact.key].(*pickle.Object); isPath {
+			text, ok = joined(path)
+		}
+		if ok {
+			facts = append(facts, checkpoint.Fact{Key: fact.as, Value: checkpoint.Clip(text, 200)})
+		}
+	}
+	return facts
+}
+
+// joined writes an instance of pathlib.PosixPath.
+func joined(path *pickle.Object) (string, bool) {
+	args, ok := path.Args.(*pickle.Tuple)
+	if !ok {
+		return "", false
+	}
+	var parts []string
+	for _, x := range args.Items {
+		text, ok := x.(string)
+		if !ok {
+			return "", false
+		}
+		parts = append(parts, text)
+	}
+	return filepath.Join(parts...), true
+}
+
+// files counts those in which parts lie.
+func (md *metadata) files() int {
+	names := map[string]bool{}
+	for _, p := range md.parts {
+		names[p.path] = true
+	}
+	return len(names)
 }
 
 func (x parser) tensor(v pickle.Value) (*tensorInfo, error) {

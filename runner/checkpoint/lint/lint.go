@@ -183,9 +183,13 @@ func (c *Checker) Document() *Document {
 	if c.family == "" && c.estimator.alone() {
 		c.family = scikitLearn
 	}
+	_, keys := c.found[component.RNGJAX]
+	if keys && c.family == "" {
+		c.family = jax
+	}
 	missing, unclear := false, false
 	for _, rule := range Rules() {
-		if rule.ID >= "CK1" {
+		if rule.ID >= "CK1" || rule.Component == component.RNGJAX && !keys && c.family != jax {
 			continue
 		}
 		p := Part{Rule: rule.ID, Title: rule.Title}
@@ -316,6 +320,8 @@ func (c *Checker) judge(rule Rule) (Status, string) {
 			return Missing, "tensors were saved from a GPU"
 		}
 		return CannotTell, "no tensor was saved from a GPU; needed only if one is used"
+	case "CK019":
+		return CannotTell, "needed only if the training splits a key as it goes; keys that are made of a seed and the step need none"
 	case "CK016":
 		return c.ranks.judge(c.wrapped)
 	}

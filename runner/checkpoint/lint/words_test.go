@@ -51,3 +51,19 @@ func TestBoostingNeedsNoOptimizer(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysOfJAXAreLookedForInItsFiles, and nowhere else.
+func TestKeysOfJAXAreLookedForInItsFiles(t *testing.T) {
+	seeds := filepath.Join("..", "all", "testdata", "seeds")
+	for name, want := range map[string]Status{"f.msgpack": CannotTell, "state.pt": "", "k.keras": ""} {
+		var got Status
+		for _, p := range check(t, filepath.Join(seeds, name)).Parts {
+			if p.Rule == "CK019" {
+				got = p.Status
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 
@@ -38,6 +39,7 @@ type value struct {
 type database struct {
 	ctx  context.Context
 	open func(name string) (io.ReaderAt, int64, error)
+	id   string // random, as the names of its data files are
 	held int64
 	last string
 	keys []string // in order
@@ -50,7 +52,7 @@ func readDatabase(ctx context.Context, manifest []byte, open func(name string) (
 	if err != nil {
 		return nil, err
 	}
-	r.bytes(16) // the identifier of the database
+	id := r.bytes(16)
 	if kind := r.number(); kind != 0 && r.err == nil {
 		return nil, checkpoint.Unsupported("OCDBT database with numbered manifests")
 	}
@@ -73,7 +75,7 @@ func readDatabase(ctx context.Context, manifest []byte, open func(name string) (
 	if r.err != nil { // what follows is of older versions
 		return nil, r.err
 	}
-	d := &database{ctx: ctx, open: open, of: map[string]value{}}
+	d := &database{ctx: ctx, open: open, id: fmt.Sprintf("%x", id), of: map[string]value{}}
 	newest := roots[n-1]
 	if newest.length == 0 {
 		return d, nil // an empty tree has no root

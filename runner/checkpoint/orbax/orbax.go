@@ -25,7 +25,7 @@ const (
 	// ManifestName is the file that stands for a checkpoint.
 	ManifestName = "manifest.ocdbt"
 
-	// StepMetadataName is a file beside the checkpoints of one step, with the times of saving, which are no content.
+	// StepMetadataName is a file beside the checkpoints of one step, with its metrics and the times of saving.
 	StepMetadataName = "_CHECKPOINT_METADATA"
 
 	metadataName = "_METADATA"
@@ -89,11 +89,14 @@ func open(ctx context.Context, dir string) (*checkpoint.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &checkpoint.File{Format: "orbax"}
+	f := &checkpoint.File{Format: "orbax", Facts: timesBeside(dir)}
 	files := &directory{path: dir, files: map[string]sizedFile{}}
 	f.OnClose(&files.pool)
 	if err := read(ctx, f, text, files); err != nil {
 		return nil, errors.Join(err, f.Close())
+	}
+	if filepath.Base(dir) == keyDirectory {
+		f.RNG = append(f.RNG, checkpoint.RNGState{Generator: jaxKey})
 	}
 	return f, nil
 }
@@ -220,12 +223,18 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 	counted := &measured{fileSystem: files, seen: map[string]bool{}}
 	arrays := &arrays{md: md, store: loose{counted}}
 	if md.ocdbt {
-		if arrays.store, err = openDatabase(ctx, counted); err != nil {
+		d, err := openDatabase(ctx, counted)
+		if err != nil {
 			return err
 		}
+		f.Facts = append(f.Facts, checkpoint.Fact{Key: "database id (random)", Value: d.id})
+		arrays.store = d
 	}
 	texts, err := readStrings(counted)
 	if err != nil {
+		return err
+	}
+	if arrays.keys, err = readKeys(counted); err != nil {
 		return err
 	}
 	b := tree.NewBuilder(f)
@@ -247,7 +256,9 @@ func read(ctx context.Context, f *checkpoint.File, text []byte, files fileSystem
 		case "Dict", "List", "Tuple", "NamedTuple": // listed where they are empty
 			err = empty(b, p, leaf.kind)
 		case "jax.Array", "np.ndarray", "scalar":
-			err = arrays.add(b, p, leaf.name)
+			if err = arrays.add(b, p, leaf.name); err == nil && arrays.keys[leaf.name] != "" {
+				f.RNG = append(f.RNG, checkpoint.RNGState{Name: p.String(), Generator: jaxKey})
+			}
 		case "string":
 			text, ok := texts[leaf.name]
 			if !ok {
@@ -317,6 +328,7 @@ func empty(b *tree.Builder, p *keypath.Path, kind string) error {
 type arrays struct {
 	md    *metadata
 	store store
+	keys  map[string]string // the generators of typed keys of jax.random, by the names of the arrays
 	count int
 	bytes int64 // of all, unpacked
 }
@@ -351,6 +363,9 @@ func (a *arrays) add(b *tree.Builder, p *keypath.Path, name string) error {
 	t, err := x.load(func(key string) (checkpoint.Data, bool, error) { return a.store.data(name + "/" + key) })
 	if err != nil {
 		return err
+	}
+	if generator := a.keys[name]; generator != "" {
+		t.Attrs = "key of jax.random: " + checkpoint.Clip(generator, 80)
 	}
 	a.count++
 	if a.bytes += t.Size(); a.bytes < 0 {
