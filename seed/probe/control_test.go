@@ -133,6 +133,43 @@ if __name__ == "__main__":
         with multiprocessing.get_context(method).Pool(3, initializer=begin) as pool:
             print(pool.map(slow, range(8), chunksize=1))
 `},
+		{"tasks of threads, whichever comes first", "numpy", pin(seed.PythonRandom, seed.NumpyLegacy, seed.NumpyGenerator, seed.OSEntropy), `
+import os, random, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+import numpy as np
+def slow(n):
+    with open("/dev/urandom", "rb") as file:
+        time.sleep(file.read(1)[0] % 20 / 1000)
+    return random.Random().random(), np.random.RandomState().rand(), np.random.default_rng().random(), os.urandom(4)
+def keep(n):
+    kept[n] = slow(n), slow(n)
+with ThreadPoolExecutor(3) as pool:
+    print(list(pool.map(slow, range(8))))
+with ThreadPool(3) as pool:
+    print(pool.map(slow, range(8), chunksize=1))
+kept = [None] * 4
+threads = [threading.Thread(target=keep, args=(n,)) for n in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(kept, slow(0))
+assert len({str(of) for task in kept for of in task}) == 8
+`},
+		{"tasks of joblib, whichever process takes them", "joblib", pin(seed.PythonRandom, seed.NumpyLegacy, seed.NumpyGenerator), `
+import random, time
+import numpy as np
+from joblib import Parallel, delayed
+def slow(n):
+    with open("/dev/urandom", "rb") as file:
+        time.sleep(file.read(1)[0] % 20 / 1000)
+    return random.Random().random(), np.random.RandomState().rand(), np.random.default_rng().random()
+def shared(n):
+    return slow(n), random.random(), np.random.rand()
+if __name__ == "__main__":
+    print(Parallel(n_jobs=3, backend="threading")(delayed(slow)(n) for n in range(12)))
+    for backend in "loky", "multiprocessing":
+        print(Parallel(n_jobs=3, backend=backend)(delayed(shared)(n) for n in range(12)))
+`},
 		{"host", "", pin(seed.Host), "import os\nprint(os.getpid(), os.getloadavg())\n"},
 		{"the kernel's clock", "", pin(seed.WallClock), `
 import time

@@ -80,9 +80,10 @@ class _Entropy:
     def _answer(self, size):
         """Returns size bytes, the next of this process's pinned stream."""
         self._answers += 1
+        turn = self._probe.turn(SOURCE, self._answers)
         data = b""
         while len(data) < size:
-            data += self._probe.derived(SOURCE, self._answers, len(data)).to_bytes(8, "big")
+            data += self._probe.derived(SOURCE, *turn, len(data)).to_bytes(8, "big")
         return data[:size]
 
     def _user(self, frame):

@@ -26,6 +26,10 @@ def install(probe):
         when("multiprocessing.process", lambda module: tasks.delays.before(module.BaseProcess, "run"))
     when("concurrent.futures.process", lambda module: _number_tasks(probe, module, "_process_worker", lambda call: call.work_id, tasks.delays))
     when("multiprocessing.pool", lambda module: _number_tasks(probe, module, "worker", lambda task: task[:2], tasks.delays))
+    if any(level.level == "pin" for level in probe.settings.levels.values()):
+        when("concurrent.futures.thread", lambda module: _begin_in_thread(probe, module._WorkItem, "run", lambda item: _number(item.future)))
+        when("threading", lambda module: _begin_threads(probe, module))
+        when("joblib.parallel", lambda module: _begin_items(probe, module.BatchedCalls))
     when("multiprocessing.pool", tasks.watch_pool)
     when("multiprocessing.process", tasks.watch_process)
     when("threading", tasks.watch_threads)
@@ -272,8 +276,10 @@ def _number_tasks(probe, module, name, number, delays):
     pinned = any(level.level == "pin" for level in probe.settings.levels.values())
 
     def worker(tasks, results, *args, **kwargs):
-        # A pool of threads has no pipe, and one state for all of them.
-        if hasattr(tasks, "_reader"):
+        if not hasattr(tasks, "_reader"):
+            # A pool of threads, with one state for all of them.
+            tasks = _Begun(probe, tasks, number) if pinned else tasks
+        else:
             get, hand_over = tasks.get, results.put
 
             def next_task(*args, **kwargs):
@@ -295,6 +301,90 @@ def _number_tasks(probe, module, name, number, delays):
 
     # The child is told by name what to run.
     put((module,), name, original, worker)
+
+
+class _Begun:
+    """The tasks of a pool of threads, each of which begins where it is taken."""
+
+    def __init__(self, probe, tasks, number):
+        self._probe = probe
+        self._tasks = tasks
+        self._task = number
+
+    def get(self):
+        task = self._tasks.get()
+        if task is not None:
+            self._probe.thread.begin("task-%r" % (self._task(task),))
+        return task
+
+
+def _begin_in_thread(probe, kind, name, number):
+    """Has each call of a method begin a task of the thread that makes it."""
+    original = getattr(kind, name)
+
+    def begun(self, *args, **kwargs):
+        probe.thread.begin("task-%d" % number(self))
+        return original(self, *args, **kwargs)
+
+    put((kind,), name, original, begun)
+
+
+def _begin_threads(probe, module):
+    """Has threads that a user's line starts begin a task each, in the order in which they are started."""
+    original = module.Thread.start
+    started = [0]
+
+    def start(self):
+        found, below = probe.frames.search(sys._getframe(1))
+        if found is not None and below is None:
+            started[0] += 1
+            run, number = self.run, started[0]
+
+            def begun():
+                probe.thread.begin("thread-%d" % number)
+                run()
+
+            self.run = begun
+        return original(self)
+
+    put((module.Thread,), "start", original, start)
+
+
+def _begin_items(probe, kind):
+    """Has the calls that joblib hands out begin a task each, in the order in which they were made."""
+    original = kind.__init__
+    made = [0]
+
+    def __init__(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for i, (call, *rest) in enumerate(self.items):
+            if not isinstance(call, JoblibItem):  # one that another process made
+                made[0] += 1
+                self.items[i] = (JoblibItem(call, made[0]), *rest)
+
+    put((kind,), "__init__", original, __init__)
+    JoblibItem.probe = probe
+
+
+class JoblibItem:
+    """A call of joblib's, which begins a task where it is made: in a thread, or in a process of its own."""
+
+    probe = None
+
+    def __init__(self, call, number):
+        self._call = call
+        self._number = number
+
+    def __call__(self, *args, **kwargs):
+        probe, task = JoblibItem.probe, "joblib-%d" % self._number
+        if probe is not None:
+            from multiprocessing import parent_process
+
+            if parent_process() is None:
+                probe.thread.begin(task)
+            else:
+                probe.begin_task(task)
+        return self._call(*args, **kwargs)
 
 
 class _Delays:

@@ -14,8 +14,18 @@ from .trace import Trace
 
 class _Thread(_local):
     _busy = False
+    # The task that this thread works on, and how many values of each source were asked for in it: which thread comes first is chance.
+    task = None
+    _turns = None
     # Handlers of signals that came meanwhile, with what each is called with.
     held = ()
+
+    def begin(self, task):
+        self.task, self._turns = task, {}
+
+    def turn(self, source):
+        turn = self._turns[source] = self._turns.get(source, 0) + 1
+        return turn
 
     @property
     def busy(self):
@@ -81,6 +91,12 @@ class Probe:
         """Returns 64 bits made from the level's seed, the process's name or its task, and the names, for a source that has
         a seed."""
         return digest.number(self.level(source).seed, source, self.task or self.identity.name, *names)
+
+    def turn(self, source, turn):
+        """Returns what tells a value of a source from the others of the process, or of the thread's task: turn is its number
+        in the process."""
+        thread = self.thread
+        return (turn,) if thread.task is None else (thread.task, thread.turn(source))
 
     def begin_steps(self):
         """Sets the clock of the process, its optimizer's steps, to none."""

@@ -70,7 +70,7 @@ class Stream:
             level = self._probe.level(source)
             if level is not None and level.seed is not None:
                 self.nones += 1
-                return self._probe.derived(source, self.source, api, self.nones)
+                return self._probe.derived(source, self.source, api, *self._probe.turn(self.source, self.nones))
         return None
 
     def watch(self, owner, name, method=False):
