@@ -207,3 +207,27 @@ func TestMastersOfWideWeightsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatLacksIsTold where the sizes round to the same digits.
+func TestWhatLacksIsTold(t *testing.T) {
+	size := Size{Model: 6_000_000_000, Optimizer: 12_000_000_000}
+	for _, test := range []struct {
+		policy Policy
+		saves  int
+		disk   int64
+		want   string
+	}{
+		{Policy{Last: 2}, 100, 53_999_999_990, "does not fit: the disk has 54.0 GB, 10 B too little\nnearest"},
+		{Policy{Last: 1}, 100, 35_990_000_000, "does not fit: the disk has 36.0 GB, 10.0 MB too little for two full checkpoints"},
+		{Policy{Last: 1}, 1, 17_990_000_000, "does not fit: the disk has 18.0 GB, 10.0 MB too little for one full checkpoint"},
+	} {
+		d, err := Make(size, test.policy, test.saves, test.disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := d.WriteText(&b); err != nil || !strings.Contains(b.String(), test.want) {
+			t.Errorf("%v, no %q in\n%s", err, test.want, b.String())
+		}
+	}
+}

@@ -48,13 +48,14 @@ func (d *Document) WriteText(w io.Writer) error {
 	case d.Fits:
 		fmt.Fprintf(b, "fits: the disk has %s\n", inspect.Size(d.Disk))
 	case d.Nearest != nil:
-		fmt.Fprintf(b, "does not fit: the disk has %s\nnearest policy that fits: %s (%s kept, %s at the peak)\n",
-			inspect.Size(d.Disk), d.Nearest.Policy, inspect.Size(d.Nearest.Steady), inspect.Size(d.Nearest.Peak))
+		fmt.Fprintf(b, "does not fit: the disk has %s, %s too little\nnearest policy that fits: %s (%s kept, %s at the peak)\n",
+			inspect.Size(d.Disk), inspect.Size(d.Peak-d.Disk), d.Nearest.Policy, inspect.Size(d.Nearest.Steady), inspect.Size(d.Nearest.Peak))
 	case d.Saves == 1:
-		fmt.Fprintf(b, "does not fit: the disk has %s, and one full checkpoint takes %s\n", inspect.Size(d.Disk), inspect.Size(d.Full))
+		fmt.Fprintf(b, "does not fit: the disk has %s, %s too little for one full checkpoint of %s\n",
+			inspect.Size(d.Disk), inspect.Size(d.Full-d.Disk), inspect.Size(d.Full))
 	default:
-		fmt.Fprintf(b, "does not fit: the disk has %s, and two full checkpoints, the least that can be resumed from safely, take %s\n",
-			inspect.Size(d.Disk), inspect.Size(2*d.Full))
+		fmt.Fprintf(b, "does not fit: the disk has %s, %s too little for two full checkpoints, the least that can be resumed from safely, which take %s\n",
+			inspect.Size(d.Disk), inspect.Size(2*d.Full-d.Disk), inspect.Size(2*d.Full))
 	}
 	return b.Flush()
 }
