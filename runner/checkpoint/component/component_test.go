@@ -81,13 +81,26 @@ func TestClassify(t *testing.T) {
 func TestLayersNamedLikeParts(t *testing.T) {
 	one := []int64{1}
 	for _, format := range []string{"safetensors", "torch-zip"} {
-		f := file(t, map[string][]int64{"ema_proj.weight": one, "sampler.weight": one, "scheduler_embed.weight": one, "fc.weight": one})
+		f := file(t, map[string][]int64{"ema_proj.weight": one, "sampler.weight": one, "scheduler_embed.weight": one, "fc.weight": one,
+			"optimizer_head.weight": one, "amp_layer.weight": one})
 		f.Format = format
 		a := Classify(f)
 		for i := range f.Entries {
 			if a.Of[i] != Model {
 				t.Errorf("%s of %s is %s", f.Entries[i].Name, format, a.Of[i])
 			}
+		}
+	}
+}
+
+// TestOptimizersOfALayer have its name, and the members of an optimizer.
+func TestOptimizersOfALayer(t *testing.T) {
+	f := file(t, map[string][]int64{"optimizer_head.state.0.exp_avg": {1}, "optimizer_head.state.0.step": {1}, "optimizer_head.param_groups.0.lr": nil})
+	f.Format = "torch-dcp"
+	a := Classify(f)
+	for i := range f.Entries {
+		if a.Of[i] != Optimizer {
+			t.Errorf("%s is %s", f.Entries[i].Name, a.Of[i])
 		}
 	}
 }

@@ -48,9 +48,9 @@ func ofKey(key string) (ID, bool) {
 	case w.one("scheduler", "schedulers", "sched", "scheds"):
 		return Scheduler, true
 	case w.one("optimizer", "optimizers", "optimiser", "optim", "optims", "opt"):
-		return Optimizer, true
+		return Optimizer, !isLayer(w)
 	case w.one("scaler", "amp"):
-		return Scaler, true
+		return Scaler, !isLayer(w)
 	case w.one("sampler", "samplers", "dataloader", "dataloaders", "loader", "loaders", "dataset", "iterator"),
 		w.one("samples", "tokens", "batches") && w.one("seen", "consumed", "processed", "global"),
 		key == "batch" || key == "batch_idx" || key == "data_position" || key == "global_samples":
@@ -82,8 +82,12 @@ func ofKey(key string) (ID, bool) {
 
 // isAverage tells a copy of a model from a layer that averages something.
 func isAverage(w words) bool {
-	return w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow") &&
-		!w.one("proj", "projection", "head", "embed", "embedding", "attn", "attention", "gate", "layer", "block", "conv", "norm", "mixer", "mlp", "loss")
+	return w.one("ema", "swa", "polyak", "averaged", "averaging", "shadow") && !isLayer(w)
+}
+
+// isLayer tells a layer that has a part of a training in its name. That part itself is known by its members.
+func isLayer(w words) bool {
+	return w.one("proj", "projection", "head", "embed", "embedding", "attn", "attention", "gate", "layer", "block", "conv", "norm", "mixer", "mlp", "loss")
 }
 
 // fits reports whether a value can be what its key promises. A part of the training is no number and no text: those at
