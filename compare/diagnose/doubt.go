@@ -9,7 +9,7 @@ import (
 
 // doubt makes more runs as shipped where all agree although something random was seen to enter each of them otherwise. Where
 // nothing but a few printed digits tells of a training, they can agree by luck; so they can where the code asks for hashes or addresses, of
-// which often only a remainder is used.
+// which often only a remainder is used, or for the order of a set, which may have two members.
 func (c *inquiry) doubt(ctx context.Context) error {
 	const usual, more = 3, 2
 	if !c.audit.Settings.Diagnose || len(c.shipped) < usual {
@@ -25,7 +25,7 @@ func (c *inquiry) doubt(ctx context.Context) error {
 		case seed.Concurrency:
 			return true
 		case seed.PythonHash:
-			return !e.code.mentions(callsHash)
+			return !e.code.mentions(callsHash) && !e.code.walksSets()
 		case seed.ObjectIdentity:
 			return !e.code.mentions(callsID)
 		}

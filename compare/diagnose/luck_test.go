@@ -58,7 +58,7 @@ func TestARaceOfFewResultsSeldomConvicts(t *testing.T) {
 // pinned now and then. That run clears the hash seed, and the threads are left as the only suspect.
 func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 	const audits = 200
-	most := map[int]float64{2: 0.05, 6: 0.02, 24: 0.02}
+	most := map[int]float64{2: 0.07, 6: 0.02, 24: 0.02} // of those that diverged
 	library := startsThread(2)
 	library.Lib = "jax"
 	walked := "words = {'a', 'b', 'c', 'd'}\nparameters = {}\nfor word in words:\n    parameters[word] = initial()\n"
@@ -69,7 +69,7 @@ func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 	}{{library, walked}, {startsThread(2), walked}, {startsThread(2), numbered}} {
 		thread := program.thread
 		for _, orders := range []int{2, 6, 24} {
-			others, runs := 0, 0
+			diverged, others, runs := 0, 0, 0
 			for audit := range audits {
 				r := rand.New(rand.NewSource(int64(audit)))
 				luck := make([]int, 100)
@@ -81,6 +81,9 @@ func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 					events: func(valueOf) []probe.Event { return []probe.Event{thread} },
 					zoomed: func(v valueOf) []probe.Event { return []probe.Event{executes(3, "word", v(seed.PythonHash))} }}
 				a := w.investigate(record.Settings{})
+				if a.Verdict == record.Diverged {
+					diverged++
+				}
 				for _, c := range a.Causes {
 					if c.Source != seed.PythonHash {
 						others++
@@ -88,10 +91,10 @@ func TestAnOrderOfFewWordsSeldomConvictsAnother(t *testing.T) {
 				}
 				runs += w.run
 			}
-			if share := float64(others) / audits; share > most[orders] {
-				t.Errorf("library %q, %d orders: %d of %d audits convict another source, at most %.0f %% may", thread.Lib, orders, others, audits, 100*most[orders])
+			if share := float64(others) / float64(diverged); share > most[orders] {
+				t.Errorf("library %q, %d orders: %d of %d audits convict another source, at most %.0f %% may", thread.Lib, orders, others, diverged, 100*most[orders])
 			}
-			t.Logf("library %q, %d orders: %d of %d audits convict another source, %.1f runs", thread.Lib, orders, others, audits, float64(runs)/audits)
+			t.Logf("library %q, %d orders: %d of %d audits convict another source, %.1f runs", thread.Lib, orders, others, diverged, float64(runs)/audits)
 		}
 	}
 }
