@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 )
 
 const (
@@ -204,10 +205,7 @@ func (w *walker) object(addr uint64, name string, depth int) error {
 	// What is added to a list that is full is held twice meanwhile.
 	w.f.Entries = slices.Grow(w.f.Entries, max(0, min(len(links), maxEntries-len(w.f.Entries))))
 	for _, l := range links {
-		member := l.name
-		if name != "" {
-			member = name + "." + l.name
-		}
+		member := keypath.Join(name, l.name)
 		if l.soft != "" {
 			err = w.add(checkpoint.Entry{
 				Name: member, Kind: checkpoint.KindObject, Type: "link", Text: checkpoint.Clip(l.soft, 200), Data: checkpoint.Text(l.soft),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 )
 
@@ -17,7 +18,7 @@ func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint
 		typ, shape = typ.element(), append(shape[:len(shape):len(shape)], typ.dims...)
 	}
 	if typ.plain() && !(typ.text && len(shape) == 0) {
-		t, err := npy.Array(typ.canonical(data), typ.name, typ.size, 0, shape, false)
+		t, err := npy.Array(typ.canonical(data), typ.name, typ.size, 0, shape, nil)
 		if err != nil {
 			return err
 		}
@@ -68,7 +69,7 @@ func (w *walker) records(name string, typ datatype, shape []int64, raw []byte) e
 		for at := int64(0); at < int64(len(raw)); at += typ.size {
 			column = append(column, raw[at+m.at:at+m.at+m.typ.size]...)
 		}
-		if err := w.value(name+"."+m.name, m.typ, shape, bytes.NewReader(column)); err != nil {
+		if err := w.value(keypath.Join(name, m.name), m.typ, shape, bytes.NewReader(column)); err != nil {
 			return err
 		}
 	}

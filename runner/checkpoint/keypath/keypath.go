@@ -21,6 +21,17 @@ type Path struct {
 // Key is the path of the member with a key of text.
 func (p *Path) Key(key string) *Path { return &Path{up: p, key: key, depth: p.Depth() + 1} }
 
+// Join names a member with a key of text by the name of its container, which is that of a path.
+func Join(container, key string) string {
+	switch p := (&Path{key: key}); {
+	case !p.plain():
+		return container + "[" + strconv.Quote(key) + "]"
+	case container == "":
+		return key
+	}
+	return container + "." + key
+}
+
 // Bracket is the path of a member that is written in brackets: an index, a key that is no text, a part that has no name.
 func (p *Path) Bracket(text string) *Path {
 	return &Path{up: p, key: text, index: true, depth: p.Depth() + 1}

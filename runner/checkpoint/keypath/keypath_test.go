@@ -34,6 +34,13 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q lies in %d containers, want %d", c.name, got, c.depth)
 		}
 	}
+	for _, container := range []*keypath.Path{root, root.Key("a"), root.Key("a[0]").Item(1)} {
+		for _, key := range []string{"b", "b.c", "", "b[0]", "line\nbreak"} {
+			if got, want := keypath.Join(container.String(), key), container.Key(key).String(); got != want {
+				t.Errorf("member %q of %q is %q, want %q", key, container, got, want)
+			}
+		}
+	}
 	if got := (keypath.Place{}).Quoted("added by others"); got != "added by others" {
 		t.Errorf("an entry without a place is renamed %q", got)
 	}

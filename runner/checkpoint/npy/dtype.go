@@ -2,6 +2,7 @@
 package npy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -117,9 +118,19 @@ func ParseType(s string) (Type, error) {
 	return t, nil
 }
 
-// Array returns the tensor whose elements data holds in C order, or in Fortran order, with the bytes of every swap-byte
-// unit reversed where swap is not 0.
-func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape []int64, fortran bool) (*checkpoint.Tensor, error) {
+// Fortran returns the axes for Array of an array of n dimensions in Fortran order.
+func Fortran(n int) []int {
+	axes := make([]int, n)
+	for d := range axes {
+		axes[d] = n - 1 - d
+	}
+	return axes
+}
+
+// Array returns the tensor of a shape whose elements data holds, with the bytes of every swap-byte unit reversed where swap is
+// not 0. They are in C order, of the array with its dimensions in another order where axes, a permutation, is not nil:
+// dimension d of the tensor is the array's dimension axes[d].
+func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape []int64, axes []int) (*checkpoint.Tensor, error) {
 	n, err := checkpoint.Elements(shape)
 	if err != nil {
 		return nil, err
@@ -137,10 +148,14 @@ func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape 
 	if swap > 0 {
 		data = checkpoint.SwapBytes(data, swap)
 	}
-	if fortran && len(shape) > 1 {
+	if !slices.IsSorted(axes) {
 		stride := make([]int64, len(shape))
+		order := make([]int, len(shape)) // the tensor's dimensions as they are in data
+		for d, a := range axes {
+			order[a] = d
+		}
 		step := int64(1)
-		for d := range shape {
+		for _, d := range slices.Backward(order) {
 			stride[d] = step
 			step *= max(shape[d], 1)
 		}

@@ -12,7 +12,11 @@ func (h *Header) Tensor(data checkpoint.Data, anyOrder func(checkpoint.Data) che
 	if !checkpoint.IsSequential(data) {
 		elements = checkpoint.Section(data, h.Start, data.Size()-h.Start)
 	}
-	return Array(elements, h.Type.Name, h.Type.Item, h.Type.Swap, h.Shape, h.Fortran)
+	var axes []int
+	if h.Fortran {
+		axes = Fortran(len(h.Shape))
+	}
+	return Array(elements, h.Type.Name, h.Type.Item, h.Type.Swap, h.Shape, axes)
 }
 
 // tail is the part of sequential data behind an offset.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npyfile"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/tempcopy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
@@ -48,7 +49,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, _ string) (*c
 		if !ok {
 			return nil, checkpoint.ErrUnknownFormat
 		}
-		if err := arrays.Add(name, rec.Data(), rec.CRC32); err != nil {
+		if err := arrays.Add(keypath.Join("", name), rec.Data(), rec.CRC32); err != nil {
 			return nil, fmt.Errorf("array %q: %w", checkpoint.Clip(name, 80), err)
 		}
 	}

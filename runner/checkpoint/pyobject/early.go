@@ -84,7 +84,7 @@ func (x *Early) Built(o *pickle.Object) (pickle.Value, int64) {
 	if !ok {
 		return nil, 0
 	}
-	return x.array(data, func() (*checkpoint.Tensor, error) { return a.typ.array(x.w.bytes(data), a.shape, a.fortran) })
+	return x.array(data, func() (*checkpoint.Tensor, error) { return a.typ.array(x.w.bytes(data), a.shape, a.axes()) })
 }
 
 // array makes one of bytes.

@@ -69,7 +69,7 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if err := w.holdMade(a.data, data); err != nil {
 		return err
 	}
-	t, err := a.typ.array(w.bytes(data), a.shape, a.fortran)
+	t, err := a.typ.array(w.bytes(data), a.shape, a.axes())
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -82,6 +82,13 @@ type array struct {
 	typ     dtype
 	fortran bool
 	data    pickle.Value
+}
+
+func (a *array) axes() []int {
+	if a.fortran {
+		return npy.Fortran(len(a.shape))
+	}
+	return nil
 }
 
 // readArray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
@@ -123,7 +130,11 @@ func (w *walker) wrapped(p *keypath.Path, o *pickle.Object) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.typ.array(outside.Data, a.Shape, a.Fortran)
+	var axes []int
+	if a.Fortran {
+		axes = npy.Fortran(len(a.Shape))
+	}
+	t, err := a.typ.array(outside.Data, a.Shape, axes)
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -213,10 +224,11 @@ func (w *walker) objectArray(p *keypath.Path, shape []int64, data pickle.Value) 
 	return w.sequence(p, "ndarray"+checkpoint.ShapeText(shape), list.Items)
 }
 
-// fromBuffer reads protocol 5's numpy._core.numeric._frombuffer(data, dtype, shape, order).
+// fromBuffer reads protocol 5's numpy._core.numeric._frombuffer(data, dtype, shape, order[, axes]). An array of which the
+// dimensions are in neither order has the order "K": it is of the shape, transposed by the axes.
 func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	args := argsOf(o)
-	if len(args) < 4 {
+	if len(args) < 4 || len(args) > 5 {
 		return nil, checkpoint.Unsupported("array from a buffer with %d arguments", len(args))
 	}
 	data, ok := asBytes(args[0])
@@ -235,11 +247,43 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	if d.object {
 		return nil, checkpoint.Damaged("array of objects from a buffer")
 	}
-	return d.array(w.bytes(data), shape, order == "F")
+	switch {
+	case order == "C":
+		return d.array(w.bytes(data), shape, nil)
+	case order == "F":
+		return d.array(w.bytes(data), shape, npy.Fortran(len(shape)))
+	case order != "K" || len(args) < 5:
+		return nil, checkpoint.Unsupported("array from a buffer in the order %q", checkpoint.Clip(order, 20))
+	}
+	axes, ok := permutation(args[4], len(shape))
+	if !ok {
+		return nil, checkpoint.Damaged("array from a buffer whose axes are no permutation")
+	}
+	transposed := make([]int64, len(shape))
+	for d, a := range axes {
+		transposed[d] = shape[a]
+	}
+	return d.array(w.bytes(data), transposed, axes)
 }
 
-func (d dtype) array(data checkpoint.Data, shape []int64, fortran bool) (*checkpoint.Tensor, error) {
-	return npy.Array(data, d.name, d.item, d.swap, shape, fortran)
+// permutation reads a tuple of the numbers below n, each once.
+func permutation(v pickle.Value, n int) ([]int, bool) {
+	list, ok := Integers(v)
+	if !ok || len(list) != n {
+		return nil, false
+	}
+	axes, seen := make([]int, n), make([]bool, n)
+	for i, a := range list {
+		if a < 0 || a >= int64(n) || seen[a] {
+			return nil, false
+		}
+		axes[i], seen[a] = int(a), true
+	}
+	return axes, true
+}
+
+func (d dtype) array(data checkpoint.Data, shape []int64, axes []int) (*checkpoint.Tensor, error) {
+	return npy.Array(data, d.name, d.item, d.swap, shape, axes)
 }
 
 // arrayScalar reads numpy.core.multiarray.scalar(dtype, bytes): a number with NumPy's type.
@@ -270,7 +314,7 @@ func (d dtype) scalar(v pickle.Value) ([]byte, error) {
 	if !ok || data.Len != d.item || data.Held == nil && data.Len > 0 {
 		return nil, checkpoint.Damaged("data that does not fit its type")
 	}
-	t, err := d.array(bytes.NewReader(data.Held), nil, false)
+	t, err := d.array(bytes.NewReader(data.Held), nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -386,6 +430,9 @@ func timeUnit(state []pickle.Value) string {
 		if args := argsOf(u); len(args) > 0 {
 			name, _ = args[0].(string)
 		}
+	}
+	if name == "generic" {
+		return "" // NumPy's name for none
 	}
 	if n, ok := pickle.Int(unit[1]); ok && n != 1 {
 		name = strconv.FormatInt(n, 10) + name

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
@@ -110,7 +111,7 @@ func (h *header) add(name, typ string, shape []int64, begin, end int64) error {
 		return err
 	}
 	h.begin = append(h.begin, begin)
-	h.f.Entries = append(h.f.Entries, checkpoint.TensorEntry(name, t))
+	h.f.Entries = append(h.f.Entries, checkpoint.TensorEntry(keypath.Join("", name), t))
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/strictjson"
 )
 
@@ -201,7 +202,7 @@ func (x *index) parse(d *json.Decoder) error {
 			if len(in) == 1 {
 				in = alone[in[0]]
 			}
-			x.placed = append(x.placed, placed{n, in})
+			x.placed = append(x.placed, placed{keypath.Join("", n), in})
 			if len(x.shards) > maxShards {
 				return checkpoint.Limit("index of more than %d shards", maxShards)
 			}

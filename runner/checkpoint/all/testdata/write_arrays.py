@@ -75,7 +75,9 @@ for save in np.savez, np.savez_compressed:
 noncontiguous = rng.random((6, 8))[::2, 1::3]
 for protocol in range(2, 6):
     file = path(f"protocol{protocol}.pkl")
-    held = dict(plain, fortran=arrays["fortran"], noncontiguous=noncontiguous, long=rng.random(20000))
+    held = dict(plain, fortran=arrays["fortran"], noncontiguous=noncontiguous, long=rng.random(20000),
+                permuted=rng.random((2, 3, 4)).transpose(1, 0, 2), rotated=np.arange(120, dtype=">i4").reshape(2, 3, 4, 5).transpose(3, 0, 1, 2),
+                never=np.array(["NaT"], dtype="M8"))
     value = {"arrays": held, "n": 3, "records": np.rec.array(arrays["record"]), "state": random.getstate(), "none": None, "set": {1, 2}, "bytes": b"x" * 300}
     with open(file, "wb") as f:
         pickle.dump(value, f, protocol=protocol)

@@ -8,6 +8,7 @@ import datetime
 import decimal
 import fractions
 import io
+import json
 import os
 import pathlib
 import pickle
@@ -132,6 +133,33 @@ same("objects-boxed", boxed(state), state, dump, npy)
 other("objects-transposed", objects["grid"], objects["grid"].T, npy)
 other("objects-value", objects["grid"], np.array([[1, "b", 2.5], [b"c", (4,), [6]]], dtype=object), npy)
 other("objects-shape", objects["grid"], objects["grid"].reshape(-1), npy)
+
+# Names are written alike whatever the format.
+odd = {name: np.arange(float(i)) for i, name in enumerate(["w", "a.b", "x[0]", 'q"u', "\x7f", "\u200b", "\u00fc"])}
+same("names-npz", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, npz)
+try:
+    import h5py
+    import safetensors.numpy
+except ImportError:
+    pass
+else:
+    def shards(value, file):
+        os.makedirs(file + ".shards")
+        index = os.path.join(file + ".shards", "model.safetensors.index.json")
+        for name in value:
+            safetensors.numpy.save_file({name: value[name]}, os.path.join(file + ".shards", f"{list(value).index(name)}.safetensors"))
+        with open(index, "w") as f:
+            json.dump({"weight_map": {name: f"{i}.safetensors" for i, name in enumerate(value)}}, f)
+        os.symlink(os.path.relpath(index, OUT), file)
+
+    def hdf5(value, file):
+        with h5py.File(file, "w") as f:
+            for name, array in value.items():
+                f[name] = array
+
+    same("names-safetensors", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, lambda v, file: safetensors.numpy.save_file(v, file))
+    same("names-shards", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, shards)
+    same("names-hdf5", odd, odd, dump, hdf5)
 
 things = {
     "arrays": [np.arange(6.).reshape(2, 3), np.float32(1.5), np.array(["a", "bc"])], "namespace": argparse.Namespace(lr=.1, tags={"a"}),
