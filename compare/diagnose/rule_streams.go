@@ -135,11 +135,11 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 				return &suspicion{source: stream, strength: entered, early: true, overwritten: true,
 					story: "The stream was never seeded. What was seen to be drawn from it was overwritten; compiled code, or a later draw than those that are written, drew on."}
 			}
-			return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw)}
+			return &suspicion{source: stream, strength: entered, early: e.sharedAfter(draw.Seen), site: draw.Seen, story: drawStory(e, stream, draw), fix: fixInChild(stream, draw.Seen)}
 		}
 	}
 	if lone := e.latest(func(c trace.Change) bool { return on(c) && c.Kind == probe.KindDraw && e.drawnUnseeded(c) }); lone != nil {
-		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(lone.Seen), site: lone.Seen, story: drawStory(e, stream, lone)}
+		return &suspicion{source: stream, strength: entered, early: e.sharedAfter(lone.Seen), site: lone.Seen, story: drawStory(e, stream, lone), fix: fixInChild(stream, lone.Seen)}
 	}
 	if unseeded != nil {
 		strength := entered
@@ -257,6 +257,16 @@ func drawStory(e *evidence, stream seed.ID, draw *trace.Change) string {
 	return fmt.Sprintf("%s draws from the stream%s, and nothing has seeded it.", at(draw.Seen), through(draw.Seen))
 }
 
+// fixInChild is the fix of a draw from random in a child process, which begins it anew; "" where a seed at the top of the program does.
+func fixInChild(stream seed.ID, draw *trace.Seen) string {
+	of := draw.Process[strings.LastIndexByte(draw.Process, '/')+1:]
+	if stream != seed.PythonRandom || !strings.HasPrefix(of, "mp-") && !strings.HasPrefix(of, "fork-") {
+		return ""
+	}
+	return fmt.Sprintf("random.seed(SEED) at the top of the program does not reach %s: random begins anew in every process that Python forks or spawns. "+
+		"Have each task draw from a generator of its own, random.Random(SEED + number of the task), whichever process takes it.", at(draw))
+}
+
 func resetStory(stream seed.ID, reset *trace.Seen) string {
 	if reset.Lib != "" {
 		return fmt.Sprintf("The stream is re-seeded by a library: %s, called from %s, seeds it afresh from the operating system's entropy.", reset.Lib, at(reset))
@@ -272,7 +282,6 @@ func at(s *trace.Seen) string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// through names the library that stood between the user's line and the event.
 // seedOfLibrary is the fix where a library makes the generator: the program cannot write a seed there.
 func seedOfLibrary(s *trace.Seen) string {
 	if s.Lib == "" {
@@ -289,6 +298,7 @@ var seedsOf = map[string]string{
 	"scipy":     " (rng=SEED, random_state=SEED in older releases)",
 }
 
+// through names the library that stood between the user's line and the event.
 func through(s *trace.Seen) string {
 	if s.Lib == "" {
 		return ""
