@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -155,6 +156,14 @@ func (p pairing) path() string {
 	return p.b.Path
 }
 
+// holdsWeights reports whether both runs wrote a file in which tensors were read.
+func (p pairing) holdsWeights() bool {
+	tensors := func(a *record.Artifact) bool {
+		return a != nil && slices.ContainsFunc(a.Leaves, func(l record.Leaf) bool { return l.Kind == "tensor" })
+	}
+	return tensors(p.a) && tensors(p.b)
+}
+
 // matchFree pairs what is still alone and has the same key, in order.
 func matchFree(pairs []pairing, free []*record.Artifact, key func(*record.Artifact) string) {
 	waiting := map[string][]int{}
@@ -197,9 +206,9 @@ func diffArtifact(p pairing, pairs folders, known map[string]string, o Options, 
 			d.Format = p.b.Format
 		}
 	}
-	why := volatile.Container(p.path())
-	if why == "" {
-		why = volatile.Format(d.Format)
+	why := ""
+	if !p.holdsWeights() { // which count in the folder of a tracker as well
+		why = cmp.Or(volatile.Container(p.path()), volatile.Format(d.Format))
 	}
 	switch {
 	case p.a == nil || p.b == nil:

@@ -150,7 +150,7 @@ func streamSuspect(e *evidence, stream seed.ID) *suspicion {
 			// What was spawned or copied from an unused one may have been drawn from.
 			strength = present
 		}
-		return &suspicion{source: stream, strength: strength, site: unseeded, fix: seedOfLibrary(unseeded),
+		return &suspicion{source: stream, strength: strength, site: unseeded, fix: seedOfGenerator(stream, unseeded),
 			story: fmt.Sprintf("%s makes a generator without a seed%s, so it starts from the operating system's entropy.", at(unseeded), through(unseeded))}
 	}
 	moved := e.changed(func(c trace.Change) bool {
@@ -282,13 +282,20 @@ func at(s *trace.Seen) string {
 	return fmt.Sprintf("%s:%d", s.File, s.Line)
 }
 
-// seedOfLibrary is the fix where a library makes the generator: the program cannot write a seed there.
-func seedOfLibrary(s *trace.Seen) string {
-	if s.Lib == "" {
-		return ""
+// seedOfGenerator is the fix of a generator that was made without a seed, "" where that of its source says all. Where a library makes
+// it, the program cannot write a seed there.
+func seedOfGenerator(stream seed.ID, made *trace.Seen) string {
+	if made.Lib != "" {
+		library, _, _ := strings.Cut(made.Lib, ".")
+		return fmt.Sprintf("The generator is made within %s: give a seed to what %s calls%s, or a seeded generator where it takes one.", library, at(made), seedsOf[library])
 	}
-	library, _, _ := strings.Cut(s.Lib, ".")
-	return fmt.Sprintf("The generator is made within %s: give a seed to what %s calls%s, or a seeded generator where it takes one.", library, at(s), seedsOf[library])
+	switch stream {
+	case seed.NumpyLegacy:
+		return fmt.Sprintf("Write numpy.random.RandomState(SEED) at %s; numpy.random.seed does not reach it. Tasks that make one each take SEED + number of the task.", at(made))
+	case seed.PythonRandom:
+		return fmt.Sprintf("Write random.Random(SEED) at %s; random.seed does not reach it. Tasks that make one each take SEED + number of the task.", at(made))
+	}
+	return ""
 }
 
 // seedsOf says where libraries take a seed, by their documentation.

@@ -27,3 +27,19 @@ func TestFixOfADrawInAChild(t *testing.T) {
 		}
 	}
 }
+
+// A generator that a line of the program's makes is seeded there: the global seed does not reach it.
+func TestFixOfAGenerator(t *testing.T) {
+	for _, test := range []struct {
+		stream    seed.ID
+		lib, want string
+	}{
+		{seed.NumpyLegacy, "", "numpy.random.RandomState(SEED) at train.py:7"},
+		{seed.PythonRandom, "", "random.Random(SEED) at train.py:7"},
+		{seed.NumpyLegacy, "sklearn.utils", "random_state=SEED"},
+	} {
+		if fix := seedOfGenerator(test.stream, &trace.Seen{Site: trace.Site{File: "train.py", Line: 7, Lib: test.lib}}); !strings.Contains(fix, test.want) {
+			t.Errorf("%s made through %q: %q, want %q", test.stream, test.lib, fix, test.want)
+		}
+	}
+}
