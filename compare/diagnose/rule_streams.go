@@ -300,9 +300,10 @@ func seedOfGenerator(stream seed.ID, made *trace.Seen) string {
 
 // seedsOf says where libraries take a seed, by their documentation.
 var seedsOf = map[string]string{
-	"gymnasium": " (env.reset(seed=SEED), the first time, and env.action_space.seed(SEED))",
-	"sklearn":   " (random_state=SEED)",
-	"scipy":     " (rng=SEED, random_state=SEED in older releases)",
+	"gymnasium":         " (env.reset(seed=SEED), the first time, and env.action_space.seed(SEED))",
+	"sklearn":           " (random_state=SEED)",
+	"stable_baselines3": " (seed=SEED for the model and for make_vec_env, and reset(seed=SEED) on each environment made otherwise, such as one for evaluation)",
+	"scipy":             " (rng=SEED, random_state=SEED in older releases)",
 }
 
 // through names the library that stood between the user's line and the event.

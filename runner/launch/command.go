@@ -101,6 +101,8 @@ type EntropyReads struct {
 type PythonProcess struct {
 	PID int
 	Exe string
+	// CopyOf is the process that this one was forked from, 0 if it was seen to run a program of its own.
+	CopyOf int
 }
 
 // Capability is one facility of this machine, found out by using it.

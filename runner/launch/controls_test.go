@@ -2,6 +2,7 @@ package launch_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -299,6 +300,41 @@ time.sleep(0.3)"; true`}})
 	slices.Sort(got)
 	if slices.Sort(want); !slices.Equal(got, want) {
 		t.Errorf("interpreters seen %+v, there were %v", o.Pythons, got)
+	}
+}
+
+// A fork that takes long to run its program, as on a busy machine, is told from an interpreter.
+func TestCopiesOfPythons(t *testing.T) {
+	o, out, _ := run(t, launch.Command{Audit: true, Argv: []string{"sh", "-c", python(t) + ` -S -c "
+import os, sys, time; os.write(1, b'%d\n' % os.getpid())
+for program in ['sleep', '0.3'], [sys.executable, '-S', '-c', 'import time; time.sleep(0.3)']:
+    if os.fork() == 0:
+        os.write(1, b'%d\n' % os.getpid())
+        time.sleep(0.3)
+        os.execvp(program[0], program)
+time.sleep(0.8)"; true`}})
+	if len(o.Refused) > 0 {
+		t.Skip("refused here: ", o.Refused)
+	}
+	var pids []int
+	for field := range strings.FieldsSeq(out) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	if slices.Sort(pids); len(pids) != 3 {
+		t.Fatalf("printed %q", out)
+	}
+	copies := map[int]int{}
+	for _, p := range o.Pythons {
+		if of, seen := copies[p.PID]; !seen || of != 0 {
+			copies[p.PID] = p.CopyOf
+		}
+	}
+	if want := map[int]int{pids[0]: 0, pids[1]: pids[0], pids[2]: 0}; !maps.Equal(copies, want) {
+		t.Errorf("interpreters seen %+v, want %v", o.Pythons, want)
 	}
 }
 

@@ -64,7 +64,7 @@ func (w *watcher) getrandom(n *notification, p *process) reply {
 	if p.executed && asked >= hashSecret {
 		p.executed = false
 		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid)); err == nil && isPython(exe) && len(w.pythons) < maxEntropyProcesses {
-			w.pythons = append(w.pythons, PythonProcess{p.pid, exe})
+			w.pythons = append(w.pythons, PythonProcess{PID: p.pid, Exe: exe})
 		}
 	}
 	if !w.setup.Controls.Entropy || w.spares(p) {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,6 +33,8 @@ type sighting struct {
 	exe   string
 	first time.Time
 	sure  bool
+	// copyOf is the parent, as long as both have the same command line.
+	copyOf int
 }
 
 // A fresh process is looked for often, a running one ever less.
@@ -72,10 +75,30 @@ func (w *pythonWatch) look() {
 		}
 		if old := w.seen[pid]; old != nil && old.start == s.start && old.exe == exe {
 			old.sure = old.sure || now.Sub(old.first) >= transition
+			if old.copyOf != 0 && !sameCommand(pid, old.copyOf) {
+				old.copyOf = 0
+			}
 			continue
 		}
-		w.seen[pid] = &sighting{start: s.start, exe: exe, first: now}
+		seen := &sighting{start: s.start, exe: exe, first: now}
+		if sameCommand(pid, s.parent) {
+			seen.copyOf = s.parent
+		}
+		w.seen[pid] = seen
 	}
+}
+
+// sameCommand reports whether two processes have the same command line, as a fork has until it runs a program.
+func sameCommand(a, b int) bool {
+	of := func(pid int) []byte {
+		line, err := readProc(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil {
+			return nil
+		}
+		return line
+	}
+	line := of(a)
+	return len(line) > 0 && bytes.Equal(line, of(b))
 }
 
 // stop ends the watch and returns what it has seen, by pid.
@@ -85,7 +108,7 @@ func (w *pythonWatch) stop() []PythonProcess {
 	var all []PythonProcess
 	for pid, s := range w.seen {
 		if s.sure {
-			all = append(all, PythonProcess{PID: pid, Exe: s.exe})
+			all = append(all, PythonProcess{PID: pid, Exe: s.exe, CopyOf: s.copyOf})
 		}
 	}
 	slices.SortFunc(all, func(a, b PythonProcess) int { return a.PID - b.PID })

@@ -132,7 +132,8 @@ func (c *collector) processes(alive []probe.Process, seen []launch.PythonProcess
 		known = append(known, record.Process{Name: p.Name, Trace: filepath.Join("trace", p.Trace), Facts: p.Facts, Events: p.Events, Steps: p.Steps, PIDs: p.PIDs})
 	}
 	for _, p := range seen {
-		if !slices.Contains(pids, int64(p.PID)) {
+		// A copy of one that was observed speaks up for itself where Python made it; else it is on its way to another program.
+		if !slices.Contains(pids, int64(p.PID)) && !slices.Contains(pids, int64(p.CopyOf)) {
 			silent = append(silent, p.Exe)
 		}
 	}

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/reprocheck/reprocheck/runner/launch"
 	"github.com/reprocheck/reprocheck/runner/record"
 	"github.com/reprocheck/reprocheck/runner/workspace"
+	"github.com/reprocheck/reprocheck/seed/probe"
 )
 
 // TestPrefixer cuts each text at every place: how output comes in pieces makes no difference to what is shown.
@@ -164,6 +167,25 @@ func TestNamesAreNotUTF8(t *testing.T) {
 	for in, want := range map[string]string{"out/größe.txt": "out/größe.txt", "bad\xff.bin": `bad\xff.bin`, "bad\x0e\xfe\n": "bad\x0e\\xfe\n"} {
 		if got := name(in); got != want {
 			t.Errorf("name(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// A fork of an observed process that runs another program says nothing, and is none of the training's interpreters.
+func TestSilentProcesses(t *testing.T) {
+	alive := []probe.Process{{PID: 10, Name: "main", Killed: []int64{14}}}
+	for name, test := range map[string]struct {
+		seen launch.PythonProcess
+		want []string
+	}{
+		"observed":                       {launch.PythonProcess{PID: 10, Exe: "python"}, nil},
+		"ended before it spoke up":       {launch.PythonProcess{PID: 14, Exe: "python"}, nil},
+		"a program of its own":           {launch.PythonProcess{PID: 11, Exe: "python"}, []string{"python"}},
+		"on its way to another program":  {launch.PythonProcess{PID: 12, Exe: "python", CopyOf: 10}, nil},
+		"a copy of one that was unheard": {launch.PythonProcess{PID: 13, Exe: "python", CopyOf: 11}, []string{"python"}},
+	} {
+		if _, silent := new(collector).processes(alive, []launch.PythonProcess{test.seen}); !slices.Equal(silent, test.want) {
+			t.Errorf("%s: silent %q, want %q", name, silent, test.want)
 		}
 	}
 }
