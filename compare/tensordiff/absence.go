@@ -137,9 +137,11 @@ var unexpected = map[string]string{
 	"value":                "not a weight, and the first file has nothing like it: it is ignored",
 	"batchnorm-statistics": "the model of the first file has no such statistics: strict=False drops them in silence, and it normalises in another way than the one that was trained",
 	"head":                 "a last layer that the model of the first file does not have: strict=False drops it in silence, as it should only where a new head is to be trained",
-	"scale-or-shift":       absentTensor,
-	"buffer":               "no parameter, and the model of the first file has no such buffer: strict=False drops it in silence",
-	"tensor":               absentTensor,
+	"adapter": "part of a LoRA adapter, for which the model of the first file has no place: strict=False drops it in silence, and what is loaded is " +
+		"the model without the adapter",
+	"scale-or-shift": absentTensor,
+	"buffer":         "no parameter, and the model of the first file has no such buffer: strict=False drops it in silence",
+	"tensor":         absentTensor,
 }
 
 const absentTensor = "the model of the first file has no place for it: strict=False drops it in silence, and what is loaded is not the model that was trained"
@@ -171,6 +173,8 @@ func classify(e *checkpoint.Entry, id component.ID, l layers) (class, why string
 		return "averaging-counter", "starts again at 0: the next update of the AveragedModel copies the current weights over the average"
 	case tied != "":
 		return "tied", "shares its memory with " + tied + ", which both files have; a model that ties the two fills it"
+	case slices.ContainsFunc(segments, isAdapter):
+		return "adapter", "part of a LoRA adapter: left out, lora_B stays 0 and the adapter does nothing, so that what runs is the model without it"
 	case isHead && head == l.depth[id]:
 		return "head", "the model's last layer: left out, it keeps its random initialisation and predictions are worthless until it is trained"
 	case isBuffer(last, t):
@@ -181,6 +185,9 @@ func classify(e *checkpoint.Entry, id component.ID, l layers) (class, why string
 		return "tensor", "left out, it keeps its random initialisation, different in every run without a seed"
 	}
 }
+
+// isAdapter knows the parameters that PEFT adds to a layer.
+func isAdapter(segment string) bool { return strings.HasPrefix(segment, "lora_") }
 
 // tiedTo names another tensor that is the same view of the same storage.
 func tiedTo(e *checkpoint.Entry, shared map[checkpoint.Block][]*checkpoint.Entry) string {

@@ -30,6 +30,7 @@ func TestLastLayers(t *testing.T) {
 		"under a key":         {[]string{"state_dict.model.fc.weight"}, []string{"head"}},
 		"squeeze, excitation": {[]string{"layer1.0.se.fc.0.weight", "layer10.se.fc.2.weight"}, []string{"tensor", "tensor"}},
 		"beside the last one": {[]string{"down.se.fc.weight", "up.se.fc.weight", "fc.weight"}, []string{"tensor", "tensor", "head"}},
+		"an adapter":          {[]string{"base_model.model.layers.0.q_proj.lora_A.weight", "base_model.model.head.lora_B.default.weight"}, []string{"adapter", "adapter"}},
 		"numbered attention":  {[]string{"encoder.layer.3.attention.head.weight"}, []string{"tensor"}},
 	} {
 		t.Run(name, func(t *testing.T) {

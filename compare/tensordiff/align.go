@@ -138,6 +138,7 @@ var wrappers = [...]wrapper{
 	{"_checkpoint_wrapped_module", "activation checkpointing"},
 	{"_forward_module", "Lightning Fabric"},
 	{"ema_model", "an average of the weights (EMA)"},
+	{"base_layer", "PEFT"},
 	{"_modules", "pickling it whole"},
 	{"_parameters", "pickling it whole"},
 	{"_buffers", "pickling it whole"},

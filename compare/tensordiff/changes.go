@@ -17,6 +17,9 @@ type Changes struct {
 	First []Change
 	// Count is how many there are, and Within how many of them a tolerance accepts.
 	Count, Within int
+	// Shapes counts those after the first that have another shape, as a new last layer has, and Misfits are the first of them.
+	Shapes  int
+	Misfits []Change
 
 	rest     *Rest
 	from, to int64 // of those after the first, in rest
@@ -81,6 +84,11 @@ func (c *Changes) add(x *Change) error {
 	c.Count++
 	if x.Within {
 		c.Within++
+	}
+	if len(c.First) == maxLines && x.Class == "shape" {
+		if c.Shapes++; len(c.Misfits) < maxMisfits {
+			c.Misfits = append(c.Misfits, *x)
+		}
 	}
 	switch {
 	case len(c.First) < maxLines:

@@ -73,3 +73,23 @@ func TestAllChangesAreKeptForJSON(t *testing.T) {
 		t.Error("a list of some of the changes")
 	}
 }
+
+// TestAnotherLastLayerIsSeen though more layers before it differ than are listed.
+func TestAnotherLastLayerIsSeen(t *testing.T) {
+	model := func(value float32, classes int) *checkpoint.File {
+		var values []any
+		for i := range maxLines + 5 {
+			values = append(values, fmt.Sprintf("layers.%d.weight", i), []float32{value})
+		}
+		return file(t, append(values, "head.weight", make([]float32, classes))...)
+	}
+	r := diff(t, model(1, 2), model(2, 3), Options{})
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	want := "  ... and 6 more, of which 1 has another shape:\n  head.weight  shape: float32[2] -> float32[3], which load_state_dict refuses, with strict=False too\n"
+	if !strings.Contains(text.String(), want) {
+		t.Errorf("no %q in\n%s", want, text.String())
+	}
+}

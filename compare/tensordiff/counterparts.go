@@ -1,6 +1,7 @@
 package tensordiff
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -28,8 +29,8 @@ func counterparts(listA, listB []all.Item) (pairs [][2]all.Item, onlyA, onlyB []
 			of[i], taken[j] = j, true
 		}
 	}
-	for _, number := range []*regexp.Regexp{fraction, anyNumber} {
-		inA, inB := alone(listA, number), alone(listB, number)
+	for _, form := range forms {
+		inA, inB := alone(listA, form), alone(listB, form)
 		for key, i := range inA {
 			if j, ok := inB[key]; ok && i >= 0 && j >= 0 && of[i] < 0 && !taken[j] {
 				of[i], taken[j] = j, true
@@ -56,11 +57,22 @@ var (
 	anyNumber = regexp.MustCompile(`[+-]?\d+(\.\d+)?([eE][+-]?\d+)?`)
 )
 
-// alone returns where in a list the file is whose name alone has some form but for the numbers, -1 where several have it.
-func alone(list []all.Item, number *regexp.Regexp) map[string]int {
+// forms are what names have in common whose numbers differ: first metrics, then what folders are numbered by, in which ranks number
+// their files, then any numbers.
+var forms = []func(name string) string{
+	func(name string) string { return fraction.ReplaceAllLiteralString(name, "0") },
+	func(name string) string {
+		dir, base := path.Split(name)
+		return anyNumber.ReplaceAllLiteralString(dir, "0") + base
+	},
+	func(name string) string { return anyNumber.ReplaceAllLiteralString(name, "0") },
+}
+
+// alone returns where in a list the file is whose name alone has a form, -1 where several have it.
+func alone(list []all.Item, form func(string) string) map[string]int {
 	at := make(map[string]int, len(list))
 	for i, x := range list {
-		key := number.ReplaceAllLiteralString(x.Name, "0")
+		key := form(x.Name)
 		if _, ok := at[key]; ok {
 			i = -1
 		}

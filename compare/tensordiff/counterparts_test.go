@@ -23,6 +23,8 @@ func TestWhatIsComparedWithWhat(t *testing.T) {
 		{"checkpoint-100/model.safetensors checkpoint-100/optimizer.pt", "checkpoint-200/model.safetensors checkpoint-200/optimizer.pt",
 			"checkpoint-100/model.safetensors=checkpoint-200/model.safetensors checkpoint-100/optimizer.pt=checkpoint-200/optimizer.pt | |"},
 		{"checkpoint-100/m.pt checkpoint-200/m.pt", "checkpoint-100/m.pt checkpoint-300/m.pt", "checkpoint-100/m.pt=checkpoint-100/m.pt | checkpoint-200/m.pt | checkpoint-300/m.pt"},
+		{"step3/rank_0.pt step3/rank_1.pt step3/model.pt", "step4/model.pt step4/rank_0.pt step4/rank_1.pt",
+			"step3/rank_0.pt=step4/rank_0.pt step3/rank_1.pt=step4/rank_1.pt step3/model.pt=step4/model.pt | |"},
 		{"rng_state_0.pth rng_state_1.pth", "rng_state_0.pth", "rng_state_0.pth=rng_state_0.pth | rng_state_1.pth |"},
 		{"model.safetensors.index.json", "model.safetensors", "model.safetensors.index.json=model.safetensors | |"},
 		{"a1.pt", "b2.pt", " | a1.pt | b2.pt"},

@@ -237,6 +237,7 @@ func TestWhoWrappedTheModel(t *testing.T) {
 	for want, b := range map[string]*checkpoint.File{
 		"wrapped by DataParallel or DistributedDataParallel": file(t, "module.w", one),
 		"wrapped by AveragedModel":                           file(t, "module.w", one, "n_averaged", []float32{3}),
+		"wrapped by PEFT":                                    file(t, "base_layer.w", one),
 	} {
 		r := diff(t, file(t, "w", one), b, Options{})
 		if len(r.Renamed) != 1 || !strings.Contains(r.Renamed[0].Why, want) {

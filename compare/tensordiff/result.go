@@ -97,7 +97,7 @@ type ChangeStats struct {
 type Absence struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	// Class is "batchnorm-counter", "batchnorm-statistics", "averaging-counter", "tied", "head", "optimizer", "ema", "rng", "buffer",
+	// Class is "batchnorm-counter", "batchnorm-statistics", "averaging-counter", "tied", "adapter", "head", "optimizer", "ema", "rng", "buffer",
 	// "scale-or-shift", "tensor" or "value".
 	Class string `json:"class"`
 	// Why says what follows when it is ignored, as load_state_dict(strict=False) does.

@@ -15,6 +15,9 @@ import (
 // maxLines bounds each list of the text form; the JSON form has everything.
 const maxLines = 40
 
+// maxMisfits bounds the tensors of other shapes that are shown beyond that.
+const maxMisfits = 10
+
 // WriteText writes a result for people, the first value that differs first.
 func (r *Result) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
@@ -61,15 +64,33 @@ func (r *Result) writeChanges(b *bufio.Writer) {
 		return
 	}
 	b.WriteString("\nChanged, the model first, in the order of its layers:\n")
+	writeTable(b, r.Changed.First)
+	switch more := r.Changed.Count - len(r.Changed.First); {
+	case r.Changed.Shapes > 0:
+		fmt.Fprintf(b, "  ... and %d more, of which %s another shape:\n", more, have(r.Changed.Shapes))
+		writeTable(b, r.Changed.Misfits)
+		if more := r.Changed.Shapes - len(r.Changed.Misfits); more > 0 {
+			fmt.Fprintf(b, "  ... and %d more\n", more)
+		}
+	case more > 0:
+		fmt.Fprintf(b, "  ... and %d more\n", more)
+	}
+}
+
+func have(n int) string {
+	if n == 1 {
+		return "1 has"
+	}
+	return fmt.Sprintf("%d have", n)
+}
+
+func writeTable(b *bufio.Writer, changes []Change) {
 	width := 0
-	for _, c := range r.Changed.First {
+	for _, c := range changes {
 		width = max(width, utf8.RuneCountInString(display(c.Name)))
 	}
-	for _, c := range r.Changed.First {
+	for _, c := range changes {
 		fmt.Fprintf(b, "  %-*s  %s\n", min(width, 60), display(c.Name), c.text())
-	}
-	if more := r.Changed.Count - len(r.Changed.First); more > 0 {
-		fmt.Fprintf(b, "  ... and %d more\n", more)
 	}
 }
 
