@@ -157,6 +157,15 @@ func TestNamesOfLayersAreOrdered(t *testing.T) {
 	}
 	for _, list := range [][]string{
 		want,
+		{"transformer.wte.weight", "transformer.wpe.weight", "transformer.h.0.ln_1.weight", "transformer.h.0.attn.c_attn.weight", "transformer.h.0.attn.c_proj.weight",
+			"transformer.h.0.ln_2.weight", "transformer.h.0.mlp.c_fc.weight", "transformer.h.0.mlp.c_proj.weight", "transformer.h.1.ln_1.weight"},
+		{"model.layers.0.input_layernorm.weight", "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
+			"model.layers.0.self_attn.v_proj.weight", "model.layers.0.self_attn.o_proj.weight", "model.layers.0.post_attention_layernorm.weight",
+			"model.layers.0.mlp.gate_proj.weight", "model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.down_proj.weight", "model.norm.weight", "lm_head.weight"},
+		{"encoder.layer.0.attention.self.query.weight", "encoder.layer.0.attention.self.key.weight", "encoder.layer.0.attention.self.value.weight",
+			"encoder.layer.0.attention.output.dense.weight", "encoder.layer.0.intermediate.dense.weight", "encoder.layer.0.output.dense.weight"},
+		{"layers.0.self_attn.q_proj.weight", "layers.0.self_attn_layer_norm.weight", "layers.0.encoder_attn.q_proj.weight", "layers.0.fc1.weight", "layers.0.final_layer_norm.weight"},
+		{"features.0.weight", "features.3.weight", "mixer.weight"},
 		{"transformer.wte.weight", "transformer.h.1.ln_1.weight", "transformer.h.12.ln_1.weight", "transformer.ln_f.weight"},
 		{"encoder.block.3.w", "decoder.block.0.w"},
 		{"conv1.weight", "bn1.weight", "layer1.0.conv1.weight", "layer1.0.bn1.weight", "layer1.0.conv2.weight", "layer1.0.bn2.weight", "layer1.1.conv1.weight", "layer2.0.conv1.weight", "fc.weight"},

@@ -63,7 +63,7 @@ func compareNames(a, b string) int {
 		if x[i] == y[i] {
 			continue
 		}
-		if d := cmp.Or(stage(x[i])-stage(y[i]), compareKeys(normalised(x[i]), normalised(y[i]))); d != 0 {
+		if d := cmp.Or(stage(x[i])-stage(y[i]), withinBlock(x[i])-withinBlock(y[i]), compareKeys(normalised(x[i]), normalised(y[i]))); d != 0 {
 			return d
 		}
 	}
@@ -79,6 +79,45 @@ func stage(key string) int {
 		return -1
 	}
 	return 0
+}
+
+// sublayers are what the blocks of transformers are made of, in the order in which they compute.
+var sublayers = [...][]string{
+	{"wte", "word_embeddings", "embed_tokens"},
+	{"wpe", "position_embeddings", "embed_positions"},
+	{"input_layernorm", "ln_1", "norm1", "layernorm_before", "attention_norm"},
+	{"self_attn", "self_attention", "attn", "attention"},
+	{"q_proj", "query", "c_attn", "qkv", "qkv_proj", "query_key_value", "self"},
+	{"k_proj", "key"},
+	{"v_proj", "value"},
+	{"o_proj", "out_proj"},
+	{"self_attn_layer_norm", "post_attention_layernorm", "ln_2", "norm2", "layernorm_after", "ffn_norm"},
+	{"encoder_attn", "crossattention", "cross_attn"},
+	{"encoder_attn_layer_norm"},
+	{"pre_feedforward_layernorm"},
+	{"mlp", "ffn", "feed_forward", "block_sparse_moe", "intermediate"},
+	{"gate_proj"},
+	{"up_proj", "c_fc", "dense_h_to_4h"},
+	{"down_proj", "dense_4h_to_h"},
+	{"post_feedforward_layernorm"},
+}
+
+var placeInBlock = func() map[string]int {
+	places := map[string]int{}
+	for i, names := range sublayers {
+		for _, name := range names {
+			places[name] = i
+		}
+	}
+	return places
+}()
+
+// withinBlock says how early in its block a layer computes by its name; those that are not known follow.
+func withinBlock(key string) int {
+	if place, ok := placeInBlock[key]; ok {
+		return place
+	}
+	return len(sublayers)
 }
 
 // normalised puts a batch normalisation after the convolution of its number.
