@@ -147,7 +147,11 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	}
 	defer f.Close()
 	options := metrics.Options{Regex: c.patterns}
-	printed, err := metrics.Read(f, options)
+	output, err := metrics.InOrder(f, children(run))
+	if err != nil {
+		return fmt.Errorf("reading standard output: %w", err)
+	}
+	printed, err := metrics.Read(output, options)
 	if err != nil {
 		return fmt.Errorf("reading metrics from standard output: %w", err)
 	}
@@ -167,6 +171,12 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	return nil
 }
 
+// children are the numbers of a run's processes but for the first.
+func children(run *record.Run) []int64 {
+	rest := record.Run{Processes: slices.DeleteFunc(slices.Clone(run.Processes), func(p record.Process) bool { return p.Name == "main" })}
+	return rest.PIDs()
+}
+
 // maxMaskedOutput bounds the output whose words are compared as well as its numbers.
 const maxMaskedOutput = 16 << 20
 
@@ -175,10 +185,11 @@ func maskOutput(f *os.File, run *record.Run) error {
 	if run.Stdout.Bytes > maxMaskedOutput {
 		return nil
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	output, err := metrics.InOrder(f, children(run))
+	if err != nil {
 		return err
 	}
-	digest, _, err := metrics.MaskedDigest(f, run.PIDs()...)
+	digest, _, err := metrics.MaskedDigest(output, run.PIDs()...)
 	run.Stdout.Masked = digest
 	return err
 }
