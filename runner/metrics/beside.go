@@ -34,7 +34,7 @@ func InOrder(output io.ReadSeeker, children []int64) (io.Reader, error) {
 		if masked := own.mask(line); bytes.Equal(masked, line) {
 			rest = append(rest, line)
 		} else {
-			beside = append(beside, append(bytes.TrimRight(bytes.Clone(masked), "\r\n"), '\n'))
+			beside = appendLines(beside, bytes.TrimRight(masked, "\r\n"))
 		}
 	}
 	if n := len(rest); n > 0 && rest[n-1][len(rest[n-1])-1] != '\n' {
@@ -42,4 +42,18 @@ func InOrder(output io.ReadSeeker, children []int64) (io.Reader, error) {
 	}
 	slices.SortFunc(beside, bytes.Compare)
 	return bytes.NewReader(bytes.Join(append(rest, beside...), nil)), nil
+}
+
+// appendLines adds the lines of which one is made, where one process began before another had ended its own.
+func appendLines(lines [][]byte, joined []byte) [][]byte {
+	tag := []byte("[<process>]")
+	for len(joined) > 0 {
+		end := len(joined)
+		if i := bytes.Index(joined[1:], tag); i >= 0 {
+			end = i + 1
+		}
+		lines = append(lines, append(bytes.Clone(joined[:end]), '\n'))
+		joined = joined[end:]
+	}
+	return lines
 }

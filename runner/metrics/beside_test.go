@@ -32,6 +32,9 @@ func TestLinesBesideEachOther(t *testing.T) {
 	if other := read("start\n[41] job 1 loss 0.25\n[41] job 0 loss 0.5\nmean 0.375", 41); other != one {
 		t.Errorf("%q of a pool of one is %q", one, other)
 	}
+	if joined := read("start\n[31] job 0 loss 0.5[32] job 1 loss 0.25\n\nmean 0.375", 31, 32); joined != strings.Replace(one, "start\n", "start\n\n", 1) {
+		t.Errorf("lines that ran into each other are %q", joined)
+	}
 	for _, text := range []string{"b\na\n", "[20] b\n[20] a\n", ""} {
 		if got := read(text, 21, 22); got != text {
 			t.Errorf("%q of no child became %q", text, got)
