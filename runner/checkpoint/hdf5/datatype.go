@@ -316,8 +316,8 @@ func compoundType(b *buffer, t datatype, count uint32, version byte, depth int) 
 			return t, checkpoint.Damaged("record of %d bytes with a member behind its end", t.size)
 		}
 		plain = plain && m.typ.plain()
-		fields = append(fields, npy.Field{Name: m.name, Type: checkpoint.DType(m.typ.String()), Offset: m.at})
-		detailed = append(detailed, npy.Field{Name: m.name, Type: checkpoint.DType(m.typ.describe()), Offset: m.at})
+		fields = append(fields, npy.Field{Name: m.name, Type: npy.Type{Name: checkpoint.DType(m.typ.String())}, Offset: m.at})
+		detailed = append(detailed, npy.Field{Name: m.name, Type: npy.Type{Name: checkpoint.DType(m.typ.describe())}, Offset: m.at})
 		members = append(members, m)
 	}
 	t.name, t.detail = npy.StructName(fields), string(npy.StructName(detailed))
@@ -334,16 +334,19 @@ func compoundType(b *buffer, t datatype, count uint32, version byte, depth int) 
 // gather takes over what has to be converted in the members of a record.
 func (t *datatype) gather(members []member) error {
 	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.at, b.at) })
-	for i, m := range members {
-		if i > 0 && members[i-1].at+members[i-1].typ.size > m.at {
+	end := int64(0)
+	for _, m := range members {
+		if end > m.at {
 			return checkpoint.Damaged("record whose members overlap")
 		}
+		t.addUnused(end, m.at)
+		end = m.at + m.typ.size
 		count := int64(1)
 		if m.typ.dims != nil {
 			count = m.typ.size / m.typ.item
 		}
 		if count*int64(len(m.typ.units)) > maxUnits {
-			return checkpoint.Limit("record of more than %d parts that are not little endian", maxUnits)
+			return checkpoint.Limit("record of more than %d parts that are not little endian, or not used", maxUnits)
 		}
 		for i := range count {
 			for _, u := range m.typ.units {
@@ -352,10 +355,18 @@ func (t *datatype) gather(members []member) error {
 			}
 		}
 		if len(t.units) > maxUnits {
-			return checkpoint.Limit("record of more than %d parts that are not little endian", maxUnits)
+			return checkpoint.Limit("record of more than %d parts that are not little endian, or not used", maxUnits)
 		}
 	}
+	t.addUnused(end, t.size)
 	return nil
+}
+
+// addUnused adds the bytes between members, which hold whatever the memory held.
+func (t *datatype) addUnused(from, to int64) {
+	if from < to {
+		t.addUnit(unit{at: from, n: to - from, width: to - from, unused: true})
+	}
 }
 
 // addUnit adds what has to be converted, to the unit in front of it where that is of the same kind.
@@ -364,7 +375,7 @@ func (t *datatype) addUnit(u unit) {
 		last := &t.units[n-1]
 		joined := *last
 		joined.n += u.n
-		if last.at+last.n == u.at && joined == (unit{last.at, joined.n, u.width, u.reversed, u.shift, u.bits, u.signed}) {
+		if last.at+last.n == u.at && joined == (unit{last.at, joined.n, u.width, u.reversed, u.shift, u.bits, u.signed, u.unused}) {
 			last.n = joined.n
 			return
 		}
@@ -374,13 +385,13 @@ func (t *datatype) addUnit(u unit) {
 
 func complexType(t datatype, fields []npy.Field) (checkpoint.DType, bool) {
 	if len(fields) != 2 || fields[0].Name != "r" || fields[0].Offset != 0 || fields[1].Name != "i" || fields[1].Offset != t.size/2 ||
-		fields[0].Type != fields[1].Type {
+		fields[0].Type.Name != fields[1].Type.Name {
 		return "", false
 	}
 	switch {
-	case fields[0].Type == checkpoint.Float32 && t.size == 8:
+	case fields[0].Type.Name == checkpoint.Float32 && t.size == 8:
 		return checkpoint.Complex64, true
-	case fields[0].Type == checkpoint.Float64 && t.size == 16:
+	case fields[0].Type.Name == checkpoint.Float64 && t.size == 16:
 		return checkpoint.Complex128, true
 	}
 	return "", false

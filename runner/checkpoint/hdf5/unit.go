@@ -12,13 +12,14 @@ import (
 const maxUnits = 1 << 12
 
 // unit is a part of an element that is not in the canonical form, little endian with all bits in use: numbers of width
-// bytes each, in the n bytes from at on.
+// bytes each, or bytes of no number, in the n bytes from at on.
 type unit struct {
 	at, n, width int64
 	reversed     bool // big endian
 	// bits is how many bits of an integer are in use, shift the place of the lowest; 0 where all are.
 	shift, bits uint
 	signed      bool
+	unused      bool // no number, and read as 0
 }
 
 // canonical returns data with all elements in the canonical form.
@@ -79,6 +80,9 @@ func (c *converted) ReadAt(p []byte, off int64) (int, error) {
 
 // convert brings one number into the canonical form.
 func (u *unit) convert(p []byte) {
+	if u.unused {
+		clear(p)
+	}
 	if u.reversed {
 		slices.Reverse(p)
 	}

@@ -18,7 +18,7 @@ func (w *walker) value(name string, typ datatype, shape []int64, data checkpoint
 		typ, shape = typ.element(), append(shape[:len(shape):len(shape)], typ.dims...)
 	}
 	if typ.plain() && !(typ.text && len(shape) == 0) {
-		t, err := npy.Array(typ.canonical(data), typ.name, typ.size, 0, shape, nil)
+		t, err := npy.Array(typ.canonical(data), npy.Type{Name: typ.name, Item: typ.size}, shape, nil)
 		if err != nil {
 			return err
 		}

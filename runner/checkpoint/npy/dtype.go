@@ -15,13 +15,8 @@ type Type struct {
 	Item   int64 // bytes
 	Swap   int64 // size of the units to reverse, 0 where the file is little endian
 	Object bool  // Python objects, pickled
-}
 
-// Field is one field of a structured type.
-type Field struct {
-	Name   string
-	Type   checkpoint.DType
-	Offset int64
+	used []bool // bytes of a structured type that are some field's, nil where all are
 }
 
 // StructName writes a structured type: "{a:float32@0,b:int64@4}".
@@ -36,7 +31,7 @@ func StructName(fields []Field) checkpoint.DType {
 		if strings.ContainsAny(name, "{}:@,\"") {
 			name = strconv.Quote(name)
 		}
-		b.WriteString(name + ":" + string(f.Type) + "@" + strconv.FormatInt(f.Offset, 10))
+		b.WriteString(name + ":" + string(f.Type.Name) + "@" + strconv.FormatInt(f.Offset, 10))
 	}
 	b.WriteByte('}')
 	return checkpoint.DType(b.String())
@@ -52,6 +47,12 @@ func SubArray(t Type, shape []int64) (Type, error) {
 		return Type{}, checkpoint.Limit("array of more than 2 GiB within an array")
 	}
 	t.Name += checkpoint.DType(checkpoint.ShapeText(shape))
+	if t.used != nil {
+		if t.Item*n > maxUsed {
+			return Type{}, checkpoint.Limit("array of %d records within a record, of which some bytes are not used", n)
+		}
+		t.used = slices.Repeat(t.used, int(n))
+	}
 	t.Item *= n
 	return t, nil
 }
@@ -127,10 +128,10 @@ func Fortran(n int) []int {
 	return axes
 }
 
-// Array returns the tensor of a shape whose elements data holds, with the bytes of every swap-byte unit reversed where swap is
-// not 0. They are in C order, of the array with its dimensions in another order where axes, a permutation, is not nil:
-// dimension d of the tensor is the array's dimension axes[d].
-func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape []int64, axes []int) (*checkpoint.Tensor, error) {
+// Array returns the tensor of a shape whose elements data holds, in C order, or in that of the array with its dimensions in another
+// order where axes, a permutation, is not nil: dimension d of the tensor is the array's dimension axes[d].
+func Array(data checkpoint.Data, typ Type, shape []int64, axes []int) (*checkpoint.Tensor, error) {
+	name, item := typ.Name, typ.Item
 	n, err := checkpoint.Elements(shape)
 	if err != nil {
 		return nil, err
@@ -145,8 +146,11 @@ func Array(data checkpoint.Data, name checkpoint.DType, item, swap int64, shape 
 	if n > (1<<62)/item || data.Size() != n*item {
 		return nil, checkpoint.Damaged("array of %d elements of %d bytes, with %d bytes of data", n, item, data.Size())
 	}
-	if swap > 0 {
-		data = checkpoint.SwapBytes(data, swap)
+	if typ.Swap > 0 {
+		data = checkpoint.SwapBytes(data, typ.Swap)
+	}
+	if typ.used != nil {
+		data = &zeroed{data, typ.used}
 	}
 	if !slices.IsSorted(axes) {
 		stride := make([]int64, len(shape))

@@ -183,10 +183,10 @@ func descr(v any, depth int) (Type, error) {
 			return Type{}, checkpoint.Damaged("structured array type with two fields %q", checkpoint.Clip(name, 80))
 		}
 		seen[name] = true
-		fields = append(fields, Field{Name: name, Type: t.Name, Offset: off})
+		fields = append(fields, Field{Name: name, Type: t, Offset: off})
 		off += t.Item
 	}
-	return Type{Name: StructName(fields), Item: off}, nil
+	return Record(fields, off)
 }
 
 // literalParser reads the subset of Python literals that NumPy writes: dictionaries with string keys, tuples, lists,

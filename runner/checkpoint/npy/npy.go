@@ -16,7 +16,7 @@ func (h *Header) Tensor(data checkpoint.Data, anyOrder func(checkpoint.Data) che
 	if h.Fortran {
 		axes = Fortran(len(h.Shape))
 	}
-	return Array(elements, h.Type.Name, h.Type.Item, h.Type.Swap, h.Shape, axes)
+	return Array(elements, h.Type, h.Shape, axes)
 }
 
 // tail is the part of sequential data behind an offset.

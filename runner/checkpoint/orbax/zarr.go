@@ -48,7 +48,7 @@ func (a *layout) load(stored func(key string) (checkpoint.Data, bool, error)) (*
 	if err := g.collect(a, stored); err != nil {
 		return nil, err
 	}
-	return npy.Array(g, a.typ.Name, a.typ.Item, a.typ.Swap, a.shape, nil)
+	return npy.Array(g, a.typ, a.shape, nil)
 }
 
 // elementType reads a type as NumPy writes it, or one of the names that TensorStore has added.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
@@ -77,14 +78,14 @@ func (x *Early) Built(o *pickle.Object) (pickle.Value, int64) {
 		return nil, 0
 	}
 	a, err := readArray(o.State)
-	if err != nil || a.typ.object {
+	if err != nil || a.typ.Object {
 		return nil, 0
 	}
 	data, ok := a.data.(*pickle.Bytes)
 	if !ok {
 		return nil, 0
 	}
-	return x.array(data, func() (*checkpoint.Tensor, error) { return a.typ.array(x.w.bytes(data), a.shape, a.axes()) })
+	return x.array(data, func() (*checkpoint.Tensor, error) { return npy.Array(x.w.bytes(data), a.typ, a.shape, a.axes()) })
 }
 
 // array makes one of bytes.

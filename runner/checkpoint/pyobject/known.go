@@ -58,7 +58,7 @@ func (w *walker) known(p *keypath.Path, g pickle.Global, o *pickle.Object) (done
 				return true, err
 			}
 			return true, w.add(p, checkpoint.Entry{
-				Kind: checkpoint.KindObject, Type: "numpy.dtype", Text: string(d.name), Data: checkpoint.Text(string(d.name)),
+				Kind: checkpoint.KindObject, Type: "numpy.dtype", Text: string(d.Name), Data: checkpoint.Text(string(d.Name)),
 			})
 		}
 	}

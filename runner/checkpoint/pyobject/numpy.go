@@ -14,14 +14,6 @@ import (
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 )
 
-// dtype is a NumPy dtype as a pickle describes it.
-type dtype struct {
-	name   checkpoint.DType
-	item   int64
-	swap   int64 // size of the units whose bytes are reversed, 0 for little endian
-	object bool  // elements are Python objects
-}
-
 // numpy adds the entries of arrays and array scalars.
 func (w *walker) numpy(p *keypath.Path, g pickle.Global, o *pickle.Object) (bool, error) {
 	switch {
@@ -59,7 +51,7 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
-	if a.typ.object {
+	if a.typ.Object {
 		return w.objectArray(p, a.shape, a.data)
 	}
 	data, ok := asBytes(a.data)
@@ -69,7 +61,7 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if err := w.holdMade(a.data, data); err != nil {
 		return err
 	}
-	t, err := a.typ.array(w.bytes(data), a.shape, a.axes())
+	t, err := npy.Array(w.bytes(data), a.typ, a.shape, a.axes())
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -79,7 +71,7 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 // array is the state of an array.
 type array struct {
 	shape   []int64
-	typ     dtype
+	typ     npy.Type
 	fortran bool
 	data    pickle.Value
 }
@@ -134,7 +126,7 @@ func (w *walker) wrapped(p *keypath.Path, o *pickle.Object) error {
 	if a.Fortran {
 		axes = npy.Fortran(len(a.Shape))
 	}
-	t, err := a.typ.array(outside.Data, a.Shape, axes)
+	t, err := npy.Array(outside.Data, a.typ, a.Shape, axes)
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -148,7 +140,7 @@ type ArrayDescription struct {
 	Objects bool  // the elements are Python objects
 	Bytes   int64 // of all elements, where they are not
 	Aligned bool  // a byte with a count of padding bytes, and those, precede the elements
-	typ     dtype
+	typ     npy.Type
 }
 
 // DescribeArray reads the state of a NumpyArrayWrapper.
@@ -174,7 +166,7 @@ func DescribeArray(o *pickle.Object) (*ArrayDescription, error) {
 			if err != nil {
 				return nil, err
 			}
-			a.typ, a.Objects = typ, typ.object
+			a.typ, a.Objects = typ, typ.Object
 			seen++
 		case pickle.Value("numpy_array_alignment_bytes"):
 			_, none := pair.Value.(pickle.None)
@@ -188,10 +180,10 @@ func DescribeArray(o *pickle.Object) (*ArrayDescription, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.typ.item > 0 && n > (1<<62)/a.typ.item {
-		return nil, checkpoint.Damaged("array of joblib with %d elements of %d bytes", n, a.typ.item)
+	if a.typ.Item > 0 && n > (1<<62)/a.typ.Item {
+		return nil, checkpoint.Damaged("array of joblib with %d elements of %d bytes", n, a.typ.Item)
 	}
-	a.Bytes = n * a.typ.item
+	a.Bytes = n * a.typ.Item
 	return a, nil
 }
 
@@ -205,7 +197,7 @@ func ObjectArrayShape(v pickle.Value) ([]int64, bool) {
 	if g, named := o.Global(); !ok || !named || g.Name != "_reconstruct" || len(state.Items) != 5 {
 		return nil, false
 	}
-	if d, err := readDType(state.Items[2], 0); err != nil || !d.object {
+	if d, err := readDType(state.Items[2], 0); err != nil || !d.Object {
 		return nil, false
 	}
 	return Integers(state.Items[1])
@@ -244,14 +236,14 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.object {
+	if d.Object {
 		return nil, checkpoint.Damaged("array of objects from a buffer")
 	}
 	switch {
 	case order == "C":
-		return d.array(w.bytes(data), shape, nil)
+		return npy.Array(w.bytes(data), d, shape, nil)
 	case order == "F":
-		return d.array(w.bytes(data), shape, npy.Fortran(len(shape)))
+		return npy.Array(w.bytes(data), d, shape, npy.Fortran(len(shape)))
 	case order != "K" || len(args) < 5:
 		return nil, checkpoint.Unsupported("array from a buffer in the order %q", checkpoint.Clip(order, 20))
 	}
@@ -263,7 +255,7 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 	for d, a := range axes {
 		transposed[d] = shape[a]
 	}
-	return d.array(w.bytes(data), transposed, axes)
+	return npy.Array(w.bytes(data), d, transposed, axes)
 }
 
 // permutation reads a tuple of the numbers below n, each once.
@@ -282,10 +274,6 @@ func permutation(v pickle.Value, n int) ([]int, bool) {
 	return axes, true
 }
 
-func (d dtype) array(data checkpoint.Data, shape []int64, axes []int) (*checkpoint.Tensor, error) {
-	return npy.Array(data, d.name, d.item, d.swap, shape, axes)
-}
-
 // arrayScalar reads numpy.core.multiarray.scalar(dtype, bytes): a number with NumPy's type.
 func (w *walker) arrayScalar(p *keypath.Path, o *pickle.Object) error {
 	args := argsOf(o)
@@ -296,29 +284,29 @@ func (w *walker) arrayScalar(p *keypath.Path, o *pickle.Object) error {
 	if err != nil {
 		return err
 	}
-	if d.object {
+	if d.Object {
 		return w.walk(p, args[1])
 	}
-	raw, err := d.scalar(args[1])
+	raw, err := scalarBytes(d, args[1])
 	if err != nil {
 		return fmt.Errorf("array scalar %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
-	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.name), Data: checkpoint.Text(string(raw))}
-	e.Text = ScalarText(d.name, raw)
+	e := checkpoint.Entry{Kind: checkpoint.KindNumber, Type: "numpy." + string(d.Name), Data: checkpoint.Text(string(raw))}
+	e.Text = ScalarText(d.Name, raw)
 	return w.add(p, e)
 }
 
-// scalar returns the little-endian bytes of a number that is pickled as v.
-func (d dtype) scalar(v pickle.Value) ([]byte, error) {
+// scalarBytes returns the little-endian bytes of a number that is pickled as v.
+func scalarBytes(d npy.Type, v pickle.Value) ([]byte, error) {
 	data, ok := asBytes(v)
-	if !ok || data.Len != d.item || data.Held == nil && data.Len > 0 {
+	if !ok || data.Len != d.Item || data.Held == nil && data.Len > 0 {
 		return nil, checkpoint.Damaged("data that does not fit its type")
 	}
-	t, err := d.array(bytes.NewReader(data.Held), nil, nil)
+	t, err := npy.Array(bytes.NewReader(data.Held), d, nil, nil)
 	if err != nil {
 		return nil, err
 	}
-	raw := make([]byte, d.item)
+	raw := make([]byte, d.Item)
 	return raw, checkpoint.ReadFull(t, raw, 0)
 }
 
@@ -357,21 +345,21 @@ func ScalarText(d checkpoint.DType, raw []byte) string {
 
 // dtype reads numpy.dtype(code, align, copy) with the state that dtype.__setstate__ takes:
 // (version, byte order, subarray, names, fields, item size, alignment, flags[, metadata]).
-func (w *walker) dtype(v pickle.Value) (dtype, error) { return readDType(v, 0) }
+func (w *walker) dtype(v pickle.Value) (npy.Type, error) { return readDType(v, 0) }
 
-func readDType(v pickle.Value, depth int) (dtype, error) {
+func readDType(v pickle.Value, depth int) (npy.Type, error) {
 	o, ok := v.(*pickle.Object)
 	if !ok || depth > 8 {
-		return dtype{}, checkpoint.Damaged("array type that is no numpy.dtype")
+		return npy.Type{}, checkpoint.Damaged("array type that is no numpy.dtype")
 	}
 	g, _ := o.Global()
 	args := argsOf(o)
 	if g != (pickle.Global{Module: "numpy", Name: "dtype"}) {
 		// NumPy 2 pickles the type of unusual dtypes through their classes, and ml_dtypes registers its own.
-		return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
+		return npy.Type{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
 	}
 	if len(args) == 0 {
-		return dtype{}, checkpoint.Damaged("numpy.dtype without a code")
+		return npy.Type{}, checkpoint.Damaged("numpy.dtype without a code")
 	}
 	code, ok := args[0].(string)
 	if named, isGlobal := args[0].(pickle.Global); isGlobal && named == (pickle.Global{Module: "numpy", Name: "record"}) {
@@ -380,14 +368,14 @@ func readDType(v pickle.Value, depth int) (dtype, error) {
 		return namedDType(named)
 	}
 	if !ok {
-		return dtype{}, checkpoint.Damaged("numpy.dtype with a code that is no string")
+		return npy.Type{}, checkpoint.Damaged("numpy.dtype with a code that is no string")
 	}
 	order := "|"
 	var state []pickle.Value
 	if t, ok := o.State.(*pickle.Tuple); ok && len(t.Items) >= 8 {
 		state = t.Items
 		if order, ok = state[1].(string); !ok {
-			return dtype{}, checkpoint.Damaged("numpy.dtype with a byte order that is no string")
+			return npy.Type{}, checkpoint.Damaged("numpy.dtype with a byte order that is no string")
 		}
 		if sub, ok := state[2].(*pickle.Tuple); ok {
 			return subArray(sub, depth)
@@ -400,11 +388,7 @@ func readDType(v pickle.Value, depth int) (dtype, error) {
 	if strings.HasPrefix(code, "M8") || strings.HasPrefix(code, "m8") {
 		unit = timeUnit(state)
 	}
-	d, err := npy.ParseType(order + code + unit)
-	if err != nil {
-		return dtype{}, err
-	}
-	return dtype{name: d.Name, item: d.Item, swap: d.Swap, object: d.Object}, nil
+	return npy.ParseType(order + code + unit)
 }
 
 // timeUnit reads the metadata of datetime64: (..., ({}, (unit, count, 1, 1))) in bytes or text.
@@ -442,35 +426,34 @@ func timeUnit(state []pickle.Value) string {
 
 // namedDType returns an element type that ml_dtypes adds to NumPy and JAX pickles by its class; those of less than a byte
 // take a whole one in memory, which no other format does, and are refused.
-func namedDType(g pickle.Global) (dtype, error) {
+func namedDType(g pickle.Global) (npy.Type, error) {
 	if g.Module == "ml_dtypes" {
 		switch d := checkpoint.DType(g.Name); d {
 		case checkpoint.BFloat16, checkpoint.Float8E4M3FN, checkpoint.Float8E4M3FNUZ, checkpoint.Float8E5M2,
 			checkpoint.Float8E5M2FNUZ, checkpoint.Float8E8M0FNU:
-			return dtype{name: d, item: int64(d.Bits() / 8)}, nil
+			return npy.Type{Name: d, Item: int64(d.Bits() / 8)}, nil
 		}
 	}
-	return dtype{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
+	return npy.Type{}, checkpoint.Unsupported("array type %s", checkpoint.Clip(g.String(), 80))
 }
 
 // subArray reads the type of a field that is an array itself: (element type, shape).
-func subArray(sub *pickle.Tuple, depth int) (dtype, error) {
+func subArray(sub *pickle.Tuple, depth int) (npy.Type, error) {
 	if len(sub.Items) != 2 {
-		return dtype{}, checkpoint.Damaged("array type of %d parts within an array", len(sub.Items))
+		return npy.Type{}, checkpoint.Damaged("array type of %d parts within an array", len(sub.Items))
 	}
 	base, err := readDType(sub.Items[0], depth+1)
 	if err != nil {
-		return dtype{}, err
+		return npy.Type{}, err
 	}
 	shape, ok := Integers(sub.Items[1])
 	if !ok {
-		return dtype{}, checkpoint.Damaged("array type with a shape that is no tuple of integers")
+		return npy.Type{}, checkpoint.Damaged("array type with a shape that is no tuple of integers")
 	}
-	t, err := npy.SubArray(npy.Type{Name: base.name, Item: base.item, Swap: base.swap, Object: base.object}, shape)
-	return dtype{name: t.Name, item: t.Item, swap: t.Swap, object: t.Object}, err
+	return npy.SubArray(base, shape)
 }
 
-func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dtype, error) {
+func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (npy.Type, error) {
 	byName := map[string][]pickle.Value{}
 	if d, ok := fields.(*pickle.Dict); ok {
 		for _, pair := range d.Items {
@@ -483,7 +466,7 @@ func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dt
 	}
 	item, ok := pickle.Int(size)
 	if !ok || item < 0 || item > 1<<31 {
-		return dtype{}, checkpoint.Damaged("structured array type without its size")
+		return npy.Type{}, checkpoint.Damaged("structured array type without its size")
 	}
 	var list []npy.Field
 	length := 0
@@ -491,20 +474,20 @@ func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (dt
 		name, ok := n.(string)
 		field := byName[name]
 		if !ok || len(field) < 2 {
-			return dtype{}, checkpoint.Damaged("structured array type without the field %q", checkpoint.Clip(name, 40))
+			return npy.Type{}, checkpoint.Damaged("structured array type without the field %q", checkpoint.Clip(name, 40))
 		}
 		sub, err := readDType(field[0], depth+1)
 		if err != nil {
-			return dtype{}, err
+			return npy.Type{}, err
 		}
 		off, ok := pickle.Int(field[1])
-		if !ok || sub.object || sub.swap != 0 {
-			return dtype{}, checkpoint.Unsupported("structured array type with objects or big-endian fields")
+		if !ok || sub.Object || sub.Swap != 0 {
+			return npy.Type{}, checkpoint.Unsupported("structured array type with objects or big-endian fields")
 		}
-		if length += len(name) + len(sub.name); length > npy.MaxHeader {
-			return dtype{}, checkpoint.Limit("structured array type with names of more than %d KiB", npy.MaxHeader>>10)
+		if length += len(name) + len(sub.Name); length > npy.MaxHeader {
+			return npy.Type{}, checkpoint.Limit("structured array type with names of more than %d KiB", npy.MaxHeader>>10)
 		}
-		list = append(list, npy.Field{Name: name, Type: sub.name, Offset: off})
+		list = append(list, npy.Field{Name: name, Type: sub, Offset: off})
 	}
-	return dtype{name: npy.StructName(list), item: item}, nil
+	return npy.Record(list, item)
 }

@@ -158,14 +158,14 @@ func numberLiteral(args []pickle.Value) (string, bool) {
 		return "", false
 	}
 	d, err := readDType(args[0], 0)
-	if err != nil || d.object || d.item > maxLiteral || len(d.name) > maxLiteral {
+	if err != nil || d.Object || d.Item > maxLiteral || len(d.Name) > maxLiteral {
 		return "", false
 	}
-	raw, err := d.scalar(args[1])
+	raw, err := scalarBytes(d, args[1])
 	if err != nil {
 		return "", false
 	}
-	return "numpy." + string(d.name) + "(" + ScalarText(d.name, raw) + ")", true
+	return "numpy." + string(d.Name) + "(" + ScalarText(d.Name, raw) + ")", true
 }
 
 func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {

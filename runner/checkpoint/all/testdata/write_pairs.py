@@ -134,6 +134,16 @@ other("objects-transposed", objects["grid"], objects["grid"].T, npy)
 other("objects-value", objects["grid"], np.array([[1, "b", 2.5], [b"c", (4,), [6]]], dtype=object), npy)
 other("objects-shape", objects["grid"], objects["grid"].reshape(-1), npy)
 
+# Of records, what lies between their fields is none of their values.
+padded = np.dtype([("a", "i1"), ("b", "f8"), ("c", [("d", "i2"), ("e", "i4")], 2), ("f", "u1")], align=True)
+records = [np.frombuffer(bytes([fill]) * padded.itemsize * 4, padded).reshape(2, 2).copy() for fill in (0, 0xff)]
+for r in records:
+    r["a"], r["b"], r["c"]["d"], r["c"]["e"], r["f"] = 1, 2.5, 3, 4, 5
+assert records[0].tobytes() != records[1].tobytes() and (records[0] == records[1]).all()
+for name, save in {"pickle": dump, "npz": npz, "compressed": compressed, "protocol-2": lambda v, file: dump(v, file, 2)}.items():
+    same("padding-" + name, {"r": records[0]}, {"r": records[1]}, save)
+    other("records-" + name, {"r": records[0]}, {"r": np.zeros_like(records[0])}, save)
+
 # Names are written alike whatever the format.
 odd = {name: np.arange(float(i)) for i, name in enumerate(["w", "a.b", "x[0]", 'q"u', "\x7f", "\u200b", "\u00fc"])}
 same("names-npz", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, npz)
@@ -160,6 +170,7 @@ else:
     same("names-safetensors", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, lambda v, file: safetensors.numpy.save_file(v, file))
     same("names-shards", odd | {"": np.ones(2)}, odd | {"": np.ones(2)}, dump, shards)
     same("names-hdf5", odd, odd, dump, hdf5)
+    same("padding-hdf5", {"r": records[0]}, {"r": records[1]}, hdf5)
 
 things = {
     "arrays": [np.arange(6.).reshape(2, 3), np.float32(1.5), np.array(["a", "bc"])], "namespace": argparse.Namespace(lr=.1, tags={"a"}),
