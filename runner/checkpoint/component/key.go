@@ -20,13 +20,17 @@ func ofKey(key string) (ID, bool) {
 	}
 	w := wordsOf(key)
 	settings := w.one("args", "arg", "config", "cfg", "conf", "configuration", "hparams", "hparam", "hyper", "hyperparameters", "options", "opts",
-		"settings", "kwargs", "name", "type", "arch")
+		"settings", "kwargs", "name", "names", "type", "arch", "fn", "function", "schedule", "schedules", "threshold", "thresholds", "len") ||
+		w.one("loss", "losses") && w.one("weight", "weights") || w.one("n") && w.one("steps") ||
+		w.one("lr") && w.one("base", "min", "max", "init", "initial", "end", "final", "decay", "lambda")
 	done := !w.one("max", "total", "warmup", "per", "every", "interval", "logging", "save", "eval", "log", "stopped", "skipped", "decay")
 	switch {
 	case w.one("version", "versions") || key == "git_sha" || key == "git_hash" || key == "composer_env_dict":
 		return Version, true
 	case w.one("checkpoint", "callback", "callbacks", "stopping") || key == "num_input_tokens_seen":
 		return 0, false
+	case w.one("loss") && w.one("scale") || w.one("bad") && w.one("epochs"):
+		return 0, false // a scaler's, which is known by its members, and what waits for an early end
 	case settings || w.one("batch") && w.one("size"):
 		return Config, true
 	case w.one("path", "dirpath"):
@@ -71,7 +75,8 @@ func ofKey(key string) (ID, bool) {
 		return Step, true
 	case w.one("epoch", "epochs", "step", "steps", "iters", "iterations") && !w.one("stopped", "skipped"):
 		return Config, true
-	case w.one("stopped", "skipped") || w.one("loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "perplexity", "lr"):
+	case w.one("stopped", "skipped") || w.one("loss", "losses", "acc", "accuracy", "metric", "metrics", "history", "score", "scores", "results", "f1", "auc", "auroc",
+		"bleu", "rouge", "wer", "cer", "psnr", "ssim", "rmse", "mse", "perplexity", "ppl", "lr"), key == "ep_info_buffer" || key == "ep_success_buffer":
 		return Metrics, true
 	case w.one("model", "models", "net", "nets", "network", "networks", "weights", "params", "parameters", "module", "modules", "layers",
 		"generator", "discriminator", "encoder", "decoder", "backbone", "head") || key == "state_dict" || strings.HasSuffix(key, "_state_dict"):
@@ -117,7 +122,7 @@ func fits(id ID, e *checkpoint.Entry, path []segment, last bool) bool {
 	case Sampler:
 		return (t == nil || !isParameter(path)) && (!last || e.Kind != checkpoint.KindString)
 	case Metrics:
-		return t == nil || !isParameter(path)
+		return t == nil && (!last || e.Kind == checkpoint.KindNumber && e.Type != "bool" || e.Kind == checkpoint.KindObject) || t != nil && !isParameter(path)
 	case Config:
 		return t == nil
 	}
@@ -141,7 +146,7 @@ func isState(e *checkpoint.Entry) bool {
 // describes reports whether a value that is no part of the training says something about one.
 func describes(id ID, e *checkpoint.Entry) bool {
 	switch id {
-	case Model, Optimizer, Scheduler, Scaler, EMA:
+	case Model, Optimizer, Scheduler, Scaler, EMA, Metrics:
 		return e.Kind == checkpoint.KindNumber || e.Kind == checkpoint.KindString
 	}
 	return false

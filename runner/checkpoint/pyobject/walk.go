@@ -165,10 +165,10 @@ func (w *walker) walk(p *keypath.Path, v pickle.Value) error {
 }
 
 func (w *walker) sequence(p *keypath.Path, typ string, items []pickle.Value) error {
-	if w.isPythonRandom(typ, items) {
+	if w.isPythonRandom(items) {
 		w.rng(p, "python-random")
 	}
-	if w.isNumPyRandom(typ, items) {
+	if w.isNumPyRandom(items) {
 		w.rng(p, "numpy-mt19937")
 	}
 	if len(items) >= packFrom {
@@ -394,17 +394,17 @@ func (w *walker) rng(p *keypath.Path, generator string) {
 	w.file.RNG = append(w.file.RNG, checkpoint.RNGState{Name: p.String(), Generator: generator})
 }
 
-// isPythonRandom recognises random.getstate(): (3, 624 words and an index, next Gaussian or None).
-func (w *walker) isPythonRandom(typ string, items []pickle.Value) bool {
+// isPythonRandom recognises random.getstate(): (3, 624 words and an index, next Gaussian or None), of which JSON makes lists.
+func (w *walker) isPythonRandom(items []pickle.Value) bool {
 	if len(items) != 3 || items[0] != pickle.Value(int64(3)) {
 		return false
 	}
-	words, ok := items[1].(*pickle.Tuple)
-	return ok && len(words.Items) == 625 && typ == "tuple"
+	words, ok := itemsOf(items[1])
+	return ok && len(words) == 625
 }
 
 // isNumPyRandom recognises numpy.random.get_state(): ('MT19937', 624 words, index, has_gauss, Gaussian).
-func (w *walker) isNumPyRandom(_ string, items []pickle.Value) bool {
+func (w *walker) isNumPyRandom(items []pickle.Value) bool {
 	return len(items) == 5 && items[0] == pickle.Value("MT19937")
 }
 
