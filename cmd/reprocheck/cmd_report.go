@@ -12,7 +12,15 @@ import (
 	"github.com/reprocheck/reprocheck/runner/record"
 )
 
-var storeFlag = &cli.StringFlag{Name: "store", Value: ".reprocheck", Usage: "the store in `DIR`"}
+var storeFlag = &cli.StringFlag{Name: "store", Value: ".reprocheck", Usage: "the store in `DIR`", Action: namesStore}
+
+// namesStore refuses a store without a name, as an empty variable of a shell gives it.
+func namesStore(_ *cli.Context, dir string) error {
+	if dir == "" {
+		return usagef("--store needs a directory, and was given an empty name")
+	}
+	return nil
+}
 
 const (
 	auditHelp       = "AUDIT is an audit's id, the path of its directory, or absent for the latest."

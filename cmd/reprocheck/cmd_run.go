@@ -75,7 +75,7 @@ func runFlags() []cli.Flag {
 		&cli.IntFlag{Name: "max-runs", Value: config.DefaultMaxRuns, Usage: "make at most `N` runs in all, those for the diagnosis included"},
 		&cli.DurationFlag{Name: "timeout", DefaultText: "none", Usage: "end a run after `D` (90s, 2h)"},
 		&cli.IntFlag{Name: "jobs", Aliases: []string{"j"}, Value: 1, Usage: "`N` runs side by side"},
-		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)"},
+		&cli.StringFlag{Name: "store", Usage: "keep records in `DIR` (default: .reprocheck)", Action: namesStore},
 		&cli.StringFlag{Name: "config", Usage: "read settings from `FILE` (default: reprocheck.yaml where it exists)"},
 		&cli.StringSliceFlag{Name: "metric-regex", Usage: "also read metrics by this `REGEX` (groups: name, value, step)"},
 		&cli.StringSliceFlag{Name: "isolate", Usage: "give each run a private layer over `DIR` outside the project too"},
