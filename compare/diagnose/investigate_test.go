@@ -473,6 +473,20 @@ func TestMoreRunsWhereRandomnessEntered(t *testing.T) {
 	}
 }
 
+// A timer goes off after a time, and no order of tasks has to do with it.
+func TestATimerIsToldAsOne(t *testing.T) {
+	w := world{t: t, reaches: []seed.ID{"unknown"}, events: func(valueOf) []probe.Event {
+		return []probe.Event{{Kind: probe.KindTask, Stream: seed.Concurrency, File: "train.py", Line: 4, Detail: json.RawMessage(`{"api":"threading.Thread.start","timer":true}`)}}
+	}}
+	audit := w.investigate(record.Settings{})
+	if got := convicted(audit); got != "concurrency observed train.py:4" {
+		t.Fatalf("causes %q", got)
+	}
+	if c := audit.Causes[0]; !strings.Contains(c.Story, "starts a timer") || !strings.Contains(c.Fix, "number of steps") {
+		t.Errorf("told as %q, mended by %q", c.Story, c.Fix)
+	}
+}
+
 // Of hash() and id() often only a remainder is used, which comes to the same in some runs, as the order of a set of two does.
 func TestMoreRunsWhereHashesAreAskedFor(t *testing.T) {
 	for source, want := range map[string]record.Verdict{

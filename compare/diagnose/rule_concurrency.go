@@ -27,6 +27,10 @@ func concurrency() rule {
 		case unordered != nil:
 			return &suspicion{source: seed.Concurrency, strength: entered, site: unordered,
 				story: fmt.Sprintf("%s takes results in the order in which they are completed (%s), which is another in every run.", at(unordered), unordered.API)}
+		case started != nil && started.First.DetailBool("timer"):
+			return &suspicion{source: seed.Concurrency, strength: present, site: started,
+				story: fmt.Sprintf("%s starts a timer, which goes off after a time: how far the training has come by then is another in every run.", at(started)),
+				fix:   "End the training, and whatever else changes its course, after a number of steps or epochs; leave to timers what only logs or saves."}
 		case started != nil:
 			return &suspicion{source: seed.Concurrency, strength: present, site: started,
 				story: fmt.Sprintf("%s starts work that runs at the same time (%s), and the result depends on which part comes first.", at(started), started.API)}

@@ -229,7 +229,8 @@ class _Tasks:
         note = self._note
 
         def start(self):
-            note(sys._getframe(1), "threading.Thread.start", direct=True)
+            timer = {"timer": True} if isinstance(self, module.Timer) else {}
+            note(sys._getframe(1), "threading.Thread.start", direct=True, **timer)
             original(self)
 
         put((kind,), "start", original, start)

@@ -60,6 +60,9 @@ except sqlite3.OperationalError:
 threading.Lock()
 thread = threading.Thread(target=int)
 thread.start()  #! task concurrency api=threading.Thread.start
+timer = threading.Timer(60, print)
+timer.start()  #! task concurrency api=threading.Thread.start timer=true
+timer.cancel()
 thread.join()
 pool = ThreadPoolExecutor(2)  #! task concurrency api=concurrent.futures.ThreadPoolExecutor
 futures = [pool.submit(pow, 2, 3)]
