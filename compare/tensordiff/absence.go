@@ -22,9 +22,8 @@ type owner struct {
 	expected bool
 }
 
-// absences explains what it means that the other file lacks values of this one.
-func (o owner) absences(list []int32) []Absence {
-	out := make([]Absence, 0, len(list))
+// absences explains what it means that the other file lacks values of this one, and enters it in a list.
+func (o owner) absences(list []int32, to *Listing[Absence]) error {
 	// Only tensors that both files have can be what others are tied to.
 	lacks := make(map[int32]bool, len(list))
 	shared := map[checkpoint.Block][]*checkpoint.Entry{} // by the blocks of what is lacking
@@ -46,9 +45,12 @@ func (o owner) absences(list []int32) []Absence {
 	}
 	l := layers{shared: shared, depth: o.headDepths(list), weights: o.weights(list)}
 	for _, i := range list {
-		out = append(out, o.absence(&o.file.Entries[i], o.parts[i], l))
+		x := o.absence(&o.file.Entries[i], o.parts[i], l)
+		if err := to.add(x, x.Why); err != nil {
+			return err
+		}
 	}
-	return out
+	return nil
 }
 
 // layers is what is known of the layers that absent values are of.

@@ -40,7 +40,7 @@ func TestLastLayers(t *testing.T) {
 			}
 			r := diff(t, matrix(file(t, entries...), test.names...), file(t), Options{})
 			var got []string
-			for _, m := range r.Missing {
+			for _, m := range r.Missing.First {
 				got = append(got, m.Class)
 			}
 			if !slices.Equal(got, test.want) {

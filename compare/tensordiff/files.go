@@ -56,7 +56,8 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 	}
 
 	r := &Result{
-		Schema: SchemaVersion, A: side(a), B: side(b), Changed: &Changes{rest: o.Rest}, Renamed: []Rename{},
+		Schema: SchemaVersion, A: side(a), B: side(b), Changed: &Changes{more: spilled{rest: o.Rest}},
+		Missing: newListing[Absence](o.Rest), Unexpected: newListing[Absence](o.Rest), Renamed: newListing[Rename](o.Rest),
 		Structure: structure(a, b), Container: container(a, b, of),
 	}
 	if distributed(a) != distributed(b) {
@@ -68,13 +69,19 @@ func Files(ctx context.Context, a, b *checkpoint.File, o Options) (*Result, erro
 	slices.SortFunc(al.matches, func(x, y match) int { return orderA.compare(x.a, y.a) })
 	for _, m := range al.matches {
 		if m.why != "" {
-			r.Renamed = append(r.Renamed, Rename{a.Entries[m.a].Name, b.Entries[m.b].Name, m.why})
+			if err := r.Renamed.add(Rename{a.Entries[m.a].Name, b.Entries[m.b].Name, m.why}, m.why); err != nil {
+				return nil, err
+			}
 		}
 	}
 	slices.SortFunc(al.onlyA, orderA.compare)
 	slices.SortFunc(al.onlyB, orderB.compare)
-	r.Missing = owner{a, partsA, true}.absences(al.onlyA)
-	r.Unexpected = owner{b, partsB, false}.absences(al.onlyB)
+	if err := (owner{a, partsA, true}).absences(al.onlyA, r.Missing); err != nil {
+		return nil, err
+	}
+	if err := (owner{b, partsB, false}).absences(al.onlyB, r.Unexpected); err != nil {
+		return nil, err
+	}
 	if err := r.compareMatches(ctx, al, partsA, o); err != nil {
 		return nil, err
 	}
@@ -128,7 +135,7 @@ func models(f *checkpoint.File, of []component.ID, averaged bool) map[int32]bool
 }
 
 func (r *Result) verdict() Verdict {
-	if len(r.Missing)+len(r.Unexpected)+len(r.Renamed)+len(r.Structure) > 0 {
+	if r.Missing.Count+r.Unexpected.Count+r.Renamed.Count+len(r.Structure) > 0 {
 		return Different
 	}
 	switch {

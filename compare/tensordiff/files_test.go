@@ -44,13 +44,13 @@ func names(r *Result) (changed, missing, unexpected, renamed []string) {
 	for _, c := range r.Changed.First {
 		changed = append(changed, c.Name+" "+c.Class)
 	}
-	for _, m := range r.Missing {
+	for _, m := range r.Missing.First {
 		missing = append(missing, m.Name+" "+m.Class)
 	}
-	for _, u := range r.Unexpected {
+	for _, u := range r.Unexpected.First {
 		unexpected = append(unexpected, u.Name+" "+u.Class)
 	}
-	for _, n := range r.Renamed {
+	for _, n := range r.Renamed.First {
 		renamed = append(renamed, n.A+" "+n.B)
 	}
 	return
@@ -125,7 +125,7 @@ func TestATiedWeightIsNoLoss(t *testing.T) {
 	a := file(t, "embed.weight", []float32{1, 2}, "lm_head.weight", []float32{1, 2})
 	storeIn(a, "0", "0")
 	r := diff(t, a, file(t, "embed.weight", []float32{1, 2}), Options{})
-	if len(r.Missing) != 1 || r.Missing[0].Class != "tied" || !strings.Contains(r.Missing[0].Why, "embed.weight") {
+	if r.Missing.Count != 1 || r.Missing.First[0].Class != "tied" || !strings.Contains(r.Missing.First[0].Why, "embed.weight") {
 		t.Errorf("missing: %+v", r.Missing)
 	}
 }

@@ -80,15 +80,15 @@ func TestWhatIsUnexpectedIsNotMissing(t *testing.T) {
 	full := matrix(file(t, "model.bn.weight", w, "model.bn.running_mean", []float32{3, 4}, "model.classifier.weight", []float32{7, 8},
 		"model.layer.weight", []float32{9, 10}, "optimizer.state[0].exp_avg", []float32{11, 12}, "epoch", "3"), "model.layer.weight")
 	r := diff(t, file(t, "model.bn.weight", w), full, Options{})
-	for _, u := range r.Unexpected {
+	for _, u := range r.Unexpected.First {
 		const lost = "starts again from zero"
 		drops := strings.Contains(u.Why, "strict=False drops it") || strings.Contains(u.Why, "strict=False drops them") || strings.Contains(u.Why, "is ignored")
 		if u.Class == "optimizer" && !strings.Contains(u.Why, lost) || u.Class != "optimizer" && !drops {
 			t.Errorf("%s %s: %s", u.Name, u.Class, u.Why)
 		}
 	}
-	if len(r.Unexpected) != 5 {
-		t.Errorf("%d of 5 unexpected", len(r.Unexpected))
+	if r.Unexpected.Count != 5 {
+		t.Errorf("%d of 5 unexpected", r.Unexpected.Count)
 	}
 }
 
@@ -141,7 +141,7 @@ func TestTheModelComesFirst(t *testing.T) {
 		for _, c := range r.Changed.First {
 			got = append(got, c.Name)
 		}
-		for _, m := range r.Missing {
+		for _, m := range r.Missing.First {
 			got = append(got, m.Name)
 		}
 		if d := cmp.Diff(test.want, got); d != "" {
@@ -249,10 +249,10 @@ func TestWhoWrappedTheModel(t *testing.T) {
 		"wrapped by PEFT":                                    file(t, "base_layer.w", one),
 	} {
 		r := diff(t, file(t, "w", one), b, Options{})
-		if len(r.Renamed) != 1 || !strings.Contains(r.Renamed[0].Why, want) {
+		if r.Renamed.Count != 1 || !strings.Contains(r.Renamed.First[0].Why, want) {
 			t.Errorf("want %q, got %+v", want, r.Renamed)
 		}
-		if len(r.Unexpected) > 0 && r.Unexpected[0].Class != "averaging-counter" {
+		if r.Unexpected.Count > 0 && r.Unexpected.First[0].Class != "averaging-counter" {
 			t.Errorf("unexpected: %+v", r.Unexpected)
 		}
 	}
@@ -262,7 +262,7 @@ func TestWhatIsNoParameterIsNotRandom(t *testing.T) {
 	ids := file(t)
 	ids.Entries = append(ids.Entries, checkpoint.TensorEntry("embeddings.position_ids", tensor(t, checkpoint.Int64, make([]byte, 8))))
 	r := diff(t, ids, file(t), Options{})
-	if len(r.Missing) != 1 || r.Missing[0].Class != "buffer" {
+	if r.Missing.Count != 1 || r.Missing.First[0].Class != "buffer" {
 		t.Errorf("%+v", r.Missing)
 	}
 }
@@ -310,7 +310,7 @@ func TestNumbersThatADistributedCheckpointMadeTexts(t *testing.T) {
 			test.a.Entries = append(test.a.Entries, checkpoint.Entry{Name: "empty", Kind: checkpoint.KindObject, Type: "dict", Text: "0", Structure: true, Data: checkpoint.Text("0")})
 		}
 		r := diff(t, test.a, test.b, Options{})
-		if r.Verdict != test.verdict || len(r.Renamed) != test.renamed || len(r.Structure) > 0 && test.renamed == 0 {
+		if r.Verdict != test.verdict || r.Renamed.Count != test.renamed || len(r.Structure) > 0 && test.renamed == 0 {
 			t.Errorf("%s: %s, renamed %+v, structure %q", name, r.Verdict, r.Renamed, r.Structure)
 		}
 	}

@@ -32,10 +32,10 @@ type Result struct {
 	Equal        int `json:"equal"`
 	EqualTensors int `json:"equal_tensors"`
 	// Changed, Missing and Renamed are in the order of A, Unexpected in that of B: the model's layers first.
-	Changed    *Changes  `json:"changed"`
-	Missing    []Absence `json:"missing"`
-	Unexpected []Absence `json:"unexpected"`
-	Renamed    []Rename  `json:"renamed"`
+	Changed    *Changes          `json:"changed"`
+	Missing    *Listing[Absence] `json:"missing"`
+	Unexpected *Listing[Absence] `json:"unexpected"`
+	Renamed    *Listing[Rename]  `json:"renamed"`
 	// Generators relates the states of random number generators that changed, the first 64.
 	Generators []Generator `json:"generators"`
 	// Structure says which containers differ in type or are there on one side only.

@@ -29,7 +29,7 @@ func (r *Result) WriteText(w io.Writer) error {
 		fmt.Fprintf(b, "within tolerance: %s changed, by no more than was allowed; %d equal to the last bit\n", count(r.Changed.Count, "value"), r.Equal)
 	case Different:
 		fmt.Fprintf(b, "different: %d changed, %d missing, %d unexpected, %d renamed; %d equal to the last bit\n",
-			r.Changed.Count, len(r.Missing), len(r.Unexpected), len(r.Renamed), r.Equal)
+			r.Changed.Count, r.Missing.Count, r.Unexpected.Count, r.Renamed.Count, r.Equal)
 	}
 	r.writeChanges(b)
 	r.writeAbsences(b)
@@ -158,23 +158,21 @@ func percent(n, of int64) string {
 }
 
 func (r *Result) writeAbsences(b *bufio.Writer) {
-	const most = 10 // of one reason
 	for _, list := range []struct {
 		title string
-		items []Absence
+		*Listing[Absence]
 	}{{"Missing: in a, not in b", r.Missing}, {"Unexpected: in b, not in a", r.Unexpected}} {
 		var lines []string
-		count := map[string]int{}
-		for _, x := range list.items {
-			if count[x.Why]++; count[x.Why] <= most {
-				lines = append(lines, fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why))
+		for _, x := range list.First {
+			lines = append(lines, fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why))
+		}
+		for _, x := range list.reasons {
+			if more := x.count - x.shown; more > 0 {
+				lines = append(lines, fmt.Sprintf("... and %d more: %s", more, x.why))
 			}
 		}
-		for _, x := range list.items {
-			if n := count[x.Why]; n > most {
-				lines = append(lines, fmt.Sprintf("... and %d more: %s", n-most, x.Why))
-				count[x.Why] = 0
-			}
+		if list.others > 0 {
+			lines = append(lines, fmt.Sprintf("... and %d more", list.others))
 		}
 		writeList(b, list.title, lines)
 	}
@@ -182,25 +180,20 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 
 // renames lists the names that changed below the reason that they have in common.
 func (r *Result) renames() []string {
-	const most = 10 // of one reason
-	var reasons []string
-	byReason := map[string][]Rename{}
-	for _, x := range r.Renamed {
-		if byReason[x.Why] == nil {
-			reasons = append(reasons, x.Why)
-		}
-		byReason[x.Why] = append(byReason[x.Why], x)
-	}
 	var lines []string
-	for _, why := range reasons {
-		lines = append(lines, why+":")
-		for i, x := range byReason[why] {
-			if i == most {
-				lines = append(lines, fmt.Sprintf("  ... and %d more", len(byReason[why])-i))
-				break
+	for _, why := range r.Renamed.reasons {
+		lines = append(lines, why.why+":")
+		for _, x := range r.Renamed.First {
+			if x.Why == why.why {
+				lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
 			}
-			lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
 		}
+		if more := why.count - why.shown; more > 0 {
+			lines = append(lines, fmt.Sprintf("  ... and %d more", more))
+		}
+	}
+	if r.Renamed.others > 0 {
+		lines = append(lines, fmt.Sprintf("... and %d more", r.Renamed.others))
 	}
 	return lines
 }
@@ -209,9 +202,10 @@ func writeList(b *bufio.Writer, title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
+	const most = 2 * maxLines // the first of each reason, and how many more there are
 	fmt.Fprintf(b, "\n%s:\n", title)
 	for i, line := range lines {
-		if i == maxLines {
+		if i == most {
 			fmt.Fprintf(b, "  ... and %d more\n", len(lines)-i)
 			break
 		}
