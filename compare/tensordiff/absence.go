@@ -25,7 +25,7 @@ type owner struct {
 // absences explains what it means that the other file lacks values of this one, and enters it in a list.
 func (o owner) absences(list []int32, to *Listing[Absence]) error {
 	// Only tensors that both files have can be what others are tied to.
-	lacks := make(map[int32]bool, len(list))
+	lacks := make([]bool, len(o.file.Entries))
 	shared := map[checkpoint.Block][]*checkpoint.Entry{} // by the blocks of what is lacking
 	for _, i := range list {
 		lacks[i] = true
@@ -36,7 +36,7 @@ func (o owner) absences(list []int32, to *Listing[Absence]) error {
 	for i := range o.file.Entries {
 		e := &o.file.Entries[i]
 		block, ok := blockOf(e)
-		if !ok || lacks[int32(i)] {
+		if !ok || lacks[i] {
 			continue
 		}
 		if others, ok := shared[block]; ok {

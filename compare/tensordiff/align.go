@@ -189,8 +189,8 @@ func explainWrappers(a, b []string) string {
 // byPrefix pairs the tensors of two models of which one is kept under a key, as in a checkpoint of Lightning, whose names
 // begin with the attribute that holds the network. More than half of the smaller model has to fit, by name, type and shape. It
 // reports whether it found any.
-func (al *alignment) byPrefix(modelA, modelB map[int32]bool) bool {
-	small := min(len(modelA), len(modelB))
+func (al *alignment) byPrefix(modelA, modelB marks) bool {
+	small := min(modelA.count(), modelB.count())
 	leftA := slices.DeleteFunc(slices.Clone(al.onlyA), func(i int32) bool { return !modelA[i] })
 	leftB := slices.DeleteFunc(slices.Clone(al.onlyB), func(j int32) bool { return !modelB[j] })
 	inB, inA := prefixOf(al.a, al.b, leftA, leftB), prefixOf(al.b, al.a, leftB, leftA)
@@ -202,7 +202,7 @@ func (al *alignment) byPrefix(modelA, modelB map[int32]bool) bool {
 		return false
 	}
 	why := "the names of the " + side + " file begin with " + strconv.Quote(checkpoint.Clip(best.prefix, 80))
-	takenA, takenB := map[int32]bool{}, map[int32]bool{}
+	takenA, takenB := make(marks, len(al.a.Entries)), make(marks, len(al.b.Entries))
 	best.each(func(plain, long int32) {
 		m := match{plain, long, why}
 		if side == "first" {
@@ -269,7 +269,7 @@ func prefixOf(filePlain, fileLong *checkpoint.File, plain, long []int32) prefixi
 // byContent pairs tensors that are left over on both sides and have equal type, shape and bits, which a renamed layer
 // shows. A content that occurs twice on a side, as freshly initialised biases and counters of batches do, says nothing by itself:
 // it pairs tensors whose names differ as those of others do that were paired.
-func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]checkpoint.Sum, error)) error {
+func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]contentSum, error)) error {
 	type key struct{ dtype, shape string }
 	keyOf := func(e *checkpoint.Entry) key { return key{e.Type, checkpoint.ShapeText(e.Shape)} }
 	// Only what could be equal is read.
@@ -301,7 +301,7 @@ func (al *alignment) byContent(sums func(*checkpoint.File, []int32) ([]checkpoin
 	if err != nil {
 		return err
 	}
-	takenA, takenB := map[int32]bool{}, map[int32]bool{}
+	takenA, takenB := make(marks, len(al.a.Entries)), make(marks, len(al.b.Entries))
 	pair := func(i, j int32, why string) {
 		al.matches = append(al.matches, match{i, j, why})
 		takenA[i], takenB[j] = true, true

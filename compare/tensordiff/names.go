@@ -18,6 +18,19 @@ func places(n int) []int32 {
 	return list
 }
 
+// marks tells some values of a file from the others.
+type marks []bool
+
+func (m marks) count() int {
+	n := 0
+	for _, marked := range m {
+		if marked {
+			n++
+		}
+	}
+	return n
+}
+
 // index finds the values of a file by their names.
 type index struct {
 	entries []checkpoint.Entry

@@ -93,7 +93,7 @@ func theModel(ctx context.Context, list []all.Item) ([]all.Item, error) {
 			}
 			continue // it is told where it is compared
 		}
-		if len(models(f, component.Classify(f).Of, false)) > 0 {
+		if models(f, component.Classify(f).Of, false).count() > 0 {
 			found = append(found, x)
 		}
 		f.Close()
