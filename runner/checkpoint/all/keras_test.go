@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint/all"
@@ -47,6 +48,17 @@ func TestKerasFilesHaveTheVariablesThatKerasSaved(t *testing.T) {
 	}
 	if f, _ := open(t, plain); f.Format != "json" {
 		t.Errorf("weights in JSON are read as %s", f.Format)
+	}
+}
+
+// TestCodeOfKerasIsReported has a layer with a function of the user's in both formats, and models without one.
+func TestCodeOfKerasIsReported(t *testing.T) {
+	dir := write(t, "write_keras.py", "keras", "torch")
+	for name, want := range map[string]int{"lambda.keras": 2, "lambda.h5": 2, "model.keras": 0} {
+		f, _ := open(t, filepath.Join(dir, name))
+		if len(f.Findings) != want || want > 0 && !strings.Contains(f.Findings[0].Text, "Lambda") {
+			t.Errorf("%s: findings %v", name, f.Findings)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/kerascode"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/npy"
 )
@@ -101,6 +102,12 @@ func (w *walker) element(name string, typ datatype, raw []byte) error {
 	return w.value(name, *typ.sequence, []int64{n}, checkpoint.Text(object))
 }
 
+// modelConfig is the attribute in which Keras keeps what a model is made of.
+const modelConfig = "@model_config"
+
 func (w *walker) text(name, s string) error {
+	if name == modelConfig {
+		w.f.Findings = append(w.f.Findings, kerascode.Findings(name, s)...)
+	}
 	return w.add(checkpoint.Entry{Name: name, Kind: checkpoint.KindString, Type: "str", Text: checkpoint.Clip(s, 200), Data: checkpoint.Text(s)})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/hdf5"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/kerascode"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/ziparchive"
 )
@@ -65,6 +66,7 @@ func (Reader) Open(ctx context.Context, r io.ReaderAt, size int64, name string) 
 	}
 	e := pyobject.StringEntry(numbered(text))
 	e.Name = configName
+	f.Findings = append(f.Findings, kerascode.Findings(configName, text)...)
 	f.Entries = append(f.Entries, e)
 	for i := range a.Records {
 		switch rec := &a.Records[i]; {

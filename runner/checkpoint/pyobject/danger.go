@@ -52,9 +52,9 @@ var builtins = []string{
 	"map", "open", "setattr", "vars",
 }
 
-// runsCode reports whether unpickling with g as a callable can run a program or code of the file's author's choice.
+// CanRun reports whether unpickling with g as a callable can run a program or code of the file's author's choice.
 // The lists serve only to tell the user; nothing is ever called, whether listed or not.
-func runsCode(g pickle.Global) bool {
+func CanRun(g pickle.Global) bool {
 	if listed(g.String()) {
 		return true
 	}

@@ -69,7 +69,7 @@ func NewCollector(f *checkpoint.File, fileSize int64) *Collector {
 // Named is for pickle.Options: it notes what would run code. The value that asks for it can stay out of the tree, as what is
 // taken off the stack again does, or be an argument that nothing here asks for.
 func (c *Collector) Named(g pickle.Global) {
-	if len(c.w.dangerous) < maxGlobals && runsCode(g) {
+	if len(c.w.dangerous) < maxGlobals && CanRun(g) {
 		if name := g.String(); c.w.dangerous[name] == "" {
 			c.w.dangerous[name] = ""
 		}
@@ -82,7 +82,7 @@ func (c *Collector) Warn(err error) error {
 	if err == nil || len(names) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, codeText(names[0]))
+	return fmt.Errorf("%w; %s", err, RunsCode("", names[0]).Text)
 }
 
 // Add walks the tree of a pickle whose root has a name, which stands as it is in front of those of its members.

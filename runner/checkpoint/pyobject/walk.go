@@ -412,13 +412,16 @@ func (w *walker) isNumPyRandom(items []pickle.Value) bool {
 func (w *walker) see(p *keypath.Path, g pickle.Global) {
 	name := g.String()
 	w.globals[name]++
-	if w.dangerous[name] == "" && runsCode(g) {
+	if w.dangerous[name] == "" && CanRun(g) {
 		w.dangerous[name] = p.String()
 	}
 }
 
-func codeText(name string) string {
-	return "loading this file in Python could run code: it names " + checkpoint.Clip(name, 80)
+// RunsCode is what is to be told of a value at a name, empty for none, that names what would run code.
+func RunsCode(at, name string) checkpoint.Finding {
+	return checkpoint.Finding{
+		ID: "code-execution", Name: at, Text: "loading this file in Python could run code: it names " + checkpoint.Clip(name, 80),
+	}
 }
 
 func (w *walker) reportGlobals() {
@@ -426,10 +429,7 @@ func (w *walker) reportGlobals() {
 		if i == maxGlobals {
 			break
 		}
-		w.file.Findings = append(w.file.Findings, checkpoint.Finding{
-			ID: "code-execution", Name: w.dangerous[name],
-			Text: codeText(name),
-		})
+		w.file.Findings = append(w.file.Findings, RunsCode(w.dangerous[name], name))
 	}
 	for i, name := range slices.Sorted(maps.Keys(w.globals)) {
 		if i == maxGlobals {

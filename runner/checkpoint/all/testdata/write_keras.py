@@ -73,3 +73,8 @@ half = keras.Sequential([keras.Input((6,)), L.Dense(4, dtype="bfloat16"), L.Dens
 path = os.path.join(OUT, "half.keras")
 half.save(path)
 expect(path, half, None)
+
+# A layer whose function is in the file as code.
+code = keras.Sequential([keras.Input((6,)), L.Dense(4), L.Lambda(lambda x: x * 2)])
+for name in ("lambda.keras", "lambda.h5"):
+    code.save(os.path.join(OUT, name))
