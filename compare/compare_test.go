@@ -417,3 +417,26 @@ func TestNumbersOfProcesses(t *testing.T) {
 		})
 	}
 }
+
+// A pinned process has the same number in every run. It is no metric, beside which the words of an output would not count.
+func TestPinnedNumbersOfProcesses(t *testing.T) {
+	run := func(pid int64, text string) *record.Run {
+		number := record.Series{Name: "value", Points: []record.Point{{Value: record.Float(pid), Text: strconv.FormatInt(pid, 10)}}}
+		return &record.Run{Metrics: []record.Series{number}, Processes: []record.Process{{Name: "main", PIDs: []int64{pid}}},
+			Stdout: record.Stream{Masked: text}}
+	}
+	const pinned = 1<<22 + 200
+	for _, c := range []struct {
+		a, b *record.Run
+		want Class
+	}{
+		{run(pinned, "reading a, b"), run(pinned, "reading b, a"), Different},
+		{run(pinned, "reading a, b"), run(pinned, "reading a, b"), Equal},
+		{run(4711, "reading a, b"), run(815, "reading b, a"), Different},
+		{run(4711, "reading a, b"), run(4711, "reading b, a"), Equal}, // it may be a result
+	} {
+		if got := Runs(c.a, c.b, Options{}).Verdict(); got != c.want {
+			t.Errorf("%+v against %+v: %s, want %s", c.a, c.b, got, c.want)
+		}
+	}
+}

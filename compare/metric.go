@@ -74,7 +74,7 @@ func (p seriesPair) diff(o Options) MetricDiff {
 func pairSeries(expected, actual *record.Run, pids [2]map[int64]bool, pairs folders, masked maskedSet) []seriesPair {
 	out := counterparts(expected.Metrics, actual.Metrics, pairs, masked)
 	for i, p := range out {
-		if p.a == nil || p.b == nil || slices.EqualFunc(p.a.Points, p.b.Points, func(x, y record.Point) bool { return x.Text == y.Text && x.Step == y.Step }) {
+		if p.a == nil || p.b == nil || p.same() && !p.pinnedPIDs() {
 			continue
 		}
 		out[i] = p.dropPIDs(pids)
@@ -83,6 +83,11 @@ func pairSeries(expected, actual *record.Run, pids [2]map[int64]bool, pairs fold
 		}
 	}
 	return out
+}
+
+// same reports whether two series are equal as they were written.
+func (p seriesPair) same() bool {
+	return slices.EqualFunc(p.a.Points, p.b.Points, func(x, y record.Point) bool { return x.Text == y.Text && x.Step == y.Step })
 }
 
 func counterparts(expected, actual []record.Series, pairs folders, masked maskedSet) []seriesPair {

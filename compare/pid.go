@@ -7,7 +7,8 @@ import (
 )
 
 // A process's number is printed beside metrics without a name, as by loggers. That a number of a record is one, and no result that
-// happens to be the same, is sure where it differs between two runs and each has its own: both are asked.
+// happens to be the same, is sure where it differs between two runs and each has its own: both are asked. So it is where runs are
+// equal in a number above all that Linux gives out, which is what a process is told where its number is pinned.
 
 // pidsOf are the numbers of the processes of two runs.
 func pidsOf(expected, actual *record.Run) (pids [2]map[int64]bool) {
@@ -18,6 +19,12 @@ func pidsOf(expected, actual *record.Run) (pids [2]map[int64]bool) {
 		}
 	}
 	return pids
+}
+
+// pinnedPIDs reports whether the first point is a number that only a pinned process has.
+func (p seriesPair) pinnedPIDs() bool {
+	const largest = 1 << 22 // PID_MAX_LIMIT, proc_pid_max(5)
+	return len(p.a.Points) > 0 && p.a.Points[0].Value > largest
 }
 
 // isPID reports whether a part of a file is the number of a process.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -147,7 +148,7 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	}
 	defer f.Close()
 	options := metrics.Options{Regex: c.patterns}
-	output, err := metrics.InOrder(f, children(run))
+	output, err := metrics.InOrder(f, printers(run))
 	if err != nil {
 		return fmt.Errorf("reading standard output: %w", err)
 	}
@@ -171,10 +172,16 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	return nil
 }
 
-// children are the numbers of a run's processes but for the first.
-func children(run *record.Run) []int64 {
-	rest := record.Run{Processes: slices.DeleteFunc(slices.Clone(run.Processes), func(p record.Process) bool { return p.Name == "main" })}
-	return rest.PIDs()
+// printers are the processes of a run, children in the order of their names. That multiprocessing made it ("mp-2") does not tell a
+// process of a pool from one that has a work of its own.
+func printers(run *record.Run) []metrics.Printer {
+	processes := slices.Clone(run.Processes)
+	slices.SortStableFunc(processes, func(a, b record.Process) int { return strings.Compare(a.Name, b.Name) })
+	list := make([]metrics.Printer, len(processes))
+	for i, p := range processes {
+		list[i] = metrics.Printer{PIDs: p.PIDs, Child: p.Name != "main", Pool: strings.HasPrefix(path.Base(p.Name), "mp-")}
+	}
+	return list
 }
 
 // maxMaskedOutput bounds the output whose words are compared as well as its numbers.
@@ -185,7 +192,7 @@ func maskOutput(f *os.File, run *record.Run) error {
 	if run.Stdout.Bytes > maxMaskedOutput {
 		return nil
 	}
-	output, err := metrics.InOrder(f, children(run))
+	output, err := metrics.InOrder(f, printers(run))
 	if err != nil {
 		return err
 	}
