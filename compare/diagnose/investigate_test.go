@@ -487,6 +487,24 @@ func TestATimerIsToldAsOne(t *testing.T) {
 	}
 }
 
+// A file with a temporary name is of one run alone: no other finds it.
+func TestTemporaryFilesCarryNothing(t *testing.T) {
+	for path, want := range map[string]string{"/tmp/data_%d/a.npy": "", "/srv/cache.npy": "external-state observed train.py:9"} {
+		w := world{t: t, reaches: []seed.ID{"unknown"}}
+		w.events = func(valueOf) []probe.Event {
+			path := path
+			if strings.Contains(path, "%d") {
+				path = fmt.Sprintf(path, w.run)
+			}
+			return []probe.Event{{Kind: probe.KindOpen, Stream: seed.ExternalState, File: "train.py", Line: 9, Value: "w",
+				Detail: json.RawMessage(fmt.Sprintf(`{"path":%q}`, path))}}
+		}
+		if got := convicted(w.investigate(record.Settings{})); got != want {
+			t.Errorf("%s: causes %q, want %q", path, got, want)
+		}
+	}
+}
+
 // Of hash() and id() often only a remainder is used, which comes to the same in some runs, as the order of a set of two does.
 func TestMoreRunsWhereHashesAreAskedFor(t *testing.T) {
 	for source, want := range map[string]record.Verdict{

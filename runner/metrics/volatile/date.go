@@ -240,7 +240,8 @@ func glogPrefix(s []byte) int {
 	return n
 }
 
-// fraction extends n over ".123" or ",123" at s[n:]; a comma takes exactly the three digits that Python's logging prints.
+// fraction extends n over ".123" or ",123" at s[n:]; a comma takes exactly the three digits that Python's logging prints, and the same once
+// more behind a point, as "%(asctime)s.%(msecs)03d" has it.
 func fraction(s []byte, n int) int {
 	if n+1 >= len(s) || s[n] != '.' && s[n] != ',' || !isDigit(s[n+1]) {
 		return n
@@ -249,8 +250,14 @@ func fraction(s []byte, n int) int {
 	for m < len(s) && m-n < 12 && isDigit(s[m]) {
 		m++
 	}
-	if s[n] == ',' && m-n != 4 {
+	if s[n] == '.' {
+		return m
+	}
+	if m-n != 4 {
 		return n
+	}
+	if again := m + 4; again <= len(s) && s[m] == '.' && string(s[m+1:again]) == string(s[n+1:m]) {
+		return again
 	}
 	return m
 }
