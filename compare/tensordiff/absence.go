@@ -130,8 +130,14 @@ func (o owner) absence(e *checkpoint.Entry, id component.ID, l layers) Absence {
 			why = unread
 		}
 	}
+	if foreign[o.file.Format] {
+		why = strings.Replace(why, "strict=False drops", "a lenient load drops", 1)
+	}
 	return Absence{Name: e.Name, Value: describe(e), Class: class, Why: why}
 }
+
+// foreign are formats that load_state_dict does not read, whose frameworks have other words for it.
+var foreign = map[string]bool{"keras": true, "hdf5": true, "tensorbundle": true, "orbax": true, "msgpack": true, "gguf": true, "onnx": true}
 
 // unexpected says what follows where nothing waits for a value, in the classes in which that is something else than what
 // follows where one is missing.

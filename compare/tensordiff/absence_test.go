@@ -2,6 +2,7 @@ package tensordiff
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
@@ -57,5 +58,22 @@ func TestAConstantIsNotRandom(t *testing.T) {
 	_, missing, _, _ := names(diff(t, f, file(t), Options{}))
 	if want := []string{"norm.weight scale-or-shift", "norm.bias scale-or-shift", "conv.weight tensor", "conv.bias tensor", "free.bias tensor"}; !slices.Equal(missing, want) {
 		t.Errorf("%q, want %q", missing, want)
+	}
+}
+
+// TestAdviceIsInTheWordsOfTheFramework: load_state_dict is PyTorch's.
+func TestAdviceIsInTheWordsOfTheFramework(t *testing.T) {
+	for format, want := range map[string]bool{"torch-zip": true, "safetensors": true, "keras": false, "orbax": false} {
+		a, b := file(t, "fc.weight", []float32{1}), file(t, "fc.weight", []float32{1, 2}, "other.weight", []float32{1})
+		a.Format, b.Format = format, format
+		var text strings.Builder
+		if err := diff(t, a, b, Options{}).WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		for _, words := range []string{"load_state_dict", "strict=False drops"} {
+			if strings.Contains(text.String(), words) != want {
+				t.Errorf("%s: %s\n%s", format, words, text.String())
+			}
+		}
 	}
 }

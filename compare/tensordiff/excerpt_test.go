@@ -31,7 +31,7 @@ func TestLongTextsAreShownWhereTheyDiffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.text(); got != test.want {
+		if got := c.text(true); got != test.want {
 			t.Errorf("got  %s\nwant %s", got, test.want)
 		}
 	}

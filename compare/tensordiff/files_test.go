@@ -172,7 +172,7 @@ func TestTextNamesTheFirstDifference(t *testing.T) {
 // TestNoRelativeDifferenceFromZero: a ratio to 0 or to an infinity is none, and not 0.
 func TestNoRelativeDifferenceFromZero(t *testing.T) {
 	r := diff(t, file(t, "bias", []float32{0, float32(math.Inf(1))}), file(t, "bias", []float32{1, 2}), Options{})
-	if got, want := r.Changed.First[0].text(), "float32[2], 2 of 2 differ (100.0%), first at [0], max abs +Inf, max 1065353216 ulp"; got != want {
+	if got, want := r.Changed.First[0].text(true), "float32[2], 2 of 2 differ (100.0%), first at [0], max abs +Inf, max 1065353216 ulp"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
@@ -185,11 +185,11 @@ func TestANumberWithinTheToleranceIsMarked(t *testing.T) {
 		return f
 	}
 	r := diff(t, build("0.5"), build("0.50001"), Options{DTypeDefaults: true})
-	if got, want := r.Changed.First[0].text(), "number: float 0.5 -> float 0.50001"; got != want {
+	if got, want := r.Changed.First[0].text(true), "number: float 0.5 -> float 0.50001"; got != want {
 		t.Errorf("beyond the tolerance: %s", got)
 	}
 	r = diff(t, build("0.5"), build("0.5000001"), Options{Tolerance: Tolerance{ATol: 1e-3}})
-	if got, want := r.Changed.First[0].text(), "number: float 0.5 -> float 0.5000001, within tolerance"; got != want {
+	if got, want := r.Changed.First[0].text(true), "number: float 0.5 -> float 0.5000001, within tolerance"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for _, kind = range []string{"numpy.float64", "numpy.float32", "numpy.float16"} {

@@ -64,11 +64,12 @@ func (r *Result) writeChanges(b *bufio.Writer) {
 		return
 	}
 	b.WriteString("\nChanged, the model first, in the order of its layers:\n")
-	writeTable(b, r.Changed.First)
+	stateDict := !foreign[r.A.Format]
+	writeTable(b, r.Changed.First, stateDict)
 	switch more := r.Changed.Count - len(r.Changed.First); {
 	case r.Changed.Shapes > 0:
 		fmt.Fprintf(b, "  ... and %d more, of which %s another shape:\n", more, have(r.Changed.Shapes))
-		writeTable(b, r.Changed.Misfits)
+		writeTable(b, r.Changed.Misfits, stateDict)
 		if more := r.Changed.Shapes - len(r.Changed.Misfits); more > 0 {
 			fmt.Fprintf(b, "  ... and %d more\n", more)
 		}
@@ -84,20 +85,21 @@ func have(n int) string {
 	return fmt.Sprintf("%d have", n)
 }
 
-func writeTable(b *bufio.Writer, changes []Change) {
+func writeTable(b *bufio.Writer, changes []Change, stateDict bool) {
 	width := 0
 	for _, c := range changes {
 		width = max(width, utf8.RuneCountInString(display(c.Name)))
 	}
 	for _, c := range changes {
-		fmt.Fprintf(b, "  %-*s  %s\n", min(width, 60), display(c.Name), c.text())
+		fmt.Fprintf(b, "  %-*s  %s\n", min(width, 60), display(c.Name), c.text(stateDict))
 	}
 }
 
-func (c *Change) text() string {
+// text describes a change; stateDict tells that load_state_dict reads such files.
+func (c *Change) text(stateDict bool) string {
 	if c.Stats == nil {
 		text := fmt.Sprintf("%s: %s -> %s", c.Class, checkpoint.Display(c.A, 100), checkpoint.Display(c.B, 100))
-		if c.Class == "shape" && c.Part == component.Model {
+		if c.Class == "shape" && c.Part == component.Model && stateDict {
 			text += ", which load_state_dict refuses, with strict=False too"
 		}
 		if c.FirstByte != nil {
