@@ -16,7 +16,7 @@ type Type struct {
 	Swap   int64 // size of the units to reverse, 0 where the file is little endian
 	Object bool  // Python objects, pickled
 
-	used []bool // bytes of a structured type that are some field's, nil where all are
+	gaps *gaps // of a structured type, nil where there are none
 }
 
 // StructName writes a structured type: "{a:float32@0,b:int64@4}".
@@ -47,11 +47,8 @@ func SubArray(t Type, shape []int64) (Type, error) {
 		return Type{}, checkpoint.Limit("array of more than 2 GiB within an array")
 	}
 	t.Name += checkpoint.DType(checkpoint.ShapeText(shape))
-	if t.used != nil {
-		if t.Item*n > maxUsed {
-			return Type{}, checkpoint.Limit("array of %d records within a record, of which some bytes are not used", n)
-		}
-		t.used = slices.Repeat(t.used, int(n))
+	if t.gaps != nil {
+		t.gaps = &gaps{within: []repeated{{0, n, t.Item, t.gaps}}}
 	}
 	t.Item *= n
 	return t, nil
@@ -149,8 +146,8 @@ func Array(data checkpoint.Data, typ Type, shape []int64, axes []int) (*checkpoi
 	if typ.Swap > 0 {
 		data = checkpoint.SwapBytes(data, typ.Swap)
 	}
-	if typ.used != nil {
-		data = &zeroed{data, typ.used}
+	if typ.gaps != nil {
+		data = &zeroed{data, repeated{0, n, item, typ.gaps}}
 	}
 	if !slices.IsSorted(axes) {
 		stride := make([]int64, len(shape))

@@ -1,13 +1,11 @@
 package npy
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 )
-
-// maxUsed bounds the records of which the used bytes are noted.
-const maxUsed = 1 << 20
 
 // Field is one field of a structured type.
 type Field struct {
@@ -16,52 +14,79 @@ type Field struct {
 	Offset int64
 }
 
-// Record returns the structured type of fields in elements of item bytes. The bytes between fields hold whatever the memory held
-// before, as compilers align fields and NumPy copies those alone: they are no values, and are read as 0.
+// gaps are the bytes of an element that belong to no field. They hold whatever the memory held before, as compilers align fields
+// and NumPy copies those alone: they are no values, and are read as 0.
+type gaps struct {
+	between []span
+	within  []repeated // fields that have gaps themselves
+}
+
+type span struct{ from, to int64 }
+
+// repeated are n elements of some bytes each, in a row.
+type repeated struct {
+	at, n, item int64
+	gaps        *gaps
+}
+
+// Record returns the structured type of fields in elements of item bytes.
 func Record(fields []Field, item int64) (Type, error) {
 	t := Type{Name: StructName(fields), Item: item}
-	taken := int64(0)
-	padded := false
-	for _, f := range fields {
+	g := &gaps{}
+	end := int64(0)
+	for _, f := range slices.SortedStableFunc(slices.Values(fields), func(a, b Field) int { return cmp.Compare(a.Offset, b.Offset) }) {
 		if f.Offset < 0 || f.Type.Item > item || f.Offset > item-f.Type.Item {
 			return Type{}, checkpoint.Damaged("structured array type with the field %q outside its %d bytes", checkpoint.Clip(f.Name, 80), item)
 		}
-		taken += f.Type.Item
-		padded = padded || f.Type.used != nil
-	}
-	if taken == item && !padded && !overlap(fields) {
-		return t, nil
-	}
-	if item > maxUsed {
-		return Type{}, checkpoint.Limit("structured array type of %d bytes, of which some are not used", item)
-	}
-	t.used = make([]bool, item)
-	for _, f := range fields {
-		part := t.used[f.Offset : f.Offset+f.Type.Item]
-		for i := range part {
-			part[i] = part[i] || f.Type.used == nil || f.Type.used[i]
+		if f.Offset < end {
+			return t, nil // a union, of which each byte may be one field's and not another's
 		}
+		if f.Offset > end {
+			g.between = append(g.between, span{end, f.Offset})
+		}
+		if f.Type.gaps != nil {
+			g.within = append(g.within, repeated{f.Offset, 1, f.Type.Item, f.Type.gaps})
+		}
+		end = f.Offset + f.Type.Item
 	}
-	if !slices.Contains(t.used, false) {
-		t.used = nil
+	if end < item {
+		g.between = append(g.between, span{end, item})
+	}
+	if len(g.between)+len(g.within) > 0 {
+		t.gaps = g
 	}
 	return t, nil
 }
 
-func overlap(fields []Field) bool {
-	order := slices.SortedFunc(slices.Values(fields), func(a, b Field) int { return int(a.Offset - b.Offset) })
-	for i := 1; i < len(order); i++ {
-		if order[i-1].Offset+order[i-1].Type.Item > order[i].Offset {
-			return true
+// clear sets the gaps to 0 in a part of an element that begins at an offset.
+func (g *gaps) clear(part []byte, at int64) {
+	end := at + int64(len(part))
+	for _, s := range g.between {
+		if from, to := max(s.from, at), min(s.to, end); from < to {
+			clear(part[from-at : to-at])
 		}
 	}
-	return false
+	for _, r := range g.within {
+		if from, to := max(r.at, at), min(r.at+r.n*r.item, end); from < to {
+			r.clear(part[from-at:to-at], from-r.at)
+		}
+	}
 }
 
-// zeroed reads the bytes of elements that are not used as 0.
+// clear does so in a part of the elements that begins at an offset.
+func (r *repeated) clear(part []byte, at int64) {
+	for len(part) > 0 {
+		in := at % r.item
+		n := min(r.item-in, int64(len(part)))
+		r.gaps.clear(part[:n], in)
+		part, at = part[n:], at+n
+	}
+}
+
+// zeroed reads the gaps of elements as 0.
 type zeroed struct {
 	checkpoint.Data
-	used []bool
+	elements repeated
 }
 
 func (z *zeroed) Sequential() bool { return checkpoint.IsSequential(z.Data) }
@@ -69,14 +94,6 @@ func (z *zeroed) Heavy() bool      { return checkpoint.IsHeavy(z.Data) }
 
 func (z *zeroed) ReadAt(p []byte, off int64) (int, error) {
 	n, err := z.Data.ReadAt(p, off)
-	at := int(off % int64(len(z.used)))
-	for i := range p[:n] {
-		if !z.used[at] {
-			p[i] = 0
-		}
-		if at++; at == len(z.used) {
-			at = 0
-		}
-	}
+	z.elements.clear(p[:n], off)
 	return n, err
 }
