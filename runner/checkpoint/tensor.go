@@ -101,6 +101,21 @@ func (t *Tensor) Block() (Block, bool) {
 	return Block{}, false
 }
 
+// Extent is where the tensor lies in its block, of which it shows no more than its own bytes: from the first of them to the last.
+func (t *Tensor) Extent() (from, to int64) {
+	switch d := t.Data.(type) {
+	case *window:
+		from = d.off - d.block.off
+	case *gather:
+		to = d.base + d.item
+		for i, n := range d.shape {
+			to += (n - 1) * d.stride[i] * d.item
+		}
+		return d.base, to
+	}
+	return from, from + t.Size()
+}
+
 func blockOf(r io.ReaderAt, size int64) Block {
 	if s, ok := r.(*section); ok {
 		return Block(*s)

@@ -154,28 +154,6 @@ func dead(n int64) string {
 	return fmt.Sprintf("at least %s of the stored data belong to no tensor: a view was saved with the whole that it is a view of; clone() it before saving", Size(n))
 }
 
-// stored returns the bytes that the file stores for its tensors, and how many of them, at least, are in no tensor:
-// overlapping views count as if they did not overlap.
-func stored(f *checkpoint.File) (stored, dead int64) {
-	shown := map[checkpoint.Block]int64{}
-	for i := range f.Entries {
-		t := f.Entries[i].Tensor()
-		if t == nil {
-			continue
-		}
-		if block, ok := t.Block(); ok {
-			shown[block] += t.Size()
-		} else {
-			stored += t.Size()
-		}
-	}
-	for block, n := range shown {
-		stored += block.Size()
-		dead += max(0, block.Size()-n)
-	}
-	return stored, dead
-}
-
 // Size writes a number of bytes with decimal units, as storage is sold.
 func Size(n int64) string {
 	units := []string{"kB", "MB", "GB", "TB", "PB"}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,6 +68,34 @@ func TestDeadStorageIsCounted(t *testing.T) {
 	d := Describe(f, "x", 1100, 0)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
 		t.Errorf("%+v", d)
+	}
+}
+
+// TestViewsThatOverlapAreCountedOnce, and a view that repeats an element as that.
+func TestViewsThatOverlapAreCountedOnce(t *testing.T) {
+	storage := bytes.NewReader(make([]byte, 1000))
+	f := &checkpoint.File{}
+	for _, view := range []checkpoint.View{
+		{Item: 1, Base: 100, Shape: []int64{50}, Stride: []int64{1}},
+		{Item: 1, Base: 100, Shape: []int64{50}, Stride: []int64{1}},
+		{Item: 1, Base: 120, Shape: []int64{5, 10}, Stride: []int64{1, 5}},
+		{Item: 1, Base: 200, Shape: []int64{300}, Stride: []int64{0}},
+		{Item: 1, Base: 300, Shape: []int64{10}, Stride: []int64{2}},
+	} {
+		data, err := checkpoint.Strided(storage, 1000, view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensor, err := checkpoint.NewTensor(checkpoint.Uint8, 8, view.Shape, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensor.From = &checkpoint.Origin{}
+		f.Entries = append(f.Entries, checkpoint.TensorEntry(fmt.Sprint("w", len(f.Entries)), tensor))
+	}
+	// 100 to 170, one element at 200, and ten from 300 on.
+	if d := Describe(f, "x", 1100, 0); d.DeadBytes != 1000-70-1-10 {
+		t.Errorf("%d dead bytes", d.DeadBytes)
 	}
 }
 
