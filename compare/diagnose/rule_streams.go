@@ -81,6 +81,7 @@ func torchStream(source seed.ID, suspect func(*evidence) *suspicion) rule {
 
 var (
 	seedsFromNothing    = newPattern(`\.seed\(\)`)
+	callsSeed           = newPattern(`([\w.]*)\.seed\(\)`)
 	makesGenerator      = newPattern(`\bGenerator\(\s*(\)|(device\s*=\s*)?["']cpu)`)
 	makesGeneratorOnGPU = newPattern(`\bGenerator\(\s*(device\s*=\s*)?([^)"'\s]|["']cuda)`)
 )
@@ -90,10 +91,16 @@ func (e *evidence) makesGeneratorOnGPU() bool {
 	return e.expected.usesGPU() && e.code.mentions(makesGeneratorOnGPU)
 }
 
+// seedsGenerator reports whether the code seeds a generator of its own from nothing. The functions of that name are watched.
+func (t text) seedsGenerator() bool {
+	watched := []string{"torch", "random", "np.random", "numpy.random", "torch.random", "torch.cuda"}
+	return slices.ContainsFunc(callsSeed().FindAllSubmatch(t, -1), func(call [][]byte) bool { return !slices.Contains(watched, string(call[1])) })
+}
+
 // seededFromNothing suspects torch.Generator.seed, which is written in C and cannot be watched. As only the text tells of it,
 // what was seen to enter comes first.
 func (e *evidence) seededFromNothing(source seed.ID) *suspicion {
-	if e.fact("torch") == "" || !e.code.mentions(seedsFromNothing) {
+	if e.fact("torch") == "" || !e.code.seedsGenerator() {
 		return nil
 	}
 	return &suspicion{source: source, strength: entered, early: true, fix: "Call manual_seed(SEED) on the generator in the place of seed()."}

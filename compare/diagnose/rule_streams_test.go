@@ -43,3 +43,15 @@ func TestFixOfAGenerator(t *testing.T) {
 		}
 	}
 }
+
+// torch.seed() is seen where it is called, and may come late; a generator's seed() is written in C, and only the text tells of it.
+func TestWhatSeedsAGenerator(t *testing.T) {
+	for code, want := range map[string]bool{
+		"torch.seed()": false, "random.seed()\nnp.random.seed()": false, "torch.manual_seed(1)": false,
+		"g.seed()": true, "torch.Generator().seed()": true, "torch.seed()\nself.rng.seed()": true,
+	} {
+		if got := text(code).seedsGenerator(); got != want {
+			t.Errorf("%q: %t, want %t", code, got, want)
+		}
+	}
+}
