@@ -279,7 +279,7 @@ func TestLongListsAreCutByReason(t *testing.T) {
 	if err := r.WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"unlike.the.others", "optimizer.state[9].exp_avg", "... and 50 more: state of the optimizer"} {
+	for _, want := range []string{"unlike.the.others", "optimizer.state[9].exp_avg", "  state of the optimizer: it starts", "... and 50 more\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -39,7 +39,7 @@ func TestWhatIsMissingIsCountedByReason(t *testing.T) {
 		t.Errorf("%d of 120", n)
 	}
 	var text strings.Builder
-	if err := r.WriteText(&text); err != nil || strings.Count(text.String(), "... and 50 more: ") != 2 {
+	if err := r.WriteText(&text); err != nil || strings.Count(text.String(), "    ... and 50 more\n") != 2 {
 		t.Errorf("%v\n%s", err, text.String())
 	}
 }

@@ -33,7 +33,9 @@ func (r *Result) WriteText(w io.Writer) error {
 	}
 	r.writeChanges(b)
 	r.writeAbsences(b)
-	writeList(b, "Compared under other names", r.renames())
+	writeList(b, "Compared under other names", r.Renamed.lines(func(x Rename) (text, why string) {
+		return display(x.A) + " -> " + display(x.B), x.Why
+	}))
 	var states []string
 	for _, g := range r.Generators {
 		states = append(states, fmt.Sprintf("%s (%s): %s", display(g.Name), g.Kind, g.Text))
@@ -164,38 +166,28 @@ func (r *Result) writeAbsences(b *bufio.Writer) {
 		title string
 		*Listing[Absence]
 	}{{"Missing: in a, not in b", r.Missing}, {"Unexpected: in b, not in a", r.Unexpected}} {
-		var lines []string
-		for _, x := range list.First {
-			lines = append(lines, fmt.Sprintf("%s  %s: %s", display(x.Name), checkpoint.Display(x.Value, 100), x.Why))
-		}
-		for _, x := range list.reasons {
-			if more := x.count - x.shown; more > 0 {
-				lines = append(lines, fmt.Sprintf("... and %d more: %s", more, x.why))
-			}
-		}
-		if list.others > 0 {
-			lines = append(lines, fmt.Sprintf("... and %d more", list.others))
-		}
-		writeList(b, list.title, lines)
+		writeList(b, list.title, list.lines(func(x Absence) (text, why string) {
+			return display(x.Name) + "  " + checkpoint.Display(x.Value, 100), x.Why
+		}))
 	}
 }
 
-// renames lists the names that changed below the reason that they have in common.
-func (r *Result) renames() []string {
+// lines lists what the text form shows, below the reasons that it has in common.
+func (l *Listing[T]) lines(describe func(T) (text, why string)) []string {
 	var lines []string
-	for _, why := range r.Renamed.reasons {
-		lines = append(lines, why.why+":")
-		for _, x := range r.Renamed.First {
-			if x.Why == why.why {
-				lines = append(lines, fmt.Sprintf("  %s -> %s", display(x.A), display(x.B)))
+	for _, r := range l.reasons {
+		lines = append(lines, r.why+":")
+		for _, x := range l.First {
+			if text, why := describe(x); why == r.why {
+				lines = append(lines, "  "+text)
 			}
 		}
-		if more := why.count - why.shown; more > 0 {
+		if more := r.count - r.shown; more > 0 {
 			lines = append(lines, fmt.Sprintf("  ... and %d more", more))
 		}
 	}
-	if r.Renamed.others > 0 {
-		lines = append(lines, fmt.Sprintf("... and %d more", r.Renamed.others))
+	if l.others > 0 {
+		lines = append(lines, fmt.Sprintf("... and %d more", l.others))
 	}
 	return lines
 }
@@ -204,7 +196,7 @@ func writeList(b *bufio.Writer, title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	const most = 2 * maxLines // the first of each reason, and how many more there are
+	const most = 3 * maxLines // the first of each reason, the reason, and how many more there are
 	fmt.Fprintf(b, "\n%s:\n", title)
 	for i, line := range lines {
 		if i == most {
