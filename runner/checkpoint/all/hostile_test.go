@@ -202,60 +202,69 @@ func gzipBomb(t testing.TB) []byte {
 func hostileFiles(t testing.TB) map[string][]byte {
 	one := record{"0", make([]byte, 16)}
 	files := map[string][]byte{
-		"pickle: bytes of 2^62":          []byte(proto + "\x8e" + le64(1<<62) + "."),
-		"pickle: frame of 2^62":          []byte("\x80\x04\x95" + le64(1<<62) + "N."),
-		"pickle: string of 4 GiB":        []byte(proto + "X\xff\xff\xff\xff."),
-		"pickle: long of 2 GiB":          []byte(proto + "\x8b\xff\xff\xff\x7f."),
-		"pickle: unknown opcode":         []byte(proto + "\xff."),
-		"pickle: empty stack":            []byte(proto + "."),
-		"pickle: pop below a mark":       []byte(proto + "N(a."),
-		"pickle: item set on a number":   []byte(proto + "K\x01K\x02K\x03s."),
-		"pickle: append to a tuple":      []byte(proto + ")K\x01a."),
-		"pickle: state on a list":        []byte(proto + "]}b."),
-		"pickle: call of a number":       []byte(proto + "K\x01)R."),
-		"pickle: missing memo":           []byte(proto + "h\x05."),
-		"pickle: text not UTF-8":         []byte(proto + "X\x01\x00\x00\x00\xff."),
-		"pickle: surrogate cut short":    []byte(proto + "X\x02\x00\x00\x00\xed\xa0."),
-		"pickle: class not UTF-8":        []byte(proto + "c\xff\nb\n."),
-		"zip: several parts":             edited(torchFile(t, proto+"N."), -18, 1),
-		"zip: two counts":                edited(torchFile(t, proto+"N."), -14, 1),
-		"npy: version 1.1":               []byte("\x93NUMPY\x01\x01\x02\x00{}"),
-		"npy: version 3 not UTF-8":       []byte("\x93NUMPY\x03\x00\x03\x00\x00\x00{\xff}"),
-		"pickle: no end":                 []byte(proto + "N"),
-		"pickle: values left over":       []byte(proto + "NN."),
-		"pickle: 10 MB of lists":         []byte(proto + strings.Repeat("]", 10<<20) + "."),
-		"pickle: 10 MB of nesting":       []byte(proto + strings.Repeat("]", 5<<20) + strings.Repeat("a", 5<<20-1) + "."),
-		"pickle: 10 MB of DUP":           []byte(proto + "N" + strings.Repeat("2", 10<<20) + "."),
-		"pickle: 10 MB of marks":         []byte(proto + strings.Repeat("(", 10<<20) + "."),
-		"pickle: 10 MB of MEMOIZE":       []byte("\x80\x04N" + strings.Repeat("\x94", 10<<20) + "."),
-		"pickle: nesting of 5,000":       []byte(proto + strings.Repeat("]", 5000) + strings.Repeat("a", 4999) + "."),
-		"pickle: billion laughs":         []byte(proto + "]" + laughs(40) + "."),
-		"pickle: wide laughs":            []byte(proto + "]" + wideLaughs(7, 50) + "."),
-		"pickle: two equal keys":         []byte(proto + "}(K\x01NK\x01Nu."),
-		"pickle: huge decimal integer":   []byte(proto + "I" + strings.Repeat("9", 1<<19) + "\n."),
-		"pickle: endless line":           []byte(proto + "I" + strings.Repeat("9", 8<<20)),
-		"pickle: two pickles":            []byte(proto + "N." + proto + "N."),
-		"pickle: dict key is a cycle":    []byte(proto + "}(]q\x01h\x01aNu."),
-		"pickle: keys 1 and True":        []byte(proto + "}(K\x01N\x88Nu."),
-		"pickle: keys (1,) and (1.0,)":   []byte(proto + "}(K\x01\x85NG\x3f\xf0" + strings.Repeat("\x00", 6) + "\x85Nu."),
-		"pickle: set with 1 twice":       []byte("\x80\x04\x8f(K\x01K\x01\x90."),
-		"pickle: 1,000,000 memo keys":    []byte(proto + sparseMemo(1_000_000) + "N."),
-		"pickle: long text repeated":     repeated(binUnicode(strings.Repeat("x", 1<<20)), 500),
-		"pickle: long texts in a row":    repeated(binUnicode(strings.Repeat("x", 1<<20)), 100_000),
-		"pickle: bytes repeated":         repeated("B\x00\x00\x10\x00"+strings.Repeat("y", 1<<20), 500),
-		"pickle: long number repeated":   repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 500),
-		"pickle: long numbers in a row":  repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 100_000),
-		"pickle: long class repeated":    repeated("c"+strings.Repeat("a", 900_000)+"\nb\n", 500),
-		"pickle: wrapped 120,000 times":  wrapped("ctorch._utils\n_rebuild_parameter\n", 120_000, 1),
-		"pickle: wrapped sizes":          wrapped("ctorch\nSize\n", 120_000, 1),
-		"pickle: wrapped, repeated":      wrapped("ctorch._utils\n_rebuild_parameter\n", 900, 50_000),
-		"pickle: chain of __newobj__":    []byte(proto + "ccopyreg\n__newobj__\nq\x00(" + strings.Repeat("h\x00", 200_000) + "tR."),
-		"pickle: long TorchScript class": repeated("c__torch__"+strings.Repeat(".___torch_mangle_0", 50_000)+"\nA\n)R", 90_000),
-		"pickle: bytes as text repeated": repeated("c_codecs\nencode\n"+tuple(binUnicode(strings.Repeat("x", 1<<20)), binUnicode("latin1"))+"R", 250),
-		"pickle: Latin-1 text":           []byte(proto + "T\x00\x00\xa0\x01" + strings.Repeat("\xff", 26<<20) + "."),
-		"pickle: many fields repeated":   repeated(manyFields(2000), 60_000),
-		"pickle: very many fields":       repeated(manyFields(20_000), 60_000),
-		"pickle: set of long classes":    []byte("\x80\x04c" + strings.Repeat("a", 3000) + "\nb\nq\x000\x8f(" + instances(60_000) + "\x90."),
+		"pickle: bytes of 2^62":           []byte(proto + "\x8e" + le64(1<<62) + "."),
+		"pickle: frame of 2^62":           []byte("\x80\x04\x95" + le64(1<<62) + "N."),
+		"pickle: string of 4 GiB":         []byte(proto + "X\xff\xff\xff\xff."),
+		"pickle: long of 2 GiB":           []byte(proto + "\x8b\xff\xff\xff\x7f."),
+		"pickle: unknown opcode":          []byte(proto + "\xff."),
+		"pickle: empty stack":             []byte(proto + "."),
+		"pickle: pop below a mark":        []byte(proto + "N(a."),
+		"pickle: item set on a number":    []byte(proto + "K\x01K\x02K\x03s."),
+		"pickle: append to a tuple":       []byte(proto + ")K\x01a."),
+		"pickle: state on a list":         []byte(proto + "]}b."),
+		"pickle: call of a number":        []byte(proto + "K\x01)R."),
+		"pickle: missing memo":            []byte(proto + "h\x05."),
+		"pickle: text not UTF-8":          []byte(proto + "X\x01\x00\x00\x00\xff."),
+		"pickle: surrogate cut short":     []byte(proto + "X\x02\x00\x00\x00\xed\xa0."),
+		"pickle: class not UTF-8":         []byte(proto + "c\xff\nb\n."),
+		"zip: several parts":              edited(torchFile(t, proto+"N."), -18, 1),
+		"zip: two counts":                 edited(torchFile(t, proto+"N."), -14, 1),
+		"npy: version 1.1":                []byte("\x93NUMPY\x01\x01\x02\x00{}"),
+		"npy: version 3 not UTF-8":        []byte("\x93NUMPY\x03\x00\x03\x00\x00\x00{\xff}"),
+		"pickle: no end":                  []byte(proto + "N"),
+		"pickle: values left over":        []byte(proto + "NN."),
+		"pickle: 10 MB of lists":          []byte(proto + strings.Repeat("]", 10<<20) + "."),
+		"pickle: 10 MB of nesting":        []byte(proto + strings.Repeat("]", 5<<20) + strings.Repeat("a", 5<<20-1) + "."),
+		"pickle: 10 MB of DUP":            []byte(proto + "N" + strings.Repeat("2", 10<<20) + "."),
+		"pickle: 10 MB of marks":          []byte(proto + strings.Repeat("(", 10<<20) + "."),
+		"pickle: 10 MB of MEMOIZE":        []byte("\x80\x04N" + strings.Repeat("\x94", 10<<20) + "."),
+		"pickle: nesting of 5,000":        []byte(proto + strings.Repeat("]", 5000) + strings.Repeat("a", 4999) + "."),
+		"pickle: billion laughs":          []byte(proto + "]" + laughs(40) + "."),
+		"pickle: wide laughs":             []byte(proto + "]" + wideLaughs(7, 50) + "."),
+		"pickle: two equal keys":          []byte(proto + "}(K\x01NK\x01Nu."),
+		"pickle: huge decimal integer":    []byte(proto + "I" + strings.Repeat("9", 1<<19) + "\n."),
+		"pickle: endless line":            []byte(proto + "I" + strings.Repeat("9", 8<<20)),
+		"pickle: two pickles":             []byte(proto + "N." + proto + "N."),
+		"pickle: dict key is a cycle":     []byte(proto + "}(]q\x01h\x01aNu."),
+		"pickle: laughs as a key":         []byte(proto + "}]" + laughs(40) + "\x85Ns."),
+		"pickle: tuple laughs as a key":   []byte(proto + "}N" + strings.Repeat("q\x000h\x00h\x00\x86", 40) + "Ns."),
+		"pickle: long tuple in keys":      []byte(proto + sharedInKeys(tuple(strings.Repeat("K\x01", 100_000)), 20_000)),
+		"pickle: long texts in keys":      []byte(proto + sharedInKeys(tuple(strings.Repeat(binUnicode(strings.Repeat("x", 4000)), 60)), 20_000)),
+		"pickle: many attributes in keys": []byte(proto + sharedInKeys("ca\nb\n)\x81}("+attributes(50_000)+"ub", 20_000)),
+		"pickle: many fields in keys":     []byte(proto + sharedInKeys(manyFields(2000), 60_000)),
+		"pickle: fields without a name":   repeated(strings.Replace(manyFields(20_000), tuple(fieldNames(20_000)), tuple(fieldNames(1)), 1), 60_000),
+		"pickle: appended one by one":     []byte(proto + "]" + strings.Repeat("Na", 3_000_000) + "."),
+		"pickle: set one by one":          []byte(proto + "}" + setOneByOne(1_000_000) + "."),
+		"pickle: keys 1 and True":         []byte(proto + "}(K\x01N\x88Nu."),
+		"pickle: keys (1,) and (1.0,)":    []byte(proto + "}(K\x01\x85NG\x3f\xf0" + strings.Repeat("\x00", 6) + "\x85Nu."),
+		"pickle: set with 1 twice":        []byte("\x80\x04\x8f(K\x01K\x01\x90."),
+		"pickle: 1,000,000 memo keys":     []byte(proto + sparseMemo(1_000_000) + "N."),
+		"pickle: long text repeated":      repeated(binUnicode(strings.Repeat("x", 1<<20)), 500),
+		"pickle: long texts in a row":     repeated(binUnicode(strings.Repeat("x", 1<<20)), 100_000),
+		"pickle: bytes repeated":          repeated("B\x00\x00\x10\x00"+strings.Repeat("y", 1<<20), 500),
+		"pickle: long number repeated":    repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 500),
+		"pickle: long numbers in a row":   repeated("\x8b\x00\x00\x01\x00"+strings.Repeat("\x7f", 1<<16), 100_000),
+		"pickle: long class repeated":     repeated("c"+strings.Repeat("a", 900_000)+"\nb\n", 500),
+		"pickle: wrapped 120,000 times":   wrapped("ctorch._utils\n_rebuild_parameter\n", 120_000, 1),
+		"pickle: wrapped sizes":           wrapped("ctorch\nSize\n", 120_000, 1),
+		"pickle: wrapped, repeated":       wrapped("ctorch._utils\n_rebuild_parameter\n", 900, 50_000),
+		"pickle: chain of __newobj__":     []byte(proto + "ccopyreg\n__newobj__\nq\x00(" + strings.Repeat("h\x00", 200_000) + "tR."),
+		"pickle: long TorchScript class":  repeated("c__torch__"+strings.Repeat(".___torch_mangle_0", 50_000)+"\nA\n)R", 90_000),
+		"pickle: bytes as text repeated":  repeated("c_codecs\nencode\n"+tuple(binUnicode(strings.Repeat("x", 1<<20)), binUnicode("latin1"))+"R", 250),
+		"pickle: Latin-1 text":            []byte(proto + "T\x00\x00\xa0\x01" + strings.Repeat("\xff", 26<<20) + "."),
+		"pickle: many fields repeated":    repeated(manyFields(2000), 60_000),
+		"pickle: very many fields":        repeated(manyFields(20_000), 60_000),
+		"pickle: set of long classes":     []byte("\x80\x04c" + strings.Repeat("a", 3000) + "\nb\nq\x000\x8f(" + instances(60_000) + "\x90."),
 
 		"torch: storage too small":         torchFile(t, proto+rebuild(storageRef("0", 400), 0, tuple(binInt(400)), tuple(binInt(1)))+".", one),
 		"torch: view outside":              torchFile(t, proto+rebuild(storageRef("0", 4), 0, tuple(binInt(5)), tuple(binInt(1)))+".", one),
@@ -355,17 +364,51 @@ func wrapped(fn string, n, m int) []byte {
 	return []byte(proto + fn + "q\x000" + strings.Repeat("h\x00(", n) + "N" + strings.Repeat("tR", n) + "q\x010(" + strings.Repeat("h\x01", m) + "l.")
 }
 
+func fieldNames(n int) string {
+	var names strings.Builder
+	for i := range n {
+		names.WriteString(binUnicode(fmt.Sprint("field", i)))
+	}
+	return names.String()
+}
+
+// sharedInKeys is a dictionary with n keys that are tuples of one value and a number.
+func sharedInKeys(value string, n int64) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("h\x00" + binInt(i) + "\x86N")
+	}
+	return value + "q\x000}(" + b.String() + "u."
+}
+
+// attributes are n keys and values.
+func attributes(n int64) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(binUnicode(fmt.Sprint("a", i)) + "N")
+	}
+	return b.String()
+}
+
+// setOneByOne sets n items of a dictionary.
+func setOneByOne(n int64) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(binInt(i) + "Ns")
+	}
+	return b.String()
+}
+
 // manyFields is a number of a structured type of NumPy with n fields.
 func manyFields(n int) string {
-	var names, fields strings.Builder
+	var fields strings.Builder
 	for i := range n {
 		name := binUnicode(fmt.Sprint("field", i))
-		names.WriteString(name)
 		fields.WriteString(name + tuple("h\x01", binInt(0)))
 	}
 	typ := func(code string) string { return "cnumpy\ndtype\n" + tuple(binUnicode(code), "\x89", "\x88") + "R" }
 	return typ("f8") + "q\x010" + "cnumpy.core.multiarray\nscalar\n" +
-		tuple(typ("V8")+tuple(binInt(3), binUnicode("|"), "N", tuple(names.String()), "}("+fields.String()+"u", binInt(8), binInt(1), binInt(16))+"b", "C\x08abcdefgh") + "R"
+		tuple(typ("V8")+tuple(binInt(3), binUnicode("|"), "N", tuple(fieldNames(n)), "}("+fields.String()+"u", binInt(8), binInt(1), binInt(16))+"b", "C\x08abcdefgh") + "R"
 }
 
 // longTypes is a header of n tensors of types that are not known, with names of megabytes.

@@ -92,6 +92,7 @@ func TestShardsThatAreNotWhatTheIndexSaysAreRefused(t *testing.T) {
 			os.Remove(shard)
 			os.Mkdir(shard, 0o700)
 		},
+		"name of 1 MB":   func(_, index string) { edit(t, index, "model-00001.safetensors", strings.Repeat("x", 1<<20)) },
 		"outside path":   func(_, index string) { edit(t, index, "model-00001.safetensors", "../model-00001.safetensors") },
 		"absolute path":  func(_, index string) { edit(t, index, "model-00001.safetensors", "/etc/passwd") },
 		"other tensor":   func(_, index string) { edit(t, index, `"t3"`, `"t99"`) },
@@ -114,6 +115,8 @@ func TestShardsThatAreNotWhatTheIndexSaysAreRefused(t *testing.T) {
 			if err == nil {
 				f.Close()
 				t.Error("accepted")
+			} else if n := len(err.Error()); n > 1000 {
+				t.Errorf("message of %d bytes", n)
 			}
 		})
 	}

@@ -145,7 +145,10 @@ func Homes(index string) ([]string, error) {
 	return []string{named, filepath.Dir(target)}, nil
 }
 
+// maxName is the longest name that file systems have.
+const maxName = 255
+
 // PlainName reports whether s names a file in the same directory and nothing else.
 func PlainName(s string) bool {
-	return s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\\\x00") && filepath.IsLocal(s)
+	return len(s) <= maxName && s != "" && s != "." && s != ".." && !strings.ContainsAny(s, "/\\\x00") && filepath.IsLocal(s)
 }

@@ -79,7 +79,8 @@ func (m *machine) pairs(items []Value) ([]Pair, error) {
 	return pairs, nil
 }
 
-// extend adds items to a list, a set, or an object that stands for a subclass of one.
+// extend adds items to a list, a set, or an object that stands for a subclass of one. Each is charged twice, since a list that
+// grows is held twice meanwhile.
 func (m *machine) extend(op byte) error {
 	var items []Value
 	if op == opAppend {
@@ -88,6 +89,9 @@ func (m *machine) extend(op byte) error {
 			return err
 		}
 		items = []Value{v}
+		if err := m.charge(slotCost); err != nil {
+			return err
+		}
 	} else {
 		var err error
 		if items, err = m.popMark(); err != nil {
@@ -121,7 +125,7 @@ func (m *machine) extend(op byte) error {
 	return m.damaged("items added to a %s", kindOf(target))
 }
 
-// assign sets items of a dict or of an object that stands for a mapping.
+// assign sets items of a dict or of an object that stands for a mapping. Each is charged twice, as in extend.
 func (m *machine) assign(op byte) error {
 	var items []Value
 	if op == opSetItem {
@@ -149,6 +153,9 @@ func (m *machine) assign(op byte) error {
 	}
 	pairs, err := m.pairs(items)
 	if err != nil {
+		return err
+	}
+	if err := m.charge(int64(len(pairs)) * pairCost); err != nil {
 		return err
 	}
 	switch t := target.(type) {

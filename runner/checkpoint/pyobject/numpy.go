@@ -362,6 +362,9 @@ func readDType(v pickle.Value, depth int) (npy.Type, error) {
 		return npy.Type{}, checkpoint.Damaged("numpy.dtype without a code")
 	}
 	code, ok := args[0].(string)
+	if len(code) > maxLiteral {
+		return npy.Type{}, checkpoint.Unsupported("array type %q", checkpoint.Clip(code, 40))
+	}
 	if named, isGlobal := args[0].(pickle.Global); isGlobal && named == (pickle.Global{Module: "numpy", Name: "record"}) {
 		code, ok = "V", true // a structured type all the same
 	} else if isGlobal {
@@ -389,6 +392,21 @@ func readDType(v pickle.Value, depth int) (npy.Type, error) {
 		unit = timeUnit(state)
 	}
 	return npy.ParseType(order + code + unit)
+}
+
+// hasParts reports whether a numpy.dtype is of structures or of arrays.
+func hasParts(v pickle.Value) bool {
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		return false
+	}
+	state, ok := o.State.(*pickle.Tuple)
+	if !ok || len(state.Items) < 8 {
+		return false
+	}
+	_, array := state.Items[2].(*pickle.Tuple)
+	_, names := state.Items[3].(*pickle.Tuple)
+	return array || names
 }
 
 // timeUnit reads the metadata of datetime64: (..., ({}, (unit, count, 1, 1))) in bytes or text.
@@ -456,6 +474,9 @@ func subArray(sub *pickle.Tuple, depth int) (npy.Type, error) {
 func structDType(names []pickle.Value, fields, size pickle.Value, depth int) (npy.Type, error) {
 	byName := map[string][]pickle.Value{}
 	if d, ok := fields.(*pickle.Dict); ok {
+		if len(d.Items) > 2*len(names) { // a field may have a title too
+			return npy.Type{}, checkpoint.Damaged("structured array type of %d names with %d fields", len(names), len(d.Items))
+		}
 		for _, pair := range d.Items {
 			name, ok1 := pair.Key.(string)
 			field, ok2 := itemsOf(pair.Value)

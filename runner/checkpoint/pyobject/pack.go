@@ -2,9 +2,11 @@ package pyobject
 
 import (
 	"encoding/binary"
+	"io"
 	"iter"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
@@ -19,41 +21,71 @@ const (
 
 // pack writes a long sequence of plain values as tags and values; ok is false where a member is a container.
 func (w *walker) pack(items []pickle.Value) (packed string, ok bool, err error) {
-	var b []byte
+	size, ok := packedSize(items, w.holdable())
+	if !ok {
+		return "", false, nil
+	}
+	if size > w.holdable() {
+		return "", false, w.hold(size)
+	}
+	var b strings.Builder
+	b.Grow(int(size))
 	for _, item := range items {
-		if int64(len(b)) > w.held {
-			return "", false, w.hold(int64(len(b)))
+		switch v := item.(type) {
+		case float64:
+			b.WriteByte(tagFloat)
+			b.WriteString(FloatBytes(v))
+		case string:
+			head(&b, tagString, int64(len(v)))
+			b.WriteString(v)
+		case *pickle.Text:
+			head(&b, tagString, v.Len)
+			n, err := io.Copy(&b, io.NewSectionReader(w.src.File, v.Off, v.Len))
+			if err == nil && n < v.Len {
+				err = checkpoint.Damaged("the file ends within a text")
+			}
+			if err != nil {
+				return "", false, err
+			}
+		default:
+			text, _ := scalarText(v)
+			head(&b, tagRepr, int64(len(text)))
+			b.WriteString(text)
+		}
+	}
+	return b.String(), true, nil
+}
+
+// packedSize is how many bytes pack writes, or some number above most where they are more.
+func packedSize(items []pickle.Value, most int64) (size int64, ok bool) {
+	for _, item := range items {
+		if size > most {
+			break
 		}
 		switch v := item.(type) {
 		case float64:
-			b = append(b, tagFloat)
-			b = append(b, FloatBytes(v)...)
+			size += headSize
 		case string:
-			b = appendText(b, tagString, v)
+			size += headSize + int64(len(v))
 		case *pickle.Text:
-			if err := w.hold(v.Len); err != nil {
-				return "", false, err
-			}
-			text := make([]byte, v.Len)
-			if err := checkpoint.ReadFull(w.src.File, text, v.Off); err != nil {
-				return "", false, err
-			}
-			b = appendText(b, tagString, string(text))
+			size += headSize + v.Len
 		default:
 			text, ok := scalarText(v)
 			if !ok {
-				return "", false, nil
+				return 0, false
 			}
-			b = appendText(b, tagRepr, text)
+			size += headSize + int64(len(text))
 		}
 	}
-	return string(b), true, nil
+	return size, true
 }
 
-func appendText(b []byte, tag byte, text string) []byte {
-	b = append(b, tag)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(text)))
-	return append(b, text...)
+// headSize is a tag and the length of a text, or a float.
+const headSize = 9
+
+func head(b *strings.Builder, tag byte, length int64) {
+	b.WriteByte(tag)
+	b.Write(binary.LittleEndian.AppendUint64(nil, uint64(length)))
 }
 
 // Unpack yields the members of an entry that is Packed, written as Python does. It stops with an error where the data are

@@ -16,6 +16,9 @@ import (
 // that share much from growing without end.
 const maxLiteral = 4096
 
+// maxMembers bounds the members of a key.
+const maxMembers = 64
+
 // Name names a value below the root by the keys and indices that lead to it, texts and int64.
 func Name(steps []pickle.Value) (string, bool) {
 	var p *keypath.Path
@@ -42,18 +45,23 @@ func (w *walker) unambiguous() error {
 	return checkpoint.CheckNames(w.file.Entries)
 }
 
-// keyStep returns the path of a mapping's member, or false where the key is an object that no literal tells.
-func keyStep(p *keypath.Path, key pickle.Value) (*keypath.Path, bool) {
-	if s, ok := key.(string); ok {
-		return p.Key(s), true
-	}
-	text, ok := literal(key, 0)
-	return p.Bracket(text), ok
+// literal writes a simple value as Python would, false where it is none. What it takes to write it is held for a moment, but
+// taken from what may be written anew: what a key is made of can be in every key.
+func (w *walker) literal(v pickle.Value) (string, bool, error) {
+	l := literals{left: w.holdable()}
+	before := l.left
+	text, ok := l.value(v, 0)
+	return text, ok, w.hold(before - l.left)
 }
 
-// identity returns a value that has the same literal as every other key that Python takes for the same: 1, 1.0 and True
-// are one key of a dictionary. The key has a literal, which bounds the work.
-func identity(key pickle.Value) pickle.Value {
+// identity returns a text that a value shares with every other one that Python takes for the same key: 1, 1.0 and True
+// are one key of a dictionary. The value has a literal, which bounds the work.
+func (w *walker) identity(v pickle.Value) (string, error) {
+	text, _, err := w.literal(identical(v))
+	return text, err
+}
+
+func identical(key pickle.Value) pickle.Value {
 	switch v := key.(type) {
 	case bool:
 		if v {
@@ -71,15 +79,23 @@ func identity(key pickle.Value) pickle.Value {
 	case *pickle.Tuple:
 		t := &pickle.Tuple{Items: make([]pickle.Value, len(v.Items))}
 		for i, item := range v.Items {
-			t.Items[i] = identity(item)
+			t.Items[i] = identical(item)
 		}
 		return t
 	}
 	return key
 }
 
-// literal writes a simple value as Python would.
-func literal(v pickle.Value, depth int) (string, bool) {
+// literals writes values as Python would, as long as there is memory left.
+type literals struct{ left int64 }
+
+func (l *literals) value(v pickle.Value, depth int) (string, bool) {
+	text, ok := l.plain(v, depth)
+	l.left -= int64(len(text))
+	return text, ok && l.left >= 0
+}
+
+func (l *literals) plain(v pickle.Value, depth int) (string, bool) {
 	if text, ok := scalarText(v); ok {
 		return text, true
 	}
@@ -94,42 +110,45 @@ func literal(v pickle.Value, depth int) (string, bool) {
 		}
 		return "b" + strconv.Quote(string(v.Held)), true
 	case *pickle.Tuple:
-		return sequenceLiteral(v.Items, "(", ")", depth)
+		return l.sequence(v.Items, depth)
 	case *pickle.Set:
-		members, ok := literals(v.Items, depth)
+		members, ok := l.members(v.Items, depth)
 		slices.Sort(members)
 		return "{" + strings.Join(members, ", ") + "}", ok
 	case *pickle.Object:
-		return objectLiteral(v, depth)
+		return l.object(v, depth)
 	}
 	return "", false
 }
 
-// objectLiteral writes an instance that is told by its class, arguments and attributes, such as a member of an
+// object writes an instance that is told by its class, arguments and attributes, such as a member of an
 // enumeration or a path. One that was filled with items is no literal.
-func objectLiteral(o *pickle.Object, depth int) (string, bool) {
+func (l *literals) object(o *pickle.Object, depth int) (string, bool) {
 	g, ok := o.Global()
 	if !ok || len(o.Items)+len(o.Pairs) > 0 || o.Kw != nil {
 		return "", false
 	}
 	if plain, ok := newerForm(g, o); ok {
-		return literal(plain, depth)
+		return l.plain(plain, depth)
 	}
 	if g.Name == "scalar" && strings.HasSuffix(g.Module, ".multiarray") {
-		return numberLiteral(argsOf(o))
+		return l.number(argsOf(o), depth)
 	}
-	text, ok := sequenceLiteral(argsOf(o), "(", ")", depth)
+	text, ok := l.sequence(argsOf(o), depth)
 	if !ok || o.State == nil {
 		return g.String() + text, ok
 	}
 	d, ok := o.State.(*pickle.Dict)
 	if !ok {
-		state, ok := literal(o.State, depth+1)
+		state, ok := l.value(o.State, depth+1)
 		return g.String() + text + state, ok
+	}
+	if len(d.Items) > maxMembers {
+		return "", false
 	}
 	members := make([]string, 0, len(d.Items))
 	for _, pair := range d.Items {
-		kv, ok := literals([]pickle.Value{pair.Key, pair.Value}, depth)
+		kv, ok := l.members([]pickle.Value{pair.Key, pair.Value}, depth)
 		if !ok {
 			return "", false
 		}
@@ -152,9 +171,12 @@ func newerForm(g pickle.Global, o *pickle.Object) (pickle.Value, bool) {
 	return nil, false
 }
 
-// numberLiteral writes an array scalar, whose parts have other names in NumPy 1 and 2: "numpy.int64(3)".
-func numberLiteral(args []pickle.Value) (string, bool) {
-	if len(args) != 2 {
+// number writes an array scalar, whose parts have other names in NumPy 1 and 2: "numpy.int64(3)".
+func (l *literals) number(args []pickle.Value, depth int) (string, bool) {
+	if len(args) != 2 || hasParts(args[0]) {
+		return "", false
+	}
+	if _, ok := l.value(args[1], depth+1); !ok {
 		return "", false
 	}
 	d, err := readDType(args[0], 0)
@@ -168,18 +190,18 @@ func numberLiteral(args []pickle.Value) (string, bool) {
 	return "numpy." + string(d.Name) + "(" + ScalarText(d.Name, raw) + ")", true
 }
 
-func sequenceLiteral(items []pickle.Value, open, end string, depth int) (string, bool) {
-	parts, ok := literals(items, depth)
-	return open + strings.Join(parts, ", ") + end, ok
+func (l *literals) sequence(items []pickle.Value, depth int) (string, bool) {
+	parts, ok := l.members(items, depth)
+	return "(" + strings.Join(parts, ", ") + ")", ok
 }
 
-func literals(items []pickle.Value, depth int) ([]string, bool) {
-	if depth > 8 || len(items) > 64 {
+func (l *literals) members(items []pickle.Value, depth int) ([]string, bool) {
+	if depth > 8 || len(items) > maxMembers {
 		return nil, false
 	}
 	parts := make([]string, len(items))
 	for i, item := range items {
-		text, ok := literal(item, depth+1)
+		text, ok := l.value(item, depth+1)
 		if !ok || len(text) > maxLiteral {
 			return nil, false
 		}

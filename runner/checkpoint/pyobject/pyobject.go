@@ -153,5 +153,6 @@ const maxRatio = 32
 func viewBudget(fileSize int64) int64 { return 64<<20 + maxRatio*min(fileSize, 1<<50) }
 
 // heldBudget bounds the bytes of numbers, sequences and names that are written anew. A sequence takes at most five times
-// what it takes in the pickle, whose own values are bounded by pickle.Limits.
+// what it takes in the pickle, whose own values are bounded by pickle.Limits. All but a few MiB is taken from the memory of the
+// pickle too.
 func heldBudget(fileSize int64) int64 { return 12<<20 + min(fileSize/2, 512<<20) }

@@ -19,6 +19,10 @@ const (
 	// entryCost is the memory that an entry takes in bytes, with its place; nameCost what a name takes more than its length.
 	entryCost = 120
 	nameCost  = 16
+	// pathCost is what the path of a value with members takes, which is kept for their names.
+	pathCost = 64
+	// memberCost is the memory that a member of a set takes, but for its text.
+	memberCost = 64
 	// maxDepth bounds nesting; CPython's own pickler gives up at about a third of it.
 	maxDepth = 1000
 	// maxSteps bounds the nodes that are walked: those that only wrap others add no values.
@@ -38,6 +42,7 @@ type walker struct {
 	onPath map[pickle.Value]*keypath.Path
 	budget int64 // bytes that further values may have
 	held   int64 // bytes of further values that may be written anew, in memory
+	free   int64 // how many of them are not taken from the memory of the pickle
 	// origins and shapes are those of tensors.
 	origins checkpoint.Origins
 	shapes  checkpoint.Shapes
@@ -53,6 +58,7 @@ func newWalker(f *checkpoint.File, src Source) walker {
 		src:       src,
 		onPath:    map[pickle.Value]*keypath.Path{},
 		held:      heldBudget(src.FileSize),
+		free:      8 << 20,
 		budget:    viewBudget(src.FileSize),
 		origins:   checkpoint.Origins{},
 		globals:   map[string]int{},
@@ -104,14 +110,30 @@ func (w *walker) charge(n int64) error {
 
 // hold takes n bytes from what may be written anew: one value of the pickle can be in the tree many times.
 func (w *walker) hold(n int64) error {
-	if w.held -= n; w.held < 0 {
+	if n > w.holdable() {
 		return checkpoint.Limit("values repeated until they take more memory than a file of this size may")
+	}
+	w.held -= n
+	if w.free -= n; w.free < 0 && w.src.Memory != nil {
+		*w.src.Memory += w.free
+		w.free = 0
 	}
 	return nil
 }
 
+// holdable is how many bytes hold takes.
+func (w *walker) holdable() int64 {
+	if w.src.Memory == nil {
+		return w.held
+	}
+	return min(w.held, w.free+*w.src.Memory)
+}
+
 // container adds the entry that says what kind of container is at p and how many members it has.
 func (w *walker) container(p *keypath.Path, typ string, n int) error {
+	if err := w.charge(pathCost); err != nil {
+		return err
+	}
 	return w.add(p, checkpoint.Entry{
 		Kind: checkpoint.KindObject, Type: typ, Text: strconv.Itoa(n), Structure: true,
 		Data: checkpoint.Text(strconv.Itoa(n)),
@@ -199,22 +221,28 @@ func (w *walker) set(p *keypath.Path, s *pickle.Set) error {
 	if s.Frozen {
 		typ = "frozenset"
 	}
+	if err := w.charge(int64(len(s.Items)) * memberCost); err != nil {
+		return err
+	}
 	members := make([]string, len(s.Items))
 	seen := make(map[string]bool, len(s.Items))
 	for i, item := range s.Items {
-		text, ok := literal(item, 0)
+		text, ok, err := w.literal(item)
+		if err != nil {
+			return err
+		}
 		if !ok {
 			return checkpoint.Unsupported("set of objects in %q: its order is arbitrary", checkpoint.Clip(p.String(), 80))
 		}
-		if err := w.hold(int64(len(text))); err != nil {
+		members[i] = text
+		id, err := w.identity(item)
+		if err != nil {
 			return err
 		}
-		members[i] = text
-		if id, _ := literal(identity(item), 0); seen[id] {
+		if seen[id] {
 			return checkpoint.Damaged("set %q has the member %s twice", checkpoint.Clip(p.String(), 80), checkpoint.Clip(text, 80))
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 	}
 	slices.Sort(members)
 	var b []byte
@@ -246,16 +274,22 @@ func (w *walker) mapping(p *keypath.Path, typ string, pairs []pickle.Pair) error
 // pairs lists the members of a mapping. Keys that are objects, such as the parameters by which a torch.optim.Optimizer
 // pickled whole keeps its state, are numbered and listed beside their values.
 func (w *walker) pairs(p *keypath.Path, pairs []pickle.Pair) error {
-	if err := distinct(p, pairs); err != nil {
+	if err := w.distinct(p, pairs); err != nil {
 		return err
 	}
 	objects := 0
 	for _, pair := range pairs {
-		step, ok := keyStep(p, pair.Key)
-		if !ok {
-			if !isObject(pair.Key) {
-				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.String(), 80))
+		if key, ok := pair.Key.(string); ok {
+			if err := w.walk(p.Key(key), pair.Value); err != nil {
+				return err
 			}
+			continue
+		}
+		text, ok, err := w.literal(pair.Key)
+		if err != nil {
+			return err
+		}
+		if !ok {
 			number := strconv.Itoa(objects)
 			objects++
 			if err := w.walk(p.Bracket("key "+number), pair.Key); err != nil {
@@ -266,22 +300,33 @@ func (w *walker) pairs(p *keypath.Path, pairs []pickle.Pair) error {
 			}
 			continue
 		}
-		if err := w.walk(step, pair.Value); err != nil {
+		if err := w.walk(p.Bracket(text), pair.Value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// distinct returns an error where a mapping has a key twice.
-func distinct(p *keypath.Path, pairs []pickle.Pair) error {
+// distinct returns an error where a mapping has a key twice, or one that is neither plain nor an object.
+func (w *walker) distinct(p *keypath.Path, pairs []pickle.Pair) error {
+	if len(pairs) > maxEntries-len(w.places) {
+		return checkpoint.Limit("more than %d values", maxEntries)
+	}
 	seen := make(map[string]struct{}, len(pairs))
 	for _, pair := range pairs {
 		id, isText := pair.Key.(string)
 		if !isText {
-			var ok bool
-			if id, ok = literal(identity(pair.Key), 0); !ok {
+			_, ok, err := w.literal(pair.Key)
+			switch {
+			case err != nil:
+				return err
+			case !ok && !isObject(pair.Key):
+				return checkpoint.Unsupported("dictionary key that is neither plain nor an object, in %q", checkpoint.Clip(p.String(), 80))
+			case !ok:
 				continue
+			}
+			if id, err = w.identity(pair.Key); err != nil {
+				return err
 			}
 			id = "[" + id
 		}
@@ -323,6 +368,9 @@ func (w *walker) opaque(p *keypath.Path, o *pickle.Object) error {
 	typ := "object"
 	if !o.New {
 		typ = "call"
+	}
+	if err := w.charge(pathCost); err != nil {
+		return err
 	}
 	if err := w.add(p, checkpoint.Entry{Kind: checkpoint.KindObject, Type: typ, Text: class, Data: checkpoint.Text(class)}); err != nil {
 		return err
