@@ -117,3 +117,17 @@ func TestAnIndexWithMegabytesOfMetadataIsRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestATextOfATerabyteIsNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sparse.pkl")
+	if err := os.WriteFile(path, []byte("\x80\x04\x8d"+le64(1<<40)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<41); err != nil {
+		t.Skip("no file of that size, sparse as it is:", err)
+	}
+	_, err := all.Open(t.Context(), path)
+	if limit := (*checkpoint.LimitError)(nil); !errors.As(err, &limit) {
+		t.Error(err)
+	}
+}

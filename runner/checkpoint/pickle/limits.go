@@ -18,6 +18,8 @@ const (
 	heldBytes = 16 << 10
 	// heldText is the longest text that is copied into memory. Protocol 2 writes the data of an array as a text.
 	heldText = 64 << 10
+	// longestText bounds a text, all of which is read to see whether it is one; no length of protocol 3 is above it.
+	longestText = 1<<32 - 1
 	// longBytes bounds LONG4: no integer that a training stores has half a million bits.
 	longBytes = 64 << 10
 	// lineBytes bounds the lines of protocol 0.

@@ -388,6 +388,9 @@ func (m *machine) text(op byte) error {
 	if n > uint64(m.in.left()) {
 		return m.damaged("string of %d bytes passes the end", n)
 	}
+	if n > longestText {
+		return checkpoint.Limit("text of %d bytes in a pickle", n)
+	}
 	if n > heldText && (op == opBinUnicode || op == opBinUnicode8) {
 		t := &Text{Off: m.in.pos, Len: int64(n), Latin1: true}
 		ok, err := m.in.scanText(t)
