@@ -138,7 +138,7 @@ const patience = time.Second
 
 func sumOf(ctx context.Context, f *os.File) (string, error) {
 	h := sha256.New()
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 128<<10)
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err
