@@ -125,7 +125,10 @@ func (m *machine) extend(op byte) error {
 	return m.damaged("items added to a %s", kindOf(target))
 }
 
-// assign sets items of a dict or of an object that stands for a mapping. Each is charged twice, as in extend.
+// freePairs are so few that a dict of them may be held twice, while it grows, beside what Limits.Memory counts.
+const freePairs = 1 << 17
+
+// assign sets items of a dict or of an object that stands for a mapping. Those beyond freePairs are charged twice, as in extend.
 func (m *machine) assign(op byte) error {
 	var items []Value
 	if op == opSetItem {
@@ -155,17 +158,21 @@ func (m *machine) assign(op byte) error {
 	if err != nil {
 		return err
 	}
-	if err := m.charge(int64(len(pairs)) * pairCost); err != nil {
-		return err
-	}
+	var into *[]Pair
 	switch t := target.(type) {
 	case *Dict:
-		t.Items = append(t.Items, pairs...)
+		into = &t.Items
 	case *Object:
-		t.Pairs = append(t.Pairs, pairs...)
+		into = &t.Pairs
 	default:
 		return m.damaged("item set on a %s", kindOf(target))
 	}
+	if len(*into) >= freePairs {
+		if err := m.charge(int64(len(pairs)) * pairCost); err != nil {
+			return err
+		}
+	}
+	*into = append(*into, pairs...)
 	return nil
 }
 
