@@ -27,6 +27,8 @@ func TestHostileFilesTakeLittleMemory(t *testing.T) {
 	}
 	write("numbers.json", "["+strings.Repeat("1.5,", 3_900_000)+"1]")
 	write("instances.pkl", "\x80\x02cfoo\nB\n)\x81("+strings.Repeat("N", 200_000)+"e.")
+	integer := "\x8b\x00\x00\x01\x00" + strings.Repeat("\x7f", 64<<10)
+	write("integers.pkl", "\x80\x02]("+strings.Repeat(integer, 400)+"e.")
 	text := strings.Repeat("x", 1<<20)
 	write("text.pkl", "\x80\x02X"+string(binary.LittleEndian.AppendUint32(nil, uint32(len(text))))+text+
 		"q\x000("+strings.Repeat("h\x00", 100_000)+"l.")
@@ -44,7 +46,7 @@ func TestHostileFilesTakeLittleMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"numbers.json", "instances.pkl", "text.pkl", "sparse.pt", "pipe.pt", "zeros.pt", "loop.pt"} {
+	for _, name := range []string{"numbers.json", "instances.pkl", "integers.pkl", "text.pkl", "sparse.pt", "pipe.pt", "zeros.pt", "loop.pt"} {
 		for _, command := range []string{"inspect", "hash", "lint"} {
 			takesLittle(t, 2, path("peak"), command, path(name))
 		}

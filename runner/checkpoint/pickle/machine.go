@@ -294,7 +294,8 @@ func (m *machine) number(op byte) error {
 		if n > longBytes {
 			return checkpoint.Limit("integer of %d bytes in a pickle", n)
 		}
-		if err := m.charge(int64(n)); err != nil {
+		// It is held as words and as 2.4 digits a byte.
+		if err := m.charge(3 * int64(n)); err != nil {
 			return err
 		}
 		b, err := m.in.copy(int64(n))
