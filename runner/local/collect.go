@@ -156,7 +156,7 @@ func (c *collector) printedMetrics(run *record.Run) error {
 	if err != nil {
 		return fmt.Errorf("reading metrics from standard output: %w", err)
 	}
-	if err := maskOutput(f, run); err != nil {
+	if err := maskOutput(output, run); err != nil {
 		return err
 	}
 	g, err := os.Open(c.stderr.file.Name())
@@ -188,12 +188,11 @@ func printers(run *record.Run) []metrics.Printer {
 const maxMaskedOutput = 16 << 20
 
 // maskOutput digests the words of standard output without what is expected to differ.
-func maskOutput(f *os.File, run *record.Run) error {
+func maskOutput(output io.ReadSeeker, run *record.Run) error {
 	if run.Stdout.Bytes > maxMaskedOutput {
 		return nil
 	}
-	output, err := metrics.InOrder(f, printers(run))
-	if err != nil {
+	if _, err := output.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
 	digest, _, err := metrics.MaskedDigest(output, run.PIDs()...)

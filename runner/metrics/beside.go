@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"errors"
@@ -22,19 +23,21 @@ type Printer struct {
 	Pool bool
 }
 
-var tag = regexp.MustCompile(`\[([1-9][0-9]{1,18})\][ \t]*`)
+const tagged = `\[([1-9][0-9]{1,18})\][ \t]*`
+
+var (
+	tag     = regexp.MustCompile(tagged)
+	headTag = regexp.MustCompile("^" + tagged)
+)
 
 // InOrder returns an output, read from its start, in which lines that begin with the number of the process that printed them,
 // "[4711] job 3 loss 0.5", have lost it, and stand where chance does not move them: those of the first process where they were, behind
-// them those of each child, and last those of all processes of pools, sorted, numbers by their value. Where a line begins with
-// a number in brackets that is no process's, such numbers are steps or the like, and the output is returned as it is.
-func InOrder(output io.ReadSeeker, printers []Printer) (io.Reader, error) {
+// them those of each child, and last those of all processes of pools, sorted, numbers by their value. Where no line begins so, or one
+// with a number in brackets that is no process's, as steps are, the output is returned as it is.
+func InOrder(output io.ReadSeeker, printers []Printer) (io.ReadSeeker, error) {
 	size, err := output.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := output.Seek(0, io.SeekStart); err != nil || size > maxBeside {
-		return output, err
 	}
 	const least = 100 // anything may be a small number in brackets
 	of := map[int64]int{}
@@ -45,19 +48,23 @@ func InOrder(output io.ReadSeeker, printers []Printer) (io.Reader, error) {
 			}
 		}
 	}
+	own := false
+	if size <= maxBeside {
+		if own, err = printedBy(output, of); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := output.Seek(0, io.SeekStart); err != nil || !own {
+		return output, err
+	}
 	text := make([]byte, size)
 	n, err := io.ReadFull(output, text)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
-	lines, tagged := ownLines(text[:n], of)
-	if !tagged {
-		_, err := output.Seek(0, io.SeekStart)
-		return output, err
-	}
 	var first, pools [][]byte
 	children := make([][][]byte, len(printers))
-	for _, line := range lines {
+	for _, line := range ownLines(text[:n], of) {
 		switch {
 		case line.printer < 0 || !printers[line.printer].Child:
 			first = append(first, line.text)
@@ -72,25 +79,52 @@ func InOrder(output io.ReadSeeker, printers []Printer) (io.Reader, error) {
 	return bytes.NewReader(append(bytes.Join(all, []byte("\n")), '\n')), nil
 }
 
+// printedBy reports whether lines begin with a number in brackets, and each of these is one that of has.
+func printedBy(output io.ReadSeeker, of map[int64]int) (own bool, err error) {
+	if _, err := output.Seek(0, io.SeekStart); err != nil {
+		return false, err
+	}
+	in := bufio.NewReader(output)
+	for {
+		line, err := in.ReadSlice('\n')
+		if found := headTag.FindSubmatchIndex(line); found != nil {
+			if _, own = printerOf(line, found, of); !own {
+				return false, nil
+			}
+		}
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = in.ReadSlice('\n')
+		}
+		if errors.Is(err, io.EOF) {
+			return own, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// printerOf is the process of a tag that was found in a line.
+func printerOf(line []byte, found []int, of map[int64]int) (printer int, known bool) {
+	pid, _ := strconv.ParseInt(string(line[found[2]:found[3]]), 10, 64)
+	printer, known = of[pid]
+	return printer, known
+}
+
 // ownLine is a line without its tag; printer is -1 where it had none.
 type ownLine struct {
 	text    []byte
 	printer int
 }
 
-// ownLines cuts a text into lines, also where one process began its own before another had ended one. It reports whether some are tagged,
-// and all that begin with a number in brackets by one that of has.
-func ownLines(text []byte, of map[int64]int) (lines []ownLine, tagged bool) {
+// ownLines cuts a text into lines, also where one process began its own before another had ended one.
+func ownLines(text []byte, of map[int64]int) (lines []ownLine) {
 	for line := range bytes.Lines(text) {
 		line = bytes.TrimRight(line, "\r\n")
 		at, printer := 0, -1
 		for _, found := range tag.FindAllSubmatchIndex(line, -1) {
-			pid, _ := strconv.ParseInt(string(line[found[2]:found[3]]), 10, 64)
-			number, known := of[pid]
+			next, known := printerOf(line, found, of)
 			if !known {
-				if found[0] == 0 {
-					return nil, false
-				}
 				continue
 			}
 			if found[0] > 0 {
@@ -99,11 +133,11 @@ func ownLines(text []byte, of map[int64]int) (lines []ownLine, tagged bool) {
 				}
 				lines = append(lines, ownLine{line[at:found[0]], printer})
 			}
-			at, printer, tagged = found[1], number, true
+			at, printer = found[1], next
 		}
 		lines = append(lines, ownLine{line[at:], printer})
 	}
-	return lines, tagged
+	return lines
 }
 
 // compareNumbered orders texts, numbers in them by their value.
