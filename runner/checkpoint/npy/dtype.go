@@ -116,8 +116,11 @@ func ParseType(s string) (Type, error) {
 	return t, nil
 }
 
-// Fortran returns the axes for Array of an array of n dimensions in Fortran order.
-func Fortran(n int) []int {
+// Axes returns the axes for Array of an array of n dimensions in C order, or in Fortran order.
+func Axes(n int, fortran bool) []int {
+	if !fortran {
+		return nil
+	}
 	axes := make([]int, n)
 	for d := range axes {
 		axes[d] = n - 1 - d

@@ -12,11 +12,7 @@ func (h *Header) Tensor(data checkpoint.Data, anyOrder func(checkpoint.Data) che
 	if !checkpoint.IsSequential(data) {
 		elements = checkpoint.Section(data, h.Start, data.Size()-h.Start)
 	}
-	var axes []int
-	if h.Fortran {
-		axes = Fortran(len(h.Shape))
-	}
-	return Array(elements, h.Type, h.Shape, axes)
+	return Array(elements, h.Type, h.Shape, Axes(len(h.Shape), h.Fortran))
 }
 
 // tail is the part of sequential data behind an offset.

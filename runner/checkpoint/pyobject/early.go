@@ -85,7 +85,9 @@ func (x *Early) Built(o *pickle.Object) (pickle.Value, int64) {
 	if !ok {
 		return nil, 0
 	}
-	return x.array(data, func() (*checkpoint.Tensor, error) { return npy.Array(x.w.bytes(data), a.typ, a.shape, a.axes()) })
+	return x.array(data, func() (*checkpoint.Tensor, error) {
+		return npy.Array(x.w.bytes(data), a.typ, a.shape, npy.Axes(len(a.shape), a.fortran))
+	})
 }
 
 // array makes one of bytes.

@@ -61,7 +61,7 @@ func (w *walker) ndarray(p *keypath.Path, o *pickle.Object) error {
 	if err := w.holdMade(a.data, data); err != nil {
 		return err
 	}
-	t, err := npy.Array(w.bytes(data), a.typ, a.shape, a.axes())
+	t, err := npy.Array(w.bytes(data), a.typ, a.shape, npy.Axes(len(a.shape), a.fortran))
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -74,13 +74,6 @@ type array struct {
 	typ     npy.Type
 	fortran bool
 	data    pickle.Value
-}
-
-func (a *array) axes() []int {
-	if a.fortran {
-		return npy.Fortran(len(a.shape))
-	}
-	return nil
 }
 
 // readArray reads the state that ndarray.__reduce__ writes: (version, shape, dtype, Fortran order, data).
@@ -122,11 +115,7 @@ func (w *walker) wrapped(p *keypath.Path, o *pickle.Object) error {
 	if err != nil {
 		return err
 	}
-	var axes []int
-	if a.Fortran {
-		axes = npy.Fortran(len(a.Shape))
-	}
-	t, err := npy.Array(outside.Data, a.typ, a.Shape, axes)
+	t, err := npy.Array(outside.Data, a.typ, a.Shape, npy.Axes(len(a.Shape), a.Fortran))
 	if err != nil {
 		return fmt.Errorf("array %q: %w", checkpoint.Clip(p.String(), 80), err)
 	}
@@ -240,10 +229,8 @@ func (w *walker) fromBuffer(o *pickle.Object) (*checkpoint.Tensor, error) {
 		return nil, checkpoint.Damaged("array of objects from a buffer")
 	}
 	switch {
-	case order == "C":
-		return npy.Array(w.bytes(data), d, shape, nil)
-	case order == "F":
-		return npy.Array(w.bytes(data), d, shape, npy.Fortran(len(shape)))
+	case order == "C" || order == "F":
+		return npy.Array(w.bytes(data), d, shape, npy.Axes(len(shape), order == "F"))
 	case order != "K" || len(args) < 5:
 		return nil, checkpoint.Unsupported("array from a buffer in the order %q", checkpoint.Clip(order, 20))
 	}
