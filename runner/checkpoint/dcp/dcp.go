@@ -15,6 +15,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/filepool"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/mosaic"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
@@ -186,14 +187,14 @@ func (l *loader) object(name string, p part) error {
 	}
 	l.findings(name, file)
 	for _, e := range file.Entries {
-		e.Name = within(name, e.Name)
+		e.Name = keypath.Within(name, e.Name)
 		if l.names += len(e.Name); l.names > maxNames {
 			return checkpoint.Limit("names of more than %d MiB", maxNames>>20)
 		}
 		l.f.Entries = append(l.f.Entries, e)
 	}
 	for _, g := range file.RNG {
-		g.Name = within(name, g.Name)
+		g.Name = keypath.Within(name, g.Name)
 		l.f.RNG = append(l.f.RNG, g)
 	}
 	return nil
@@ -202,17 +203,9 @@ func (l *loader) object(name string, p part) error {
 // findings adds those of the part of a value.
 func (l *loader) findings(name string, part *checkpoint.File) {
 	for _, x := range part.Findings {
-		x.Name = within(name, x.Name)
+		x.Name = keypath.Within(name, x.Name)
 		l.f.Findings = append(l.f.Findings, x)
 	}
-}
-
-// within names a member of what is stored under a name.
-func within(name, member string) string {
-	if member == "" || member[0] == '[' {
-		return name + member
-	}
-	return name + "." + member
 }
 
 // part opens the torch.save at a place of one of the files.

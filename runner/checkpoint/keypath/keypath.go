@@ -32,6 +32,14 @@ func Join(container, key string) string {
 	return container + "." + key
 }
 
+// Within is the name, in a larger document, of what has a name in a document that is kept there under another.
+func Within(container, name string) string {
+	if name == "" || name[0] == '[' {
+		return container + name
+	}
+	return container + "." + name
+}
+
 // Bracket is the path of a member that is written in brackets: an index, a key that is no text, a part that has no name.
 func (p *Path) Bracket(text string) *Path {
 	return &Path{up: p, key: text, index: true, depth: p.Depth() + 1}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/reprocheck/reprocheck/runner/checkpoint"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/jsonfile"
+	"github.com/reprocheck/reprocheck/runner/checkpoint/keypath"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pickle"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/pyobject"
 	"github.com/reprocheck/reprocheck/runner/checkpoint/torchzip"
@@ -139,21 +140,15 @@ func addTorch(ctx context.Context, f *checkpoint.File, rec *ziparchive.Record, p
 	if len(f.Entries)+len(inner.Entries) > maxEntries {
 		return checkpoint.Limit("more than %d values", maxEntries)
 	}
-	within := func(name string) string {
-		if name == "" || strings.HasPrefix(name, "[") {
-			return part + name
-		}
-		return part + "." + name
-	}
 	for _, e := range inner.Entries {
-		e.Name = within(e.Name)
+		e.Name = keypath.Within(part, e.Name)
 		f.Entries = append(f.Entries, e)
 	}
 	for _, s := range inner.RNG {
-		f.RNG = append(f.RNG, checkpoint.RNGState{Name: within(s.Name), Generator: s.Generator})
+		f.RNG = append(f.RNG, checkpoint.RNGState{Name: keypath.Within(part, s.Name), Generator: s.Generator})
 	}
 	for _, finding := range inner.Findings {
-		finding.Name = within(finding.Name)
+		finding.Name = keypath.Within(part, finding.Name)
 		f.Findings = append(f.Findings, finding)
 	}
 	return nil
