@@ -53,9 +53,10 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestDeadStorageIsCounted(t *testing.T) {
-	view := checkpoint.View{Item: 1, Shape: []int64{4}, Stride: []int64{1}}
-	data, err := checkpoint.Strided(bytes.NewReader(make([]byte, 1000)), 1000, view)
+// viewEntry is a tensor of bytes that is a view of a storage.
+func viewEntry(t *testing.T, name string, storage *bytes.Reader, view checkpoint.View) checkpoint.Entry {
+	t.Helper()
+	data, err := checkpoint.Strided(storage, storage.Size(), view)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,12 @@ func TestDeadStorageIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	tensor.From = &checkpoint.Origin{}
-	f := &checkpoint.File{Entries: []checkpoint.Entry{checkpoint.TensorEntry("w", tensor)}}
+	return checkpoint.TensorEntry(name, tensor)
+}
+
+func TestDeadStorageIsCounted(t *testing.T) {
+	view := checkpoint.View{Item: 1, Shape: []int64{4}, Stride: []int64{1}}
+	f := &checkpoint.File{Entries: []checkpoint.Entry{viewEntry(t, "w", bytes.NewReader(make([]byte, 1000)), view)}}
 	d := Describe(f, "x", 1100, 0)
 	if d.DeadBytes != 996 || d.StorageBytes != 1000 || d.TensorBytes != 4 || len(d.Findings) != 1 || d.Findings[0].ID != "dead-storage" {
 		t.Errorf("%+v", d)
@@ -82,16 +88,7 @@ func TestViewsThatOverlapAreCountedOnce(t *testing.T) {
 		{Item: 1, Base: 200, Shape: []int64{300}, Stride: []int64{0}},
 		{Item: 1, Base: 300, Shape: []int64{10}, Stride: []int64{2}},
 	} {
-		data, err := checkpoint.Strided(storage, 1000, view)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tensor, err := checkpoint.NewTensor(checkpoint.Uint8, 8, view.Shape, data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tensor.From = &checkpoint.Origin{}
-		f.Entries = append(f.Entries, checkpoint.TensorEntry(fmt.Sprint("w", len(f.Entries)), tensor))
+		f.Entries = append(f.Entries, viewEntry(t, fmt.Sprint("w", len(f.Entries)), storage, view))
 	}
 	// 100 to 170, one element at 200, and ten from 300 on.
 	if d := Describe(f, "x", 1100, 0); d.DeadBytes != 1000-70-1-10 {
